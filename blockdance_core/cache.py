@@ -1,0 +1,53 @@
+"""What a run has stored, by pass and by reuse, and how many bytes it takes."""
+
+import threading
+from dataclasses import dataclass
+from typing import Hashable
+
+from .hidden import Hidden
+from .plan import Reuse
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What replaces one span: a hidden state per stack that the span touches.
+
+    A feature needs the last of those stacks only: it is the input of the next block, whatever came before.
+    """
+    hidden: tuple[Hidden, ...]
+
+    @property
+    def bytes(self) -> int:
+        return sum(t.untyped_storage().nbytes() for hidden in self.hidden for t in hidden if t is not None)
+
+
+class Cache:
+    """Stored spans under (pass key, reuse). Several GPUs may store at once, hence the lock."""
+
+    def __init__(self):
+        self._entries: dict[tuple[Hashable, Reuse], Stored] = {}
+        self._lock = threading.Lock()
+        self.peak_bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def bytes(self) -> int:
+        with self._lock:
+            return self._count()
+
+    def _count(self) -> int:
+        return sum(stored.bytes for stored in self._entries.values())
+
+    def get(self, key: Hashable, reuse: Reuse) -> Stored | None:
+        return self._entries.get((key, reuse))
+
+    def put(self, key: Hashable, reuse: Reuse, stored: Stored) -> None:
+        with self._lock:
+            self._entries[key, reuse] = stored
+            self.peak_bytes = max(self.peak_bytes, self._count())
+
+    def clear(self) -> None:
+        with self._lock:
+            self._entries.clear()

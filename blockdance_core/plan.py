@@ -1,0 +1,99 @@
+"""The one data structure that every method produces and the engine executes.
+
+A plan says, for each step of a sampling run, which span of blocks is computed and which is replaced from the cache,
+and how. A method is only a way to choose one.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Iterator, Sequence
+
+
+@dataclass(frozen=True)
+class Transformer:
+    """What a policy needs to know of a model: its class and how many blocks each of its stacks has, in order."""
+    name: str
+    stacks: tuple[int, ...]
+
+    @property
+    def depth(self) -> int:
+        return sum(self.stacks)
+
+
+@dataclass(frozen=True)
+class Span:
+    """Blocks first..last, both included, counted from 0 through the stacks in execution order."""
+    first: int
+    last: int
+
+    def __post_init__(self):
+        if not 0 <= self.first <= self.last:
+            raise ValueError(f"a span needs 0 <= first <= last; got first={self.first}, last={self.last}")
+
+    def __len__(self) -> int:
+        return self.last - self.first + 1
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self.first, self.last + 1))
+
+    def __contains__(self, block: int) -> bool:
+        return self.first <= block <= self.last
+
+
+class Kind(Enum):
+    """What stands in for a span that is not computed."""
+    FEATURE = "feature"  # the stored hidden state after the span (BlockDance, section 3.2)
+    DELTA = "delta"  # the current hidden state before the span plus the stored change over it (Delta-DiT, section 3.2)
+
+
+@dataclass(frozen=True)
+class Reuse:
+    """A span and what replaces it. Also the name under which the engine stores it."""
+    span: Span
+    kind: Kind
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What one evaluation does: replace a span, or compute everything and store what later steps will reuse."""
+    reuse: Reuse | None = None
+    store: tuple[Reuse, ...] = ()
+
+
+COMPUTE = Decision()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One decision per step. `note` tells the user why a plan does less than was asked for."""
+    decisions: tuple[Decision, ...]
+    note: str = ""
+
+    @classmethod
+    def from_reuses(cls, reuses: Sequence[Reuse | None], note: str = "") -> "Plan":
+        """The plan that reuses as given (None = computed); a computed step stores what its followers reuse."""
+        if reuses and reuses[0] is not None:
+            raise ValueError("the first step has nothing to reuse; it must be computed")
+        decisions = []
+        wanted: dict[Reuse, None] = {}
+        for reuse in reversed(reuses):
+            if reuse is None:
+                decisions.append(Decision(store=tuple(wanted)))
+                wanted = {}
+            else:
+                decisions.append(Decision(reuse=reuse))
+                wanted[reuse] = None
+        return cls(tuple(reversed(decisions)), note)
+
+    @property
+    def steps(self) -> int:
+        return len(self.decisions)
+
+    @property
+    def reused_steps(self) -> tuple[int, ...]:
+        return tuple(step for step, decision in enumerate(self.decisions) if decision.reuse is not None)
+
+    def computed_blocks(self, depth: int) -> int:
+        """Blocks that a model of this depth computes over the whole plan, one pass per step."""
+        skipped = sum(len(decision.reuse.span) for decision in self.decisions if decision.reuse is not None)
+        return depth * self.steps - skipped

@@ -1,0 +1,40 @@
+"""The steps of a sampling run, in numbers that policies can reason about."""
+
+from dataclasses import dataclass
+from typing import Callable
+
+# Samplers nudge sigmas by up to 1e-4 of their value, and float32 tables round; neither may move a border by a step.
+TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The sigmas of a run, one more than it has steps, and the model's map from a percent of sampling to a sigma.
+
+    Percents are those of ComfyUI's start/end inputs: equal to the fraction of the steps for uniform schedulers in a
+    full run, and tied to the noise level, not to the step number, for img2img and split runs.
+    """
+    sigmas: tuple[float, ...]
+    percent_to_sigma: Callable[[float], float]
+
+    @property
+    def steps(self) -> int:
+        return max(0, len(self.sigmas) - 1)
+
+    def window(self, start: float, end: float) -> tuple[int, ...]:
+        """The steps whose sigma lies between two percents of sampling, `start` included."""
+        highest = self.percent_to_sigma(start) * (1 + TOLERANCE)
+        lowest = self.percent_to_sigma(end) * (1 + TOLERANCE)
+        return tuple(step for step in range(self.steps) if lowest < self.sigmas[step] <= highest)
+
+    def step_at(self, sigma: float) -> int:
+        """The step that an evaluation at this sigma belongs to: the last one that starts at or above it.
+
+        Samplers also evaluate between the sigmas of a schedule, and above the first one when they add noise. For a
+        schedule that does not descend (unsampling, restarts), the nearest step.
+        """
+        starts = self.sigmas[:-1]
+        if any(a < b for a, b in zip(starts, starts[1:])):
+            return min(range(len(starts)), key=lambda step: abs(starts[step] - sigma))
+        above = sum(start >= sigma * (1 - TOLERANCE) for start in starts)
+        return max(0, above - 1)

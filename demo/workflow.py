@@ -1,0 +1,39 @@
+"""The demo's prompt: one API-format file, edited by node title."""
+
+import json
+from pathlib import Path
+
+FILE = Path(__file__).with_name("workflow_api.json")
+PATCH = "BlockDance Patch"
+
+Prompt = dict[str, dict]
+Value = str | int | float
+
+
+def load() -> Prompt:
+    """A fresh copy of workflow_api.json."""
+    return json.loads(FILE.read_text(encoding="utf-8"))
+
+
+def node_id(prompt: Prompt, title: str) -> str:
+    """The id of the node with this title. Raises KeyError with the titles that there are."""
+    ids = {node["_meta"]["title"]: name for name, node in prompt.items()}
+    if title not in ids:
+        raise KeyError(f"no node is titled {title!r}; there are {', '.join(ids)}")
+    return ids[title]
+
+
+def set_inputs(prompt: Prompt, title: str, **inputs: Value) -> None:
+    """Change inputs of one node; KeyError for an input that the node does not have."""
+    node = prompt[node_id(prompt, title)]
+    if unknown := inputs.keys() - node["inputs"].keys():
+        raise KeyError(f"{title} has no input {', '.join(unknown)}; it has {', '.join(node['inputs'])}")
+    node["inputs"].update(inputs)
+
+
+def remove_patch(prompt: Prompt) -> None:
+    """Take BlockDance Patch out, so that its model input goes where its output went."""
+    patch = node_id(prompt, PATCH)
+    source = prompt.pop(patch)["inputs"]["model"]
+    for node in prompt.values():
+        node["inputs"] = {name: source if value == [patch, 0] else value for name, value in node["inputs"].items()}

@@ -1,0 +1,53 @@
+"""BlockDance Patch: reuse the structural blocks of a transformer on most of the later steps."""
+
+from comfy_api.latest import io
+
+from ..blockdance_core.blockdance import BlockDancePolicy
+from ..blockdance_core.host.attach import attach
+from ..blockdance_core.host.architectures import transformer_of
+from . import notify
+
+
+class BlockDancePatch(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        default = BlockDancePolicy()
+        return io.Schema(
+            node_id="BlockDancePatch",
+            display_name="BlockDance Patch",
+            category="model/patch/blockdance",
+            description="Makes a diffusion transformer faster: once the structure of the picture has settled, most "
+                        "steps reuse the output of the first three quarters of the blocks and compute only the rest. "
+                        "Put it between the model loader and the sampler.",
+            search_aliases=["blockdance", "speed up", "cache", "faster", "teacache", "feature reuse", "dit"],
+            inputs=[
+                io.Model.Input("model", tooltip="A diffusion transformer: PixArt, SD3 / SD3.5 or Flux."),
+                io.Int.Input(
+                    "N", default=default.N, min=1, max=10,
+                    tooltip="Inside the window one step of every N is computed in full, the others reuse. "
+                            "2 stays closest to the full result; 3 and 4 are faster; 1 turns reuse off."),
+                io.Int.Input(
+                    "block_index", default=default.block_index, min=-1, max=999,
+                    tooltip="Deepest reused block, counted from 0 through all blocks of the model. Higher is faster "
+                            "and loses more detail. -1 = three quarters of the depth, the paper's 20 of 28."),
+                io.Float.Input(
+                    "start", default=default.start, min=0., max=1., step=.01,
+                    tooltip="Where reuse begins, as a fraction of sampling like every start percent in ComfyUI. "
+                            "Before it the structure is still forming: earlier is faster and changes the picture more."),
+                io.Float.Input(
+                    "end", default=default.end, min=0., max=1., step=.01,
+                    tooltip="Where reuse ends, as a fraction of sampling. The last steps finish the fine detail."),
+            ],
+            outputs=[io.Model.Output(display_name="model", tooltip="The same model, sampling with block reuse.")],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    def execute(cls, model, N: int, block_index: int, start: float, end: float) -> io.NodeOutput:
+        policy = BlockDancePolicy(N, block_index, start, end)
+        node_id = cls.hidden.unique_id
+        patched = attach(model, policy, on_report=lambda report: notify.show(report.line(), node_id))
+        transformer = transformer_of(model.model.diffusion_model)
+        notify.show(f"{transformer.name}, {transformer.depth} blocks: reuses blocks "
+                    f"0-{policy.reuse(transformer).span.last}", node_id)
+        return io.NodeOutput(patched)

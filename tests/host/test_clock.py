@@ -1,0 +1,25 @@
+"""The step of an evaluation, against the sigmas that ComfyUI's samplers really ask for."""
+
+import comfy.samplers
+import pytest
+from blockdance.blockdance_core.blockdance import BlockDancePolicy
+from blockdance.blockdance_core.host import clock, run
+from blockdance.blockdance_core.host.attach import attach
+from blockdance.tests.host.tiny import FLUX, PIXART, sample
+
+
+@pytest.mark.parametrize("tiny", [PIXART, FLUX], ids=["eps", "flow"])
+@pytest.mark.parametrize("sampler", [s for s in comfy.samplers.SAMPLER_NAMES if s not in ("dpm_adaptive", "dpm_fast")])
+def test_counting_agrees_with_the_sigmas(tiny, sampler, monkeypatch):
+    steps = []
+
+    class Watched(clock.Clock):
+        def step(self, timestep):
+            step = super().step(timestep)
+            steps.append((step, self._schedule.step_at(float(timestep.max())), self._counts))
+            return step
+    monkeypatch.setattr(run, "Clock", Watched)
+    sample(attach(tiny.build(), BlockDancePolicy()), tiny, steps=6, sampler=sampler, cfg=1.)
+    assert all(step == by_sigma for step, by_sigma, _ in steps)
+    if steps[0][2]:
+        assert [step for step, *_ in steps] == [0, 1, 2, 3, 4, 5]
