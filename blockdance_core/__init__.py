@@ -1,8 +1,14 @@
-"""Caching and reuse of block features across denoising steps, for any diffusion transformer.
+"""Caching and reuse of block features across denoising steps, for any diffusion transformer and for U-Nets.
 
 plan          what each step does: the structure that methods produce and the engine executes
 schedule      the steps of a run as numbers, and the percents of start/end inputs
+interval      what fixed-interval methods share
 blockdance    the BlockDance-N policy
+delta_cache   the Delta-Cache policy, and the feature caches it is compared with
+delta_dit     the Delta-DiT policy and its budget
+unet          the same two on a U-Net
+presets       every published row of both papers, and their baselines, as a policy
+cost          multiply-accumulates of a model and of a plan, in the papers' counting and in full
 hidden        how one block's call carries the hidden state
 chain         the blocks of a model in execution order
 interception  one call of the model with a span of blocks recorded or replaced

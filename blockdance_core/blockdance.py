@@ -7,6 +7,7 @@ the output of block `block_index`, the others start from it and compute only the
 
 from dataclasses import dataclass
 
+from .interval import check_fraction, check_interval, three_quarters
 from .plan import Kind, Plan, Reuse, Span, Transformer
 from .schedule import Schedule
 
@@ -30,11 +31,9 @@ class BlockDancePolicy:
     end: float = .95
 
     def __post_init__(self):
-        if not 1 <= self.N <= 10:
-            raise ValueError(f"N is {self.N}; use 2 to 10, or 1 to turn reuse off")
-        for name, percent in (("start", self.start), ("end", self.end)):
-            if not 0 <= percent <= 1:
-                raise ValueError(f"{name} is {percent}; use a fraction of sampling between 0 and 1")
+        check_interval(self.N)
+        check_fraction("start", self.start)
+        check_fraction("end", self.end)
         if self.block_index < -1:
             raise ValueError(f"block_index is {self.block_index}; use a block number from 0, or -1 for automatic")
 
@@ -46,7 +45,7 @@ class BlockDancePolicy:
         """The span that is replaced in this model. Raises ValueError where the model has no such block."""
         deepest = self.block_index
         if deepest == -1:
-            deepest = max(0, transformer.depth * 3 // 4 - 1)
+            deepest = three_quarters(transformer.depth) - 1
         if deepest >= transformer.depth:
             raise ValueError(
                 f"block_index is {deepest}, but {transformer.name} has {transformer.depth} blocks: "

@@ -2,9 +2,9 @@
 
 import threading
 from dataclasses import dataclass
-from typing import Hashable
+from typing import Hashable, Mapping
 
-from .hidden import Hidden
+from .hidden import Form, Hidden
 from .plan import Reuse
 
 
@@ -13,8 +13,11 @@ class Stored:
     """What replaces one span: a hidden state per stack that the span touches.
 
     A feature needs the last of those stacks only: it is the input of the next block, whatever came before.
+    entered: the form in which the hidden state reached the span; returned: the form that each block gave it.
     """
     hidden: tuple[Hidden, ...]
+    entered: Form
+    returned: Mapping[int, Form]
 
     @property
     def bytes(self) -> int:
@@ -47,6 +50,10 @@ class Cache:
         with self._lock:
             self._entries[key, reuse] = stored
             self.peak_bytes = max(self.peak_bytes, self._count())
+
+    def drop(self, key: Hashable, reuse: Reuse) -> None:
+        with self._lock:
+            self._entries.pop((key, reuse), None)
 
     def clear(self) -> None:
         with self._lock:

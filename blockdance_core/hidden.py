@@ -8,6 +8,7 @@ import torch
 
 # The tensors that flow from block to block; None where a block returns none (the last text state of SD3).
 Hidden = tuple[torch.Tensor | None, ...]
+Form = tuple[torch.Size | None, ...]
 
 
 class ContractError(ValueError):
@@ -30,7 +31,8 @@ class Contract:
         names, positions = [], []
         for argument in arguments:
             if isinstance(argument, str) and argument not in parameters:
-                raise ContractError(f"{forward.__qualname__} has no argument {argument!r}, only {', '.join(parameters)}")
+                known = ", ".join(parameters)
+                raise ContractError(f"{forward.__qualname__} has no argument {argument!r}, only {known}")
             names.append(argument if isinstance(argument, str) else None)
             positions.append(parameters.index(argument) if isinstance(argument, str) else argument)
         return cls(tuple(names), tuple(positions))
@@ -54,6 +56,16 @@ class Contract:
     def pack(self, hidden: Hidden) -> torch.Tensor | Hidden:
         """A hidden state in the form in which the block would return it."""
         return hidden[0] if len(hidden) == 1 else hidden
+
+
+def form(hidden: Hidden) -> Form:
+    return tuple(None if tensor is None else tensor.shape for tensor in hidden)
+
+
+def fill(hidden: Hidden, wanted: Form) -> Hidden:
+    """A hidden state whose content nobody reads, in this form: the tensors at hand where they fit, else zeros."""
+    return tuple(None if shape is None else tensor if tensor.shape == shape else tensor.new_zeros(shape)
+                 for tensor, shape in zip(hidden, wanted))
 
 
 def copy(hidden: Hidden) -> Hidden:

@@ -4,7 +4,8 @@ Blocks are intercepted through the instance attribute `forward`, for the duratio
 was before. The module tree, the weights' names and the loop between the blocks stay as they are, so whatever a loop
 adds there (ControlNet residuals, adapters) keeps working. Two rules make a replaced span exact for every architecture:
 the first block keeps its input and returns a copy of it, because loops add to it in place and keep references to it;
-the last block ignores its input, because what the loop added on the way is already part of what was stored.
+the last block ignores its input, because what the loop added on the way is already part of what was stored. Between
+them content does not matter but form does: the loop of a U-Net concatenates, and adds residuals of fixed shapes.
 """
 
 from contextlib import contextmanager
@@ -14,33 +15,44 @@ import torch
 
 from .cache import Stored
 from .chain import Chain
-from .hidden import ContractError, Hidden, add, copy, subtract
+from .hidden import ContractError, Form, Hidden, add, copy, fill, form, subtract
 from .plan import Kind, Reuse
 
 
 class Replay:
-    """Replaces a span by what was stored for it."""
+    """Replaces a span by what was stored for it.
+
+    `refused` tells that the hidden state came in another form than when it was stored (patches that shrink the picture
+    for some steps do that), so that the span was computed instead.
+    """
 
     def __init__(self, chain: Chain, reuse: Reuse, stored: Stored):
         self.span = reuse.span
+        self.refused = False
         self._chain = chain
         self._kind = reuse.kind
         self._stored = stored
         self._segments = chain.segments(reuse.span)
         self._entered: dict[int, Hidden] = {}
 
-    def stand_in(self, index: int) -> Callable:
-        """What block `index` of the span does instead of computing."""
+    def stand_in(self, index: int, compute: Callable) -> Callable:
+        """What block `index` of the span does instead of `compute`."""
         number = next(n for n, segment in enumerate(self._segments) if index in segment)
         segment, contract = self._segments[number], self._chain.contracts[index]
 
         def forward(*args, **kwargs):
             hidden = contract.read(args, kwargs)
+            if index == self.span.first:
+                self.refused = form(hidden) != self._stored.entered
+            if self.refused:
+                return compute(*args, **kwargs)
             if index == segment.first:
                 self._entered[number] = hidden
                 hidden = copy(hidden)
             if index == segment.last:
                 hidden = self._leave(number, hidden)
+            elif index in self._stored.returned:
+                hidden = fill(hidden, self._stored.returned[index])
             return contract.pack(hidden)
         return forward
 
@@ -64,16 +76,33 @@ class Recorder:
             self._segments = self._segments[-1:]
         self._before: dict[int, Hidden] = {}
         self._after: dict[int, Hidden] = {}
+        self._entered: Form = ()
+        self._returned: dict[int, Form] = {}
         self._repeated = False
 
     def listen(self, index: int, forward: Callable) -> Callable:
-        """`forward` of block `index`, overheard where the span begins or ends."""
+        """`forward` of block `index`, overheard in the span."""
+        if index in self.reuse.span:
+            forward = self._keep_form(index, forward)
         for number, segment in enumerate(self._segments):
             if self.reuse.kind is Kind.DELTA and index == segment.first:
                 forward = self._keep_input(number, index, forward)
             if index == segment.last:
                 forward = self._keep_output(number, index, forward)
         return forward
+
+    def _keep_form(self, index: int, forward: Callable) -> Callable:
+        contract = self._chain.contracts[index]
+
+        def keep(*args, **kwargs):
+            if index == self.reuse.span.first:
+                with self._survive():
+                    self._entered = form(contract.read(args, kwargs))
+            output = forward(*args, **kwargs)
+            with self._survive():
+                self._returned[index] = form(contract.unpack(output))
+            return output
+        return keep
 
     def _keep_input(self, number: int, index: int, forward: Callable) -> Callable:
         def keep(*args, **kwargs):
@@ -107,7 +136,8 @@ class Recorder:
         """What was recorded, or None where the span was not computed exactly once."""
         if self.failure or self._repeated or len(self._after) < len(self._segments):
             return None
-        return Stored(tuple(self._after[number] for number in range(len(self._segments))))
+        hidden = tuple(self._after[number] for number in range(len(self._segments)))
+        return Stored(hidden, self._entered, self._returned)
 
 
 class Interception:
@@ -145,12 +175,11 @@ class Interception:
             self.__enter__()
 
     def _intercept(self, index: int, original: Callable) -> Callable:
-        if self._replay is not None and index in self._replay.span:
-            return self._replay.stand_in(index)
-
         def forward(*args, **kwargs):
             self.executed += 1
             return original(*args, **kwargs)
+        if self._replay is not None and index in self._replay.span:
+            return self._replay.stand_in(index, forward)
         for recorder in self._recorders:
             forward = recorder.listen(index, forward)
         return forward

@@ -65,7 +65,7 @@ COMPUTE = Decision()
 
 @dataclass(frozen=True)
 class Plan:
-    """One decision per step. `note` tells the user why a plan does less than was asked for."""
+    """One decision per step. `note` is what the user should know of it, above all why it does less than asked for."""
     decisions: tuple[Decision, ...]
     note: str = ""
 

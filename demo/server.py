@@ -3,6 +3,7 @@
 import ctypes
 import http.client
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -19,6 +20,9 @@ from .host import Host
 ATTEMPTS = 3  # another program may take the port between our choosing it and the server's binding it
 PORT_TAKEN = "is already in use"
 LAST_LINES = 25
+COLORS = re.compile(r"\x1b\[[0-9;]*m")
+# The demo's tensors are too small for a second thread to help, and on a busy machine every operation waits for it
+THREADS = {"OMP_NUM_THREADS": "1"}
 
 
 class ServerError(RuntimeError):
@@ -32,7 +36,9 @@ class Server:
     process: subprocess.Popen
 
     def last_lines(self, count: int = LAST_LINES) -> str:
-        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        """The end of the log as a terminal would show it, without colours."""
+        text = COLORS.sub("", self.log.read_bytes().decode(errors="replace"))
+        lines = [line.rstrip().rsplit("\r", 1)[-1] for line in text.rstrip().split("\n")]
         return "\n".join(f"  | {line}" for line in lines[-count:])
 
 
@@ -74,7 +80,7 @@ def _launch(host: Host, base: Path, log: Path, arguments: tuple[str, ...]) -> Se
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, cwd=host.comfyui, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-            env=os.environ | {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"},
+            env=THREADS | os.environ | {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"},
             # Ctrl-C is ours to handle: the server would stop first and hide why a prompt failed
             **({"start_new_session": True, "preexec_fn": _die_with_parent()} if sys.platform == "linux" else {}))
     return Server(f"http://127.0.0.1:{port}", log, process)

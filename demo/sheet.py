@@ -31,6 +31,7 @@ def sheet(pictures: dict[Arm, list[Picture]]) -> Image.Image:
         for index, (run, reference) in enumerate(zip(runs, full)):
             top = LINE + GAP + index * ROW + LINE
             pixels = Image.fromarray((run.pixels * 255).round().astype("uint8"))
+            draw.rectangle((left - 1, top - 1, left + TILE, top + TILE), outline="silver")
             image.paste(pixels.resize((TILE, TILE), Image.Resampling.NEAREST), (left, top))
             label = f"{run.seconds:.2f} s"
             if run is not reference:

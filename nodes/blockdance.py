@@ -3,9 +3,7 @@
 from comfy_api.latest import io
 
 from ..blockdance_core.blockdance import BlockDancePolicy
-from ..blockdance_core.host.attach import attach
-from ..blockdance_core.host.architectures import transformer_of
-from . import notify
+from .patch import CATEGORY, patched
 
 
 class BlockDancePatch(io.ComfyNode):
@@ -15,7 +13,7 @@ class BlockDancePatch(io.ComfyNode):
         return io.Schema(
             node_id="BlockDancePatch",
             display_name="BlockDance Patch",
-            category="model/patch/blockdance",
+            category=CATEGORY,
             description="Makes a diffusion transformer faster: once the structure of the picture has settled, most "
                         "steps reuse the output of the first three quarters of the blocks and compute only the rest. "
                         "Put it between the model loader and the sampler.",
@@ -33,7 +31,7 @@ class BlockDancePatch(io.ComfyNode):
                 io.Float.Input(
                     "start", default=default.start, min=0., max=1., step=.01,
                     tooltip="Where reuse begins, as a fraction of sampling like every start percent in ComfyUI. "
-                            "Before it the structure is still forming: earlier is faster and changes the picture more."),
+                            "Before it the structure is still forming; earlier is faster and changes more."),
                 io.Float.Input(
                     "end", default=default.end, min=0., max=1., step=.01,
                     tooltip="Where reuse ends, as a fraction of sampling. The last steps finish the fine detail."),
@@ -44,10 +42,4 @@ class BlockDancePatch(io.ComfyNode):
 
     @classmethod
     def execute(cls, model, N: int, block_index: int, start: float, end: float) -> io.NodeOutput:
-        policy = BlockDancePolicy(N, block_index, start, end)
-        node_id = cls.hidden.unique_id
-        patched = attach(model, policy, on_report=lambda report: notify.show(report.line(), node_id))
-        transformer = transformer_of(model.model.diffusion_model)
-        notify.show(f"{transformer.name}, {transformer.depth} blocks: reuses blocks "
-                    f"0-{policy.reuse(transformer).span.last}", node_id)
-        return io.NodeOutput(patched)
+        return patched(model, BlockDancePolicy(N, block_index, start, end), cls.hidden.unique_id)

@@ -7,6 +7,7 @@ forward of the host is copied and nothing here depends on its line of code.
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import attrgetter
+from typing import Callable
 
 import torch
 
@@ -27,11 +28,19 @@ ARCHITECTURES: dict[str, tuple[Stack, ...]] = {
     "PixArtMS": (Stack("blocks", ("x",)),),
     "OpenAISignatureMMDITWrapper": (Stack("joint_blocks", (0, 1)),),
     "Flux": (Stack("double_blocks", ("img", "txt")), Stack("single_blocks", ("x",))),
+    "DiT": (Stack("blocks", ("x",)),),
 }
 
 
 class UnsupportedModel(ValueError):
-    """The model is no transformer that this pack knows."""
+    """The model is of no architecture that the method knows."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """How a method sees its models. Both raise UnsupportedModel for a diffusion model of another family."""
+    chain_of: Callable[[torch.nn.Module], Chain]
+    transformer_of: Callable[[torch.nn.Module], Transformer]
 
 
 def stacks_of(diffusion_model: torch.nn.Module) -> tuple[Stack, ...]:
@@ -40,7 +49,9 @@ def stacks_of(diffusion_model: torch.nn.Module) -> tuple[Stack, ...]:
     for ancestor in model_class.__mro__:
         if ancestor.__name__ in ARCHITECTURES:
             return ARCHITECTURES[ancestor.__name__]
-    kind = "a U-Net, which has no transformer stack" if "UNet" in model_class.__name__ else "not in the table"
+    kind = "not in the table"
+    if "UNet" in model_class.__name__:
+        kind = "a U-Net, which has no transformer stack but a node of its own, Delta-Cache Patch (U-Net)"
     raise UnsupportedModel(
         f"{model_class.__name__} is {kind}. Supported diffusion models: {', '.join(ARCHITECTURES)}. "
         "Remove or bypass this node, or load a supported model.")
@@ -59,6 +70,9 @@ def chain_of(diffusion_model: torch.nn.Module) -> Chain:
 
 def transformer_of(diffusion_model: torch.nn.Module) -> Transformer:
     return Transformer(type(uncompiled(diffusion_model)).__name__, chain_of(diffusion_model).stacks)
+
+
+TRANSFORMERS = Family(chain_of, transformer_of)
 
 
 def uncompiled(module: torch.nn.Module) -> torch.nn.Module:

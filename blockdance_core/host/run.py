@@ -10,13 +10,14 @@ import time
 from typing import Callable, Hashable, Protocol
 
 from comfy.model_base import BaseModel
+from torch.nn import Module
 
 from ..cache import Cache
 from ..interception import Interception, Recorder, Replay
 from ..plan import COMPUTE, Decision, Plan, Transformer
 from ..report import Evaluation, Report
 from ..schedule import Schedule
-from .architectures import UnsupportedModel, chain_of
+from .architectures import Family, UnsupportedModel
 from .clock import Clock
 
 logger = logging.getLogger(__name__)
@@ -31,8 +32,10 @@ class Policy(Protocol):
 
 
 class Run:
-    def __init__(self, policy: Policy, schedule: Schedule, transformer: Transformer, sampler: object):
+    def __init__(self, policy: Policy, schedule: Schedule, family: Family, diffusion_model: Module, sampler: object):
+        transformer = family.transformer_of(diffusion_model)
         plan = policy.plan(schedule, transformer)
+        self._chain_of = family.chain_of
         self.report = Report(policy.name, transformer, plan)
         self._clock = Clock(schedule, sampler)
         self._cache = Cache()
@@ -71,7 +74,7 @@ class Run:
             with outer.suspended():
                 return forward()
         try:
-            chain = chain_of(model.diffusion_model)
+            chain = self._chain_of(model.diffusion_model)
         except UnsupportedModel as error:
             self._fail(str(error))
             return forward()
@@ -88,6 +91,7 @@ class Run:
                 del self._interceptions[id(model)]
         for recorder in recorders:
             self._keep(key, recorder)
+        missed = missed or (replay is not None and replay.refused)
         with self._lock:
             self._account(interception.executed, len(chain.blocks), missed)
         return output

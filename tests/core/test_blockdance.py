@@ -1,11 +1,12 @@
 """Which steps BlockDance-N reuses: the paper's published runs, and what holds for every setting."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from blockdance.blockdance_core.blockdance import BlockDancePolicy
 from blockdance.blockdance_core.plan import COMPUTE, Kind, Plan, Reuse, Span, Transformer
 from blockdance.blockdance_core.schedule import Schedule
-from hypothesis import given
-from hypothesis import strategies as st
 
 PIXART = Transformer("PixArtMS", (28,))
 

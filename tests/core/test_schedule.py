@@ -1,9 +1,10 @@
 """Steps and windows: borders, nudged sigmas, evaluations between steps, schedules that rise."""
 
 import pytest
-from blockdance.blockdance_core.schedule import Schedule
 from hypothesis import given
 from hypothesis import strategies as st
+
+from blockdance.blockdance_core.schedule import Schedule
 
 
 def schedule(*sigmas: float) -> Schedule:

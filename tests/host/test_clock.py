@@ -2,6 +2,7 @@
 
 import comfy.samplers
 import pytest
+
 from blockdance.blockdance_core.blockdance import BlockDancePolicy
 from blockdance.blockdance_core.host import clock, run
 from blockdance.blockdance_core.host.attach import attach

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from blockdance.blockdance_core.host.architectures import chain_of
 from blockdance.blockdance_core.interception import Interception, Recorder, Replay
 from blockdance.blockdance_core.plan import Kind, Reuse, Span

@@ -7,11 +7,15 @@ import weakref
 import comfy.model_management
 import pytest
 import torch
+
 from blockdance.blockdance_core.blockdance import BlockDancePolicy
+from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
+from blockdance.blockdance_core.delta_dit import DeltaDiTPolicy
 from blockdance.blockdance_core.host import attach as attach_module
 from blockdance.blockdance_core.host.architectures import chain_of
 from blockdance.blockdance_core.host.attach import attach
 from blockdance.blockdance_core.host.run import Run
+from blockdance.blockdance_core.plan import Kind
 from blockdance.tests.host.tiny import FLUX, PIXART, sample
 
 
@@ -157,6 +161,21 @@ def test_image_to_image_starts_inside_the_window(model, tiny):
     reports = []
     sample(attach(model, BlockDancePolicy(), reports.append), tiny, steps=6, denoise=.5)
     assert reports[0].plan.reused_steps[0] == 1
+
+
+@pytest.mark.parametrize("policy", [
+    DeltaCachePolicy(N=3, first_block=1, n_cached=4), DeltaCachePolicy(kind=Kind.FEATURE), DeltaDiTPolicy(),
+    DeltaDiTPolicy(N=4, b=.3, n_cached=5), DeltaDiTPolicy(budget=.4),
+], ids=lambda policy: policy.name)
+def test_every_policy_is_executed_as_planned(model, tiny, policy):
+    """Spans across the border of Flux's stacks included."""
+    counter, reports = Counter(model), []
+    patched = attach(model, policy, reports.append)
+    first = sample(patched, tiny, steps=11)
+    report, = reports
+    assert report.executed == counter.executed == report.plan.computed_blocks(len(counter.blocks)) < report.total
+    assert report.misses == 0 and torch.isfinite(first).all()
+    assert torch.equal(sample(patched, tiny, steps=11), first)
 
 
 @pytest.mark.parametrize("steps", [1, 4])

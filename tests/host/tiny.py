@@ -9,6 +9,8 @@ import comfy.samplers
 import comfy.supported_models as supported
 import torch
 
+from blockdance.blockdance_core.host import dit
+
 CPU = torch.device("cpu")
 
 
@@ -33,7 +35,8 @@ class Tiny:
         return seeded(batch, *self.latent, seed=1)
 
     def inputs(self, batch: int = 1, seed: int = 2) -> dict[str, torch.Tensor]:
-        tensors = {name: seeded(batch, *shape, seed=seed + i) for i, (name, shape) in enumerate(self.conditions.items())}
+        tensors = {name: seeded(batch, *shape, seed=seed + number)
+                   for number, (name, shape) in enumerate(self.conditions.items())}
         return tensors | {name: torch.tensor([value] * batch) for name, value in self.constants.items()}
 
     def conditioning(self, seed: int, tokens: int | None = None) -> list:
@@ -91,7 +94,19 @@ FLUX = Tiny(
     latent=(16, 16, 16), conditions={"c_crossattn": (12, 24), "y": (16,)},
     control=lambda: _residuals(64, 3, 5, 64), constants={"guidance": 3.5})
 
-MODELS = {"pixart": PIXART, "sd3": SD3, "flux": FLUX}
+
+class ClassConditional(Tiny):
+    def conditioning(self, seed: int, tokens: int | None = None) -> list:
+        return dit.conditioning(label=seed)
+
+
+DIT = ClassConditional(
+    dit.DiTConfig,
+    dict(input_size=16, patch_size=2, in_channels=4, out_channels=8, hidden_size=64, depth=8, num_heads=4,
+         num_classes=30),
+    latent=(4, 16, 16), conditions={"c_crossattn": (1, 1)}, constants={"y": 3})
+
+MODELS = {"pixart": PIXART, "sd3": SD3, "flux": FLUX, "dit": DIT}
 
 
 def apply_model(patcher, tiny: Tiny, percent: float = .5, control: dict | None = None, batch: int = 1,
@@ -109,9 +124,9 @@ def apply_model(patcher, tiny: Tiny, percent: float = .5, control: dict | None =
 
 def sample(patcher, tiny: Tiny, steps: int = 8, sampler: str = "euler", scheduler: str = "simple", cfg: float = 3.,
            denoise: float = 1., negative_tokens: int | None = None, seed: int = 4, batch: int = 1,
-           positive: list | None = None) -> torch.Tensor:
+           positive: list | None = None, negative: list | None = None) -> torch.Tensor:
     """A run of ComfyUI's own KSampler on random prompts."""
     return comfy.sample.sample(
         patcher, tiny.noise(batch), steps, cfg, sampler, scheduler, positive or tiny.conditioning(10),
-        tiny.conditioning(20, negative_tokens), torch.zeros(batch, *tiny.latent), denoise=denoise,
+        negative or tiny.conditioning(20, negative_tokens), torch.zeros(batch, *tiny.latent), denoise=denoise,
         disable_pbar=True, seed=seed)

@@ -1,0 +1,29 @@
+"""All tests: `python3 -m tests [pytest arguments]` with any Python from 3.10 prepares a ComfyUI and runs pytest in it."""
+
+import sys
+from pathlib import Path
+
+from demo import host
+
+TESTS = Path(__file__).resolve().parent
+# Neither `python -m pytest` nor `-c` as it is: both put the current folder on the path, where this repository's
+# `nodes` hides ComfyUI's
+PYTEST = "import sys; del sys.path[0]; import pytest; sys.exit(pytest.main())"
+
+
+def main() -> int:
+    arguments = sys.argv[1:]
+    if not any(inside_tests(argument) for argument in arguments):
+        arguments.append(str(TESTS))
+    needs = (*host.DEMO_NEEDS, "pytest", "hypothesis")
+    return host.execute(host.prepare(needs), ["-c", PYTEST, *arguments])
+
+
+def inside_tests(argument: str) -> bool:
+    """Whether a pytest argument names a file, folder or test of this folder."""
+    path = Path(argument.split("::")[0]).absolute()
+    return path.exists() and TESTS in (path, *path.parents)
+
+
+if __name__ == "__main__":
+    sys.exit(host.report_errors(main))

@@ -1,0 +1,68 @@
+"""Which ComfyUI is chosen, and what is said when it cannot be used. Nothing is installed here."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from blockdance.demo import host
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch):
+    for name in ("COMFYUI_PATH", "COMFYUI_PYTHON", "BLOCKDANCE_HOST", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def comfyui(tmp_path, monkeypatch) -> Path:
+    folder = tmp_path / "ComfyUI"
+    folder.mkdir()
+    (folder / "main.py").touch()
+    monkeypatch.setenv("COMFYUI_PATH", str(folder))
+    return folder
+
+
+@pytest.mark.parametrize("platform, variables, place", [
+    ("linux", {}, "home/.cache/blockdance/comfyui-0.30.0"),
+    ("linux", {"XDG_CACHE_HOME": "xdg"}, "xdg/blockdance/comfyui-0.30.0"),
+    ("darwin", {}, "home/Library/Caches/blockdance/comfyui-0.30.0"),
+    ("win32", {"LOCALAPPDATA": "local"}, "local/blockdance/comfyui-0.30.0"),
+    ("linux", {"BLOCKDANCE_HOST": "elsewhere"}, "elsewhere"),
+])
+def test_the_managed_host_lives_in_the_users_cache(platform, variables, place, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr(Path, "home", lambda: tmp_path / "home")
+    for name, folder in variables.items():
+        monkeypatch.setenv(name, str(tmp_path / folder))
+    assert host.managed_place() == tmp_path / place
+
+
+def test_a_comfyui_of_the_user_is_used_as_it_is(comfyui, monkeypatch):
+    monkeypatch.setenv("COMFYUI_PYTHON", sys.executable)
+    assert host.prepare(needs=("json",)) == host.Host(comfyui, Path(sys.executable))
+
+
+def test_the_python_beside_comfyui_is_found(comfyui):
+    python = host.install.venv_python(comfyui / ".venv")
+    python.parent.mkdir(parents=True)
+    python.symlink_to(sys.executable)
+    assert host.prepare(needs=("json",)).python == python
+
+
+def test_a_folder_without_main_py_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("COMFYUI_PATH", str(tmp_path))
+    with pytest.raises(host.HostError, match="has no main.py"):
+        host.prepare()
+
+
+def test_missing_packages_are_named_with_the_command_that_installs_them(comfyui, monkeypatch):
+    monkeypatch.setenv("COMFYUI_PYTHON", sys.executable)
+    with pytest.raises(host.HostError, match="No module named 'no_such_module'(.|\n)*pip install -r"):
+        host.prepare(needs=("json", "no_such_module"))
+
+
+def test_a_python_that_does_not_start_is_named(comfyui, monkeypatch):
+    monkeypatch.setenv("COMFYUI_PYTHON", str(comfyui / "nowhere"))
+    with pytest.raises(host.HostError, match="cannot start .*nowhere"):
+        host.prepare()

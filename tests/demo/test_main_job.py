@@ -1,0 +1,81 @@
+"""The main job as the README's command runs it, shortened."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+from PIL import Image
+
+from blockdance.demo import host, sheet
+from blockdance.demo.picture import ARMS
+
+COMMAND = [sys.executable, "-m", "demo.run"]
+
+
+def main_job(*arguments: object) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)], cwd=host.REPOSITORY, capture_output=True, text=True, timeout=300)
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory):
+    out = tmp_path_factory.mktemp("demo-output")
+    return main_job("--captions", 2, "--steps", 10, "--out", out), out
+
+
+def test_succeeds(job):
+    done, _ = job
+    assert done.returncode == 0, done.stderr
+
+
+def test_prints_a_row_for_every_arm(job):
+    done, _ = job
+    rows = [re.search(rf"^{arm.name} +[\d.]+ s +(\d+) / (\d+) +([\d.]+)x +[\d.]+x +(\S+) dB +([\d.]+) +(\d+) / 3$",
+                      done.stdout, re.MULTILINE) for arm in ARMS]
+    assert all(rows), done.stdout
+    assert rows[0].group(1, 2, 3, 4, 5) == ("280", "280", "1.00", "inf", "1.0000")
+    executed = [int(row[1]) for row in rows]
+    assert executed == sorted(executed, reverse=True) and executed[-1] < executed[0]
+    assert all(float(row[3]) == pytest.approx(int(row[2]) / int(row[1]), abs=.006) for row in rows)
+    assert int(rows[0][6]) >= 2  # of 3 objects: the shipped weights draw what captions say
+
+
+def test_writes_all_pictures_and_the_sheet(job):
+    _, out = job
+    assert len(list(out.glob("[12]-*.png"))) == 2 * len(ARMS)
+    assert Image.open(out / "sheet.png").size == sheet.size(2, len(ARMS))
+
+
+def test_missing_weights_are_named_with_the_command_that_makes_them(tmp_path):
+    done = main_job("--weights", tmp_path / "none", "--out", tmp_path)
+    assert done.returncode == 1
+    assert "no weights at" in done.stderr and "demo.train" in done.stderr
+
+
+def test_a_prompt_that_fails_shows_the_servers_last_lines(tmp_path):
+    (tmp_path / "broken.safetensors").write_bytes(b"not weights")
+    done = main_job("--weights", tmp_path / "broken.safetensors", "--out", tmp_path)
+    assert done.returncode == 1
+    assert "(ShapesWorldModelLoader) failed" in done.stderr
+    assert "The server's last lines" in done.stderr and "Prompt executed" in done.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Ctrl-C cannot be sent to a single process on Windows")
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_is_interrupted_cleanly(number, code, tmp_path):
+    with subprocess.Popen(
+            [*COMMAND, "--out", tmp_path], cwd=host.REPOSITORY, stdout=subprocess.PIPE, text=True) as job:
+        for line in job.stdout:
+            if line.startswith("[1/"):
+                job.send_signal(number)
+                break
+        job.stdout.read()
+    assert job.returncode == code
+    server = re.search(r"127\.0\.0\.1:\d+", (tmp_path / "comfyui.log").read_text())[0]
+    listening = subprocess.run(
+        [sys.executable, "-c", "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 2)",
+         *server.split(":")], capture_output=True)
+    assert listening.returncode != 0

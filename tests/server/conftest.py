@@ -1,0 +1,38 @@
+"""One ComfyUI for all server tests, with both packs linked in and a demo model of random weights."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from blockdance.demo import host
+from blockdance.demo.base import make_base
+from blockdance.demo.model import CONFIG, build
+from blockdance.demo.options import Options
+from blockdance.demo.server import Server, comfyui_server
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "random.safetensors"
+    generator = torch.Generator().manual_seed(0)
+    state = {name: torch.randn(value.shape, generator=generator) * .1
+             for name, value in build(CONFIG, operations=torch.nn).state_dict().items()}
+    save_file(state, path, {"config": json.dumps(CONFIG)})
+    return path
+
+
+@pytest.fixture(scope="session")
+def comfyui(tmp_path_factory, weights) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("comfyui")
+    # The classic cache forgets what the last prompt did not use, so that a repeated prompt samples again
+    with comfyui_server(host.current(), make_base(folder, weights), folder / "comfyui.log", ("--cache-classic",)) as it:
+        yield it
+
+
+@pytest.fixture
+def options(tmp_path, weights) -> Options:
+    return Options(captions=1, steps=8, cfg=3., seed=1, out=tmp_path, weights=weights)

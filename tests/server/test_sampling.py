@@ -1,0 +1,77 @@
+"""Pictures from a real server: what the patch changes, what it leaves alone, and what it refuses."""
+
+import numpy as np
+import pytest
+
+from blockdance.demo import client, workflow
+from blockdance.demo.picture import Arm, draw, scenes
+
+FULL, OFF, HALF = Arm("full", None), Arm("N=1", 1), Arm("N=2", 2)
+
+
+def patched(**inputs) -> workflow.Prompt:
+    prompt = workflow.load()
+    workflow.set_inputs(prompt, "Sampler", steps=8)
+    workflow.set_inputs(prompt, workflow.PATCH, **inputs)
+    return prompt
+
+
+def pixels(comfyui, arm, options, seed=1) -> np.ndarray:
+    return draw(comfyui.url, arm, scenes(1)[0], seed, options).pixels
+
+
+def test_n_1_draws_the_same_pixels_as_no_patch(comfyui, options):
+    assert np.array_equal(pixels(comfyui, FULL, options), pixels(comfyui, OFF, options))
+
+
+def test_n_2_reuses_and_reports_what_it_executed(comfyui, options):
+    picture = draw(comfyui.url, HALF, scenes(1)[0], 2, options)
+    executed, total = picture.blocks
+    # 28 blocks at 8 steps; a reused step leaves out the first 21
+    assert total == 8 * 28
+    assert executed < total and (total - executed) % 21 == 0
+    assert not np.array_equal(picture.pixels, pixels(comfyui, FULL, options, seed=2))
+
+
+def test_a_patched_run_leaves_no_trace(comfyui, options):
+    before = pixels(comfyui, FULL, options, seed=3)
+    pixels(comfyui, HALF, options, seed=3)
+    assert np.array_equal(before, pixels(comfyui, FULL, options, seed=3))
+
+
+def test_a_repeated_patched_run_draws_the_same(comfyui, options):
+    before = pixels(comfyui, HALF, options, seed=4)
+    pixels(comfyui, FULL, options, seed=4)
+    assert np.array_equal(before, pixels(comfyui, HALF, options, seed=4))
+
+
+def test_progress_covers_every_step(comfyui):
+    prompt = patched(N=3)
+    steps = []
+    client.submit(comfyui.url, prompt, lambda node, value, maximum: steps.append((node, value, maximum)))
+    sampler = workflow.node_id(prompt, "Sampler")
+    assert steps[-1] == (sampler, 8, 8)
+
+
+def test_n_0_is_refused_before_it_runs(comfyui):
+    with pytest.raises(client.PromptError, match=r"refused(.|\n)*BlockDance Patch(.|\n)*N"):
+        client.submit(comfyui.url, patched(N=0))
+
+
+def test_a_block_that_the_model_does_not_have(comfyui):
+    with pytest.raises(client.PromptError, match="block_index is 99(.|\n)*PixArtMS(.|\n)*28"):
+        client.submit(comfyui.url, patched(block_index=99))
+
+
+def test_an_unknown_node_type(comfyui):
+    prompt = patched()
+    prompt[workflow.node_id(prompt, "Decode")]["class_type"] = "NoSuchNode"
+    with pytest.raises(client.PromptError, match="'Decode' not found"):
+        client.submit(comfyui.url, prompt)
+
+
+def test_a_caption_that_says_nothing_drawable(comfyui):
+    prompt = patched()
+    workflow.set_inputs(prompt, "Caption", caption="a purple dog")
+    with pytest.raises(client.PromptError, match="ShapesWorldTextEncode(.|\n)*cannot read 'a purple dog'"):
+        client.submit(comfyui.url, prompt)
