@@ -6,7 +6,7 @@ interval      what fixed-interval methods share
 blockdance    the BlockDance-N policy
 delta_cache   the Delta-Cache policy, and the feature caches it is compared with
 delta_dit     the Delta-DiT policy and its budget
-unet          the same two on a U-Net
+unet          Delta-Cache and DeepCache on a U-Net, as a policy
 presets       every published row of both papers, and their baselines, as a policy
 cost          multiply-accumulates of a model and of a plan, in the papers' counting and in full
 hidden        how one block's call carries the hidden state

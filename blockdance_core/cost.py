@@ -1,7 +1,8 @@
 """What a model and a plan cost, in multiply-accumulates (MACs).
 
-Two countings: linear layers only, as both papers do (it reproduces their tables), and everything that multiplies,
-attention products included. Meta tensors will do: no weights and no arithmetic are needed to count.
+Two countings: linear layers (convolutions among them) only, as both papers do (it reproduces their tables), and
+everything that multiplies, attention products included. Meta tensors will do: no weights and no arithmetic are needed
+to count.
 """
 
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from .plan import Plan
 
-_LINEAR = (torch.ops.aten.mm, torch.ops.aten.addmm)
+_LINEAR = (torch.ops.aten.mm, torch.ops.aten.addmm, torch.ops.aten.convolution)
 
 
 def _sdpa_cpu(query, key, value, *args, out_shape=None, **kwargs) -> int:

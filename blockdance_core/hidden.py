@@ -12,7 +12,7 @@ Form = tuple[torch.Size | None, ...]
 
 
 class ContractError(ValueError):
-    """A block was called, or answered, in a way that its architecture row does not describe."""
+    """A block was called, or answered, in a way that its architecture row, or the method, does not provide for."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,9 @@ def copy(hidden: Hidden) -> Hidden:
 
 
 def subtract(after: Hidden, before: Hidden) -> Hidden:
+    for a, b in zip(after, before):
+        if a is not None and a.shape != b.shape:
+            raise ContractError(f"no delta: {tuple(b.shape)} before the span became {tuple(a.shape)} after it")
     return tuple(None if a is None else a - b for a, b in zip(after, before))
 
 

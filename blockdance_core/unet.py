@@ -56,6 +56,8 @@ class UNetPolicy:
         check_fraction("end", self.end)
         if self.depth < 1:
             raise ValueError(f"depth is {self.depth}; use a number of input blocks from 1")
+        if not isinstance(self.mode, Kind):
+            raise ValueError(f"mode is {self.mode!r}; use Kind.DELTA or Kind.FEATURE")
 
     @property
     def name(self) -> str:

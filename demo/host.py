@@ -10,11 +10,14 @@ nothing is installed. Otherwise ComfyUI and its requirements are installed once 
 user's cache, which every checkout shares; BLOCKDANCE_HOST names another folder.
 """
 
+from __future__ import annotations  # so that an older Python gets as far as being told so
+
 import argparse
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,7 +125,7 @@ def main() -> int:
         print(os.environ.get("COMFYUI_PATH") or place)
     elif options.action == "remove":
         with install.exclusive(place):
-            shutil.rmtree(place, ignore_errors=not place.exists())
+            shutil.rmtree(place)
         print(f"removed {place}")
     else:
         host = prepare()
@@ -134,11 +137,11 @@ def main() -> int:
     return 0
 
 
-def report_errors(command) -> int:
+def report_errors(command: Callable[[], int]) -> int:
     """Call `command` and return its exit code; a host that cannot be had is a message and exit code 1."""
     try:
         return command()
-    except (HostError, install.InstallError) as error:
+    except (HostError, install.InstallError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

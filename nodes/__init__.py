@@ -7,9 +7,10 @@ from .delta_cache import DeltaCachePatch
 from .delta_dit import DeltaDiTPatch
 from .dit import BlockDanceDiTLabel, BlockDanceDiTLoader
 from .preset import BlockDancePreset
+from .unet import DeltaCacheUNetPatch
 
 
 class BlockDanceExtension(ComfyExtension):
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return [BlockDancePatch, DeltaCachePatch, DeltaDiTPatch, BlockDancePreset,
-                BlockDanceDiTLoader, BlockDanceDiTLabel]
+                BlockDanceDiTLoader, BlockDanceDiTLabel, DeltaCacheUNetPatch]

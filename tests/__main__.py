@@ -1,4 +1,4 @@
-"""All tests: `python3 -m tests [pytest arguments]` with any Python from 3.10 prepares a ComfyUI and runs pytest in it."""
+"""All tests: `python3 -m tests [pytest arguments]`, with any Python from 3.10, runs pytest in a ComfyUI's Python."""
 
 import sys
 from pathlib import Path

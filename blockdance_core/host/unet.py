@@ -1,8 +1,8 @@
 """U-Nets as chains of layers, for the policy that skips their inside.
 
 The children of each input, middle and output block, in execution order: ComfyUI calls them one by one, with the hidden
-state as first argument. So a cached step runs ComfyUI's own loop over the blocks, which keeps every skip connection,
-ControlNet residual and block patch outside the span, and the count of the attention layers for those inside.
+state as first argument. A cached step still runs ComfyUI's own loop over the blocks, so skip connections, ControlNet
+residuals, block patches and the numbers of the attention layers stay right outside the span.
 """
 
 from typing import Iterator

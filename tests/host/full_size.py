@@ -6,11 +6,14 @@ from typing import Callable
 import comfy.ops
 import torch
 from comfy.ldm.modules.diffusionmodules.mmdit import OpenAISignatureMMDITWrapper
+from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 from comfy.ldm.pixart.pixartms import PixArtMS
 
 from blockdance.blockdance_core.chain import Chain
 from blockdance.blockdance_core.cost import Cost, count
 from blockdance.blockdance_core.host.architectures import chain_of
+from blockdance.blockdance_core.host.unet import UNETS
+from blockdance.blockdance_core.unet import UNet
 
 META = dict(device="meta", dtype=torch.bfloat16, operations=comfy.ops.disable_weight_init)
 PASSES = 2  # cond and uncond, as both papers count a step
@@ -46,3 +49,14 @@ def sd3(latent: int = 128, context_tokens: int = 77 + 256) -> FullSize:
     inputs = dict(x=_empty(16, latent, latent), timesteps=_empty(), context=_empty(context_tokens, 4096),
                   y=_empty(2048))
     return FullSize(chain_of(model), lambda: model(**inputs))
+
+
+def sd15(latent: int = 64, context_tokens: int = 77) -> tuple[FullSize, UNet]:
+    """Stable Diffusion 1.5; a latent of 64 is a picture of 512 x 512."""
+    model = UNetModel(
+        image_size=32, in_channels=4, out_channels=4, model_channels=320, num_res_blocks=[2, 2, 2, 2],
+        channel_mult=[1, 2, 4, 4], num_heads=8, use_spatial_transformer=True, transformer_depth=[1] * 6 + [0] * 2,
+        transformer_depth_middle=1, transformer_depth_output=[1] * 9 + [0] * 3, context_dim=768, legacy=False,
+        **META).eval()
+    inputs = _empty(4, latent, latent), _empty(), _empty(context_tokens, 768)
+    return FullSize(UNETS.chain_of(model), lambda: model(*inputs)), UNETS.transformer_of(model)

@@ -1,0 +1,51 @@
+"""Delta-Cache Patch (U-Net): skip the inside of a U-Net on most steps."""
+
+from comfy_api.latest import io
+
+from ..blockdance_core.host.unet import UNETS
+from ..blockdance_core.plan import Kind
+from ..blockdance_core.unet import UNetPolicy
+from .patch import CATEGORY, patched
+
+
+class DeltaCacheUNetPatch(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        default = UNetPolicy()
+        return io.Schema(
+            node_id="DeltaCacheUNetPatch",
+            display_name="Delta-Cache Patch (U-Net)",
+            category=CATEGORY,
+            description="Makes SD1.5 and SDXL faster: on most steps only the outermost blocks of the U-Net are "
+                        "computed, and what its inside changed at the last full step is added (or, as in DeepCache, "
+                        "what it returned is reused).",
+            search_aliases=["deepcache", "delta-cache", "delta cache", "blockdance", "speed up", "cache", "faster",
+                            "sd1.5", "sdxl", "unet"],
+            inputs=[
+                io.Model.Input("model", tooltip="A U-Net: SD1.5, SD2 or SDXL."),
+                io.Int.Input(
+                    "N", default=default.N, min=1, max=10,
+                    tooltip="The first of every N steps is computed in full, the others reuse. 1 turns reuse off."),
+                io.Int.Input(
+                    "depth", default=default.depth, min=1, max=99,
+                    tooltip="How many of the first input blocks and of the last output blocks every step computes: "
+                            "fewer is faster. 2 is the paper's. SD1.5 has 12, SDXL 9; mode delta needs the same "
+                            "number of channels on both sides: 1, 2, 5, 8 or more for both."),
+                io.Combo.Input(
+                    "mode", options=[Kind.DELTA.value, Kind.FEATURE.value], default=default.mode.value,
+                    tooltip="delta: add the stored change to what the step itself computed so far (Delta-Cache). "
+                            "feature: reuse the stored hidden state as it is (DeepCache)."),
+                io.Float.Input(
+                    "start", default=default.start, min=0., max=1., step=.01,
+                    tooltip="Where reuse begins, as a fraction of sampling. 0 as in the paper; later is safer."),
+                io.Float.Input(
+                    "end", default=default.end, min=0., max=1., step=.01,
+                    tooltip="Where reuse ends, as a fraction of sampling."),
+            ],
+            outputs=[io.Model.Output(display_name="model", tooltip="The same model, sampling with block reuse.")],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    def execute(cls, model, N: int, depth: int, mode: str, start: float, end: float) -> io.NodeOutput:
+        return patched(model, UNetPolicy(N, depth, Kind(mode), start, end), cls.hidden.unique_id, UNETS)
