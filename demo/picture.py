@@ -15,12 +15,26 @@ REPORT = re.compile(r"(\d+) of (\d+) blocks executed")
 
 @dataclass(frozen=True)
 class Arm:
-    """One way of sampling; N None is ComfyUI alone, without any node of ours."""
+    """One way of sampling: a patch node with its inputs, or ComfyUI alone, with this share of the steps."""
     name: str
-    N: int | None
+    node: str | None = None
+    inputs: tuple[tuple[str, workflow.Value], ...] = ()
+    share: float = 1.
+
+    def steps(self, full: int) -> int:
+        return max(1, round(full * self.share))
 
 
-ARMS = (Arm("full", None), Arm("BlockDance N=2", 2), Arm("BlockDance N=3", 3), Arm("BlockDance N=4", 4))
+_DELTA = (("N", 2), ("n_cached", -1))
+ARMS = (
+    Arm("full"),
+    *(Arm(f"BlockDance N={N}", "BlockDancePatch",
+          (("N", N), ("block_index", -1), ("start", .40), ("end", .95))) for N in (2, 3, 4)),
+    Arm("Delta-Cache", "DeltaCachePatch", (*_DELTA, ("first_block", 7), ("start", 0.), ("end", 1.))),
+    Arm("Delta-DiT", "DeltaDiTPatch", (*_DELTA, ("b", .6), ("budget", 0.))),
+    # What BlockDance N=2 and the Delta methods cost, spent on fewer steps instead
+    Arm("fewer steps 77%", share=.775), Arm("fewer steps 63%", share=.625),
+)
 
 
 @dataclass(frozen=True)
@@ -31,6 +45,7 @@ class Picture:
     pixels: np.ndarray  # (SIZE, SIZE, 3) in [0, 1]
     seconds: float  # of the KSampler node
     blocks: tuple[int, int] | None  # executed, total, as counted during the run; None without our node
+    steps: int
 
 
 def scenes(count: int) -> list[world.Scene]:
@@ -49,16 +64,18 @@ def draw(url: str, arm: Arm, scene: world.Scene, seed: int, options: Options,
     """Have the server at `url` draw a scene. Raises client.PromptError and client.ServerLost."""
     prompt = workflow.load()
     workflow.set_inputs(prompt, "Caption", caption=scene.caption())
-    workflow.set_inputs(prompt, "Sampler", seed=seed, steps=options.steps, cfg=options.cfg)
-    if arm.N is None:
+    steps = arm.steps(options.steps)
+    workflow.set_inputs(prompt, "Sampler", seed=seed, steps=steps, cfg=options.cfg)
+    if arm.node is None:
         workflow.remove_patch(prompt)
     else:
-        workflow.set_inputs(prompt, workflow.PATCH, N=arm.N)
+        workflow.exchange_patch(prompt, arm.node, dict(arm.inputs))
     result = client.submit(url, prompt, on_progress)
     png = result.images[workflow.node_id(prompt, "Save")][0]
     pixels = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"), np.float32) / 255
     seconds = result.seconds[workflow.node_id(prompt, "Sampler")]
-    return Picture(arm, scene, png, pixels, seconds, None if arm.N is None else blocks(prompt, result))
+    counted = None if arm.node is None else blocks(prompt, result)
+    return Picture(arm, scene, png, pixels, seconds, counted, steps)
 
 
 def blocks(prompt: workflow.Prompt, result: client.Result) -> tuple[int, int]:

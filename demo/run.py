@@ -1,4 +1,4 @@
-"""Draw the demo's captions in a headless ComfyUI, in full and with BlockDance, and report. Runs in the host's Python.
+"""Draw the demo's captions in a headless ComfyUI, in full and by each method, and report. Runs in the host's Python.
 
 Exit code 0, or 1 when the server or a prompt fails, or 130 after Ctrl-C; the server is stopped in any case.
 """
@@ -45,11 +45,11 @@ def draw_all(url: str, options: Options) -> dict[Arm, list[Picture]]:
     first, so that warming up favours none."""
     pictures: dict[Arm, list[Picture]] = {arm: [] for arm in ARMS}
     captions = scenes(options.captions)
-    draw(url, ARMS[-1], captions[0], options.seed + options.captions, options, _progress("warming up"))
+    draw(url, ARMS[1], captions[0], options.seed + options.captions, options, _progress("warming up"))
     for index, scene in enumerate(captions):
         first = index % len(ARMS)
         for arm in ARMS[first:] + ARMS[:first]:
-            label = f"[{index + 1}/{len(captions)}] {arm.name:14}"
+            label = f"[{index + 1}/{len(captions)}] {arm.name:15}"
             picture = draw(url, arm, scene, options.seed + index, options, _progress(label))
             pictures[arm].append(picture)
             print(f"{label} {picture.seconds:6.2f} s  {scene.caption()}", flush=True)
@@ -66,7 +66,7 @@ def save(pictures: dict[Arm, list[Picture]], folder: Path) -> None:
     """Write every picture as `<caption number>-<arm>.png`, and sheet.png."""
     for arm, runs in pictures.items():
         for index, picture in enumerate(runs, 1):
-            name = arm.name.lower().replace(" ", "-").replace("=", "")
+            name = arm.name.lower().translate({ord(" "): "-", ord("="): None, ord("%"): None})
             (folder / f"{index}-{name}.png").write_bytes(picture.png)
     sheet.sheet(pictures).save(folder / "sheet.png")
 

@@ -27,12 +27,12 @@ def rows(pictures: dict[Arm, list[Picture]]) -> list[Row]:
     """Compare every arm with the first, which is the full one; all have the same captions in the same order."""
     full, *_ = pictures.values()
     total = max(run.blocks[1] for runs in pictures.values() for run in runs if run.blocks)
-    return [_row(arm, runs, full, total) for arm, runs in pictures.items()]
+    return [_row(arm, runs, full, total // full[0].steps) for arm, runs in pictures.items()]
 
 
-def _row(arm: Arm, runs: list[Picture], full: list[Picture], total: int) -> Row:
-    # Without our node nothing counts blocks, and nothing skips them either
-    counted = [run.blocks or (total, total) for run in runs]
+def _row(arm: Arm, runs: list[Picture], full: list[Picture], a_step: int) -> Row:
+    # Without our node nothing counts blocks, and nothing skips them either: every step runs all `a_step` of them
+    counted = [run.blocks or (a_step * run.steps, a_step * reference.steps) for run, reference in zip(runs, full)]
     pairs = list(zip(runs, full))
     score = sum((checker.check(run.pixels, run.scene) for run in runs), checker.Score(0, 0, 0, 0))
     return Row(
@@ -57,11 +57,11 @@ def _tensor(pixels: np.ndarray) -> torch.Tensor:
 
 
 def text(table: list[Row]) -> str:
-    lines = [f"{'':15} {'sampling':>9} {'blocks executed':>16} {'ideal':>7} {'measured':>9} {'PSNR':>8} {'SSIM':>7} "
+    lines = [f"{'':16} {'sampling':>9} {'blocks executed':>16} {'ideal':>7} {'measured':>9} {'PSNR':>8} {'SSIM':>7} "
              f"{'objects right':>14}"]
     for row in table:
         lines.append(
-            f"{row.arm.name:15} {row.seconds:7.2f} s {f'{row.executed:g} / {row.total:g}':>16} "
+            f"{row.arm.name:16} {row.seconds:7.2f} s {f'{row.executed:g} / {row.total:g}':>16} "
             f"{row.total / row.executed:6.2f}x {row.speedup:8.2f}x {row.psnr:5.1f} dB {row.ssim:7.4f} "
             f"{f'{row.score.right} / {row.score.objects}':>14}")
     return "\n".join(lines)

@@ -118,6 +118,7 @@ class Trainer:
         self.optimisers = optimisers(self.model)
         self.model.train()
         if self.arguments.compile:
+            torch._dynamo.config.recompile_limit = 2 * depth  # one graph a block, beyond 8 of which it would give up
             for block in self.model.blocks:
                 block.forward = torch.compile(block.forward)
 

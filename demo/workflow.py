@@ -31,6 +31,13 @@ def set_inputs(prompt: Prompt, title: str, **inputs: Value) -> None:
     node["inputs"].update(inputs)
 
 
+def exchange_patch(prompt: Prompt, node_class: str, inputs: dict[str, Value]) -> None:
+    """Put another patch node with these inputs in the place of BlockDance Patch, under the same title."""
+    node = prompt[node_id(prompt, PATCH)]
+    node["class_type"] = node_class
+    node["inputs"] = {"model": node["inputs"]["model"], **inputs}
+
+
 def remove_patch(prompt: Prompt) -> None:
     """Take BlockDance Patch out, so that its model input goes where its output went."""
     patch = node_id(prompt, PATCH)

@@ -1,5 +1,6 @@
 """All tests: `python3 -m tests [pytest arguments]`, with any Python from 3.10, runs pytest in a ComfyUI's Python."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -16,7 +17,9 @@ def main() -> int:
     if not any(inside_tests(argument) for argument in arguments):
         arguments.append(str(TESTS))
     needs = (*host.DEMO_NEEDS, "pytest", "hypothesis")
-    return host.execute(host.prepare(needs), ["-c", PYTEST, *arguments])
+    # The tests' tensors are too small for a second thread to help, and on a busy machine every operation waits for it
+    threads = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
+    return host.execute(host.prepare(needs), ["-c", PYTEST, *arguments], threads)
 
 
 def inside_tests(argument: str) -> bool:

@@ -1,6 +1,6 @@
 """Tiny random-weight instances of ComfyUI's own diffusion models, and ways to run them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Callable
 
 import comfy.model_patcher
@@ -30,6 +30,9 @@ class Tiny:
         config.set_inference_dtype(torch.float32, None)
         model = _fill(config.get_model({}, "", device=CPU))
         return comfy.model_patcher.ModelPatcher(model, load_device=CPU, offload_device=CPU)
+
+    def of_depth(self, depth: int) -> "Tiny":
+        return replace(self, config=self.config | {"depth": depth})
 
     def noise(self, batch: int = 1) -> torch.Tensor:
         return seeded(batch, *self.latent, seed=1)

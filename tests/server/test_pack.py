@@ -13,9 +13,20 @@ def get(server: Server, path: str) -> str:
         return response.read().decode()
 
 
-@pytest.fixture(scope="module")
-def node(comfyui) -> dict:
-    return json.loads(get(comfyui, "/object_info/BlockDancePatch"))["BlockDancePatch"]
+# Saved workflows hold widget values by position: ids, names, order and defaults are for ever
+INPUTS = {
+    "BlockDancePatch": ("BlockDance Patch", {"N": 2, "block_index": -1, "start": .40, "end": .95}),
+    "DeltaCachePatch": ("Delta-Cache Patch", {"N": 2, "first_block": 0, "n_cached": -1, "start": 0., "end": 1.}),
+    "DeltaDiTPatch": ("Delta-DiT Patch", {"N": 2, "b": .6, "n_cached": -1, "budget": 0.}),
+    "DeltaCacheUNetPatch": (
+        "Delta-Cache Patch (U-Net)", {"N": 2, "depth": 2, "mode": "delta", "start": 0., "end": 1.}),
+    "BlockDancePreset": ("BlockDance Preset", {"preset": None}),
+}
+
+
+@pytest.fixture(scope="module", params=INPUTS)
+def node(comfyui, request) -> dict:
+    return json.loads(get(comfyui, f"/object_info/{request.param}"))[request.param]
 
 
 def test_loads_without_a_complaint(comfyui):
@@ -27,20 +38,22 @@ def test_loads_without_a_complaint(comfyui):
 
 
 def test_is_listed_where_it_belongs(node):
-    assert node["display_name"] == "BlockDance Patch"
+    assert node["display_name"] == INPUTS[node["name"]][0]
     assert node["category"] == "model/patch/blockdance"
     assert node["output"] == ["MODEL"]
 
 
 def test_inputs_and_their_order_are_those_that_saved_workflows_hold(node):
-    assert node["input_order"]["required"] == ["model", "N", "block_index", "start", "end"]
-    defaults = {name: spec[1].get("default") for name, spec in node["input"]["required"].items()}
-    assert defaults == {"model": None, "N": 2, "block_index": -1, "start": .40, "end": .95}
+    _, expected = INPUTS[node["name"]]
+    assert node["input_order"]["required"] == ["model", *expected]
+    defaults = {name: spec[1].get("default") for name, spec in node["input"]["required"].items() if name != "model"}
+    assert defaults == expected
 
 
 def test_every_input_explains_itself(node):
     assert all(spec[1]["tooltip"] for spec in node["input"]["required"].values())
 
 
-def test_has_a_help_page(comfyui):
-    assert "BlockDance" in get(comfyui, "/extensions/blockdance/docs/BlockDancePatch.md")
+@pytest.mark.parametrize("node_id", [*INPUTS, "BlockDanceDiTLoader", "BlockDanceDiTLabel"])
+def test_has_a_help_page(comfyui, node_id):
+    assert get(comfyui, f"/extensions/blockdance/docs/{node_id}.md").startswith("# ")

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from blockdance.demo import client, workflow
-from blockdance.demo.picture import Arm, draw, scenes
+from blockdance.demo.picture import ARMS, Arm, draw, scenes
 
-FULL, OFF, HALF = Arm("full", None), Arm("N=1", 1), Arm("N=2", 2)
+WINDOW = (("block_index", -1), ("start", .40), ("end", .95))
+FULL = Arm("full")
+OFF, HALF = (Arm(f"N={N}", "BlockDancePatch", (("N", N), *WINDOW)) for N in (1, 2))
 
 
 def patched(**inputs) -> workflow.Prompt:
@@ -37,6 +39,34 @@ def test_a_patched_run_leaves_no_trace(comfyui, options):
     before = pixels(comfyui, FULL, options, seed=3)
     pixels(comfyui, HALF, options, seed=3)
     assert np.array_equal(before, pixels(comfyui, FULL, options, seed=3))
+
+
+@pytest.mark.parametrize("arm", [arm for arm in ARMS if arm.node], ids=lambda arm: arm.name)
+def test_every_method_runs_and_reports(comfyui, options, arm):
+    picture = draw(comfyui.url, arm, scenes(1)[0], 5, options)
+    executed, total = picture.blocks
+    assert total == 8 * 28 and executed < total
+
+
+def test_a_preset_runs(comfyui):
+    prompt = patched()
+    workflow.exchange_patch(prompt, "BlockDancePreset", {"preset": "Delta-Cache middle (blocks 3-23)"})
+    result = client.submit(comfyui.url, prompt)
+    assert "140 of 224 blocks executed" in result.texts[workflow.node_id(prompt, workflow.PATCH)][-1]
+
+
+@pytest.mark.parametrize("node, inputs, message", [
+    ("DeltaCachePatch", dict(N=2, first_block=0, n_cached=0, start=0., end=1.), "n_cached is 0"),
+    ("DeltaCachePatch", dict(N=2, first_block=20, n_cached=20, start=0., end=1.), "PixArtMS has 28 blocks"),
+    ("DeltaDiTPatch", dict(N=2, b=.6, n_cached=-1, budget=.05), "budget is 0.05"),
+    ("DeltaDiTPatch", dict(N=2, b=.6, n_cached=40, budget=0.), "n_cached is 40"),
+    ("DeltaCacheUNetPatch", dict(N=2, depth=2, mode="delta", start=0., end=1.), "PixArtMS is no U-Net"),
+])
+def test_settings_that_do_not_fit_are_refused(comfyui, node, inputs, message):
+    prompt = patched()
+    workflow.exchange_patch(prompt, node, inputs)
+    with pytest.raises(client.PromptError, match=message):
+        client.submit(comfyui.url, prompt)
 
 
 def test_a_repeated_patched_run_draws_the_same(comfyui, options):
