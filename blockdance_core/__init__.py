@@ -1,6 +1,7 @@
 """Caching and reuse of block features across denoising steps, for any diffusion transformer and for U-Nets.
 
 plan          what each step does: the structure that methods produce and the engine executes
+pace          from the steps of a plan to the evaluations of a sampler
 schedule      the steps of a run as numbers, and the percents of start/end inputs
 interval      what fixed-interval methods share
 blockdance    the BlockDance-N policy
@@ -14,5 +15,9 @@ chain         the blocks of a model in execution order
 interception  one call of the model with a span of blocks recorded or replaced
 cache         what a run has stored
 report        what a run has executed
+similarity    how alike features and deltas are from step to step: probe records it, with the samples of sketch and grid
+recommend     from similarity to settings
+pca, spectrum components of features, and frequencies of pictures
+figures       all of this as pictures
 host          ComfyUI: architectures, attaching to a MODEL, a run's lifetime (the only part that imports comfy)
 """

@@ -10,18 +10,17 @@ from .plan import Reuse
 
 @dataclass(frozen=True)
 class Stored:
-    """What replaces one span: a hidden state per stack that the span touches.
+    """What replaces one span: for each of its outlets, by block, the hidden state to return or, for a delta, to add.
 
-    A feature needs the last of those stacks only: it is the input of the next block, whatever came before.
     entered: the form in which the hidden state reached the span; returned: the form that each block gave it.
     """
-    hidden: tuple[Hidden, ...]
+    hidden: Mapping[int, Hidden]
     entered: Form
     returned: Mapping[int, Form]
 
     @property
     def bytes(self) -> int:
-        return sum(t.untyped_storage().nbytes() for hidden in self.hidden for t in hidden if t is not None)
+        return sum(t.untyped_storage().nbytes() for hidden in self.hidden.values() for t in hidden if t is not None)
 
 
 class Cache:

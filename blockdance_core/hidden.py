@@ -20,12 +20,19 @@ class Contract:
     """The hidden-state arguments of a block, in the order in which it returns them.
 
     names: one per tensor, None where the block takes `*args`; positions: where each stands among positional arguments.
+    packed: one argument holds all tensors as a tuple, and the block returns such a tuple.
+    keys_values: the argument that brings stored keys and values of attention. The block then returns its own after the
+    hidden state, and the loop keeps them where that argument is an empty tuple.
+    guessed: from no architecture row, so that it is checked while a span is stored.
     """
     names: tuple[str | None, ...]
     positions: tuple[int, ...]
+    packed: bool = False
+    keys_values: str | None = None
+    guessed: bool = False
 
     @classmethod
-    def of(cls, forward: Callable, arguments: tuple[str | int, ...]) -> "Contract":
+    def of(cls, forward: Callable, arguments: tuple[str | int, ...], **traits) -> "Contract":
         """The contract of a block class whose unbound `forward` takes these arguments (names, or places in *args)."""
         parameters = list(inspect.signature(forward).parameters)[1:]  # without self
         names, positions = [], []
@@ -35,27 +42,45 @@ class Contract:
                 raise ContractError(f"{forward.__qualname__} has no argument {argument!r}, only {known}")
             names.append(argument if isinstance(argument, str) else None)
             positions.append(parameters.index(argument) if isinstance(argument, str) else argument)
-        return cls(tuple(names), tuple(positions))
+        return cls(tuple(names), tuple(positions), **traits)
 
     def read(self, args: tuple, kwargs: dict) -> Hidden:
         """The hidden state that a call brings."""
         try:
-            return tuple(kwargs[name] if name in kwargs else args[position]
-                         for name, position in zip(self.names, self.positions))
+            found = tuple(kwargs[name] if name in kwargs else args[position]
+                          for name, position in zip(self.names, self.positions))
         except IndexError:
             raise ContractError(f"hidden state {self.names} at {self.positions} is missing from a call with "
                                 f"{len(args)} positional arguments and {sorted(kwargs)}") from None
+        return self._tensors(found[0] if self.packed else found)
 
     def unpack(self, output: torch.Tensor | tuple) -> Hidden:
         """The hidden state in what a block returned."""
-        hidden = (output,) if isinstance(output, torch.Tensor) else tuple(output)
-        if len(hidden) != len(self.names):
+        if self.keys_values:
+            *output, _ = output
+        elif len(self.names) == 1 and not self.packed:
+            output = (output,)
+        hidden = self._tensors(output)
+        if len(hidden) != len(self.names) and not self.packed:
             raise ContractError(f"a block returned {len(hidden)} tensors, its architecture row says {len(self.names)}")
         return hidden
 
-    def pack(self, hidden: Hidden) -> torch.Tensor | Hidden:
+    def _tensors(self, values: object) -> Hidden:
+        values = tuple(values) if isinstance(values, (tuple, list)) else (values,)
+        for value in values:
+            if not (value is None or isinstance(value, torch.Tensor)):
+                raise ContractError(f"the hidden state {self.names} is a {type(value).__name__}, not a tensor")
+        return values
+
+    def pack(self, hidden: Hidden) -> torch.Tensor | tuple:
         """A hidden state in the form in which the block would return it."""
-        return hidden[0] if len(hidden) == 1 else hidden
+        if self.keys_values:
+            return *hidden, None
+        return hidden if self.packed or len(hidden) > 1 else hidden[0]
+
+    def collects(self, kwargs: dict) -> bool:
+        """Whether the loop keeps this block's keys and values, so that it has to be computed."""
+        return self.keys_values is not None and kwargs.get(self.keys_values) == ()
 
 
 def form(hidden: Hidden) -> Form:
@@ -73,11 +98,12 @@ def copy(hidden: Hidden) -> Hidden:
 
 
 def subtract(after: Hidden, before: Hidden) -> Hidden:
+    """The change over a span. Integers (sizes, positions) that travel with the state are kept as they are."""
     for a, b in zip(after, before):
         if a is not None and a.shape != b.shape:
             raise ContractError(f"no delta: {tuple(b.shape)} before the span became {tuple(a.shape)} after it")
-    return tuple(None if a is None else a - b for a, b in zip(after, before))
+    return tuple(None if a is None else a - b if a.is_floating_point() else a.clone() for a, b in zip(after, before))
 
 
 def add(before: Hidden, delta: Hidden) -> Hidden:
-    return tuple(None if d is None else b + d for b, d in zip(before, delta))
+    return tuple(None if d is None else b + d if d.is_floating_point() else d.clone() for b, d in zip(before, delta))

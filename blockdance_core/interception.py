@@ -5,13 +5,14 @@ was before. The module tree, the weights' names and the loop between the blocks 
 adds there (ControlNet residuals, adapters) keeps working. Two rules make a replaced span exact for every architecture:
 the first block keeps its input and returns a copy of it, because loops add to it in place and keep references to it;
 the last block ignores its input, because what the loop added on the way is already part of what was stored. Between
-them content does not matter but form does: the loop of a U-Net concatenates, and adds residuals of fixed shapes.
+them content does not matter but form does: the loop of a U-Net concatenates, and adds residuals of fixed shapes. Where
+long skip connections carry an output past the end of the span, its block returns what was stored for it, too.
 """
 
 from contextlib import contextmanager
 from typing import Callable, Iterator
 
-import torch
+from torch.nn import Module
 
 from .cache import Stored
 from .chain import Chain
@@ -19,49 +20,63 @@ from .hidden import ContractError, Form, Hidden, add, copy, fill, form, subtract
 from .plan import Kind, Reuse
 
 
-class Replay:
-    """Replaces a span by what was stored for it.
+class Diverged(Exception):
+    """The model calls other blocks than when the span was stored; only computing the whole call is right."""
 
-    `refused` tells that the hidden state came in another form than when it was stored (patches that shrink the picture
-    for some steps do that), so that the span was computed instead.
+
+class Replay:
+    """Replaces a span by what was stored for it. Raises Diverged.
+
+    `replaced` counts the blocks that were; `refused` tells that the span was computed instead: the hidden state came in
+    another form than when it was stored (patches that shrink the picture for some steps do that), or the model
+    collects the blocks' keys and values.
     """
 
     def __init__(self, chain: Chain, reuse: Reuse, stored: Stored):
         self.span = reuse.span
         self.refused = False
+        self.replaced = 0
+        self._order = tuple(stored.returned)
         self._chain = chain
         self._kind = reuse.kind
         self._stored = stored
         self._segments = chain.segments(reuse.span)
-        self._entered: dict[int, Hidden] = {}
+        self._entered: Hidden = ()
 
     def stand_in(self, index: int, compute: Callable) -> Callable:
         """What block `index` of the span does instead of `compute`."""
-        number = next(n for n, segment in enumerate(self._segments) if index in segment)
-        segment, contract = self._segments[number], self._chain.contracts[index]
+        contract = self._chain.contracts[index]
 
         def forward(*args, **kwargs):
             hidden = contract.read(args, kwargs)
             if index == self.span.first:
-                self.refused = form(hidden) != self._stored.entered
+                self.refused = form(hidden) != self._stored.entered or contract.collects(kwargs)
             if self.refused:
                 return compute(*args, **kwargs)
-            if index == segment.first:
-                self._entered[number] = hidden
+            self._follow(index)
+            if any(index == segment.first for segment in self._segments):
+                self._entered = hidden
                 hidden = copy(hidden)
-            if index == segment.last:
-                hidden = self._leave(number, hidden)
+            if index in self._stored.hidden:
+                hidden = self._restore(index)
             elif index in self._stored.returned:
                 hidden = fill(hidden, self._stored.returned[index])
             return contract.pack(hidden)
         return forward
 
-    def _leave(self, number: int, hidden: Hidden) -> Hidden:
-        if self._kind is Kind.DELTA:
-            return add(self._entered[number], self._stored.hidden[number])
-        if number == len(self._segments) - 1:
-            return copy(self._stored.hidden[0])
-        return hidden
+    def _follow(self, index: int) -> None:
+        if self._order[self.replaced:self.replaced + 1] != (index,):
+            raise Diverged
+        self.replaced += 1
+
+    def finish(self) -> None:
+        """To be called after the model: all of the span was called for, or none of it."""
+        if 0 < self.replaced < len(self._order):
+            raise Diverged
+
+    def _restore(self, index: int) -> Hidden:
+        stored = self._stored.hidden[index]
+        return add(self._entered, stored) if self._kind is Kind.DELTA else copy(stored)
 
 
 class Recorder:
@@ -69,38 +84,41 @@ class Recorder:
 
     def __init__(self, chain: Chain, reuse: Reuse):
         self.reuse = reuse
-        self.failure: str | None = None
+        self.failure = chain.refusal(reuse.span)
         self._chain = chain
         self._segments = chain.segments(reuse.span)
-        if reuse.kind is Kind.FEATURE:
-            self._segments = self._segments[-1:]
+        self._outlets = chain.outlets(reuse)
         self._before: dict[int, Hidden] = {}
         self._after: dict[int, Hidden] = {}
-        self._entered: Form = ()
+        self._entered: Form | None = None
         self._returned: dict[int, Form] = {}
         self._repeated = False
 
     def listen(self, index: int, forward: Callable) -> Callable:
         """`forward` of block `index`, overheard in the span."""
-        if index in self.reuse.span:
-            forward = self._keep_form(index, forward)
         for number, segment in enumerate(self._segments):
-            if self.reuse.kind is Kind.DELTA and index == segment.first:
-                forward = self._keep_input(number, index, forward)
-            if index == segment.last:
-                forward = self._keep_output(number, index, forward)
+            if index in segment:
+                forward = self._keep_form(index, forward)
+                if index in self._outlets:
+                    forward = self._keep_output(number, index, forward)
+                if self.reuse.kind is Kind.DELTA and index == segment.first:
+                    forward = self._keep_input(number, index, forward)
         return forward
 
     def _keep_form(self, index: int, forward: Callable) -> Callable:
         contract = self._chain.contracts[index]
 
         def keep(*args, **kwargs):
+            entered = None
+            with self._survive():
+                entered = form(contract.read(args, kwargs))
             if index == self.reuse.span.first:
-                with self._survive():
-                    self._entered = form(contract.read(args, kwargs))
+                self._entered = entered
             output = forward(*args, **kwargs)
             with self._survive():
                 self._returned[index] = form(contract.unpack(output))
+                if contract.guessed and self._returned[index] != entered:
+                    raise ContractError(f"a block made {self._returned[index]} of {entered}: no hidden state")
             return output
         return keep
 
@@ -114,13 +132,15 @@ class Recorder:
     def _keep_output(self, number: int, index: int, forward: Callable) -> Callable:
         def keep(*args, **kwargs):
             output = forward(*args, **kwargs)
-            self._repeated |= number in self._after
+            self._repeated |= index in self._after
             with self._survive():
                 hidden = self._chain.contracts[index].unpack(output)
                 if self.reuse.kind is Kind.FEATURE:
-                    self._after[number] = copy(hidden)
+                    self._after[index] = copy(hidden)
                 elif number in self._before:
-                    self._after[number] = subtract(hidden, self._before.pop(number))
+                    self._after[index] = subtract(hidden, self._before[number])
+            if index == self._segments[number].last:
+                self._before.pop(number, None)
             return output
         return keep
 
@@ -129,15 +149,14 @@ class Recorder:
         """What cannot be stored costs speed, never the picture."""
         try:
             yield
-        except (ContractError, torch.OutOfMemoryError) as error:
-            self.failure = f"{type(error).__name__}: {error}"
+        except ContractError as error:
+            self.failure = str(error)
 
     def stored(self) -> Stored | None:
         """What was recorded, or None where the span was not computed exactly once."""
-        if self.failure or self._repeated or len(self._after) < len(self._segments):
+        if self.failure or self._repeated or self._entered is None or len(self._after) < len(self._outlets):
             return None
-        hidden = tuple(self._after[number] for number in range(len(self._segments)))
-        return Stored(hidden, self._entered, self._returned)
+        return Stored(self._after, self._entered, self._returned)
 
 
 class Interception:
@@ -148,22 +167,27 @@ class Interception:
         self._chain = chain
         self._replay = replay
         self._recorders = recorders
-        self._previous: list[tuple[dict, Callable | None]] = []
+        self._previous: list[tuple[dict, str, Callable | None]] = []
 
     def __enter__(self) -> "Interception":
         for index, block in enumerate(self._chain.blocks):
-            attributes = block.__dict__
-            self._previous.append((attributes, attributes.get("forward")))
-            attributes["forward"] = self._intercept(index, block.forward)
+            self._override(block, "forward", self._intercept(index, block.forward))
+            if self._replay is not None and index in self._replay.span:
+                # ComfyUI walks the next block's modules to move their weights to the GPU ahead of time
+                self._override(block, "modules", lambda *_, **__: iter(()))
         return self
+
+    def _override(self, block: Module, name: str, value: Callable) -> None:
+        self._previous.append((block.__dict__, name, block.__dict__.get(name)))
+        block.__dict__[name] = value
 
     def __exit__(self, *_) -> None:
         while self._previous:
-            attributes, forward = self._previous.pop()
-            if forward is None:
-                del attributes["forward"]
+            attributes, name, value = self._previous.pop()
+            if value is None:
+                del attributes[name]
             else:
-                attributes["forward"] = forward
+                attributes[name] = value
 
     @contextmanager
     def suspended(self) -> Iterator[None]:

@@ -17,6 +17,11 @@ class Schedule:
     sigmas: tuple[float, ...]
     percent_to_sigma: Callable[[float], float]
 
+    @classmethod
+    def even(cls, steps: int) -> "Schedule":
+        """Equal steps of a full run, for a plan before the model is known: the noise left is the sampling left."""
+        return cls(tuple(1 - step / steps for step in range(steps + 1)), lambda percent: 1 - percent)
+
     @property
     def steps(self) -> int:
         return max(0, len(self.sigmas) - 1)
@@ -26,6 +31,14 @@ class Schedule:
         highest = self.percent_to_sigma(start) * (1 + TOLERANCE)
         lowest = self.percent_to_sigma(end) * (1 + TOLERANCE)
         return tuple(step for step in range(self.steps) if lowest < self.sigmas[step] <= highest)
+
+    def percent_at(self, sigma: float) -> float:
+        """The percent of sampling, in [0, 1], that stands for this sigma."""
+        low, high = 0., 1.
+        while high - low > 1e-6:
+            middle = (low + high) / 2
+            low, high = (middle, high) if self.percent_to_sigma(middle) > sigma else (low, middle)
+        return (low + high) / 2
 
     def step_at(self, sigma: float) -> int:
         """The step that an evaluation at this sigma belongs to: the last one that starts at or above it.

@@ -7,7 +7,8 @@
 
 With COMFYUI_PATH set, that ComfyUI is used as it is, with the Python named by COMFYUI_PYTHON or found beside it, and
 nothing is installed. Otherwise ComfyUI and its requirements are installed once (install.py) into a folder of the
-user's cache, which every checkout shares; BLOCKDANCE_HOST names another folder.
+user's cache, which every checkout shares; BLOCKDANCE_HOST names another folder, and BLOCKDANCE_COMFYUI another release
+(see install.RELEASES), each of which has a folder of its own.
 """
 
 from __future__ import annotations  # so that an older Python gets as far as being told so
@@ -44,7 +45,7 @@ def prepare(needs: tuple[str, ...] = DEMO_NEEDS) -> Host:
     """
     if not (given := os.environ.get("COMFYUI_PATH")):
         place = managed_place()
-        install.install(place)
+        install.install(place, install.chosen_release())
         return Host(place / "ComfyUI", install.venv_python(place / "venv"))
     comfyui = Path(given).expanduser().resolve()
     if not (comfyui / "main.py").is_file():
@@ -73,7 +74,7 @@ def managed_place() -> Path:
         cache = Path.home() / "Library" / "Caches"
     else:
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "blockdance" / f"comfyui-{install.RELEASE.comfyui}"
+    return cache / "blockdance" / f"comfyui-{install.chosen_release().comfyui}"
 
 
 def execute(host: Host, arguments: list[str], environment: dict[str, str] | None = None) -> int:

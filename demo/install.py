@@ -28,7 +28,7 @@ else:
 PYTHONS = ((3, 10), (3, 13))
 GIGABYTE = 1e9
 NEEDED_GB = 12  # 6 for the result, as much again for pip's cache and unpacking
-TEST_TOOLS = ("pytest", "hypothesis", "ruff")
+TEST_TOOLS = ("pytest", "hypothesis", "ruff", "playwright")
 # This trio imports on a machine without a GPU; other combinations of the index do not
 TORCH = ("torch==2.11.0", "torchvision==0.26.0", "torchaudio==2.11.0")
 
@@ -45,10 +45,22 @@ class ComfyRelease:
     comfyui: str
 
 
-RELEASE = ComfyRelease("2.6.0", "de5d0c3204f9235bfa8e5b4e64d4b33439103b0fae9e668cfc25baecd467134a", "0.30.0")
+RELEASES = {release.comfyui: release for release in (
+    ComfyRelease("2.6.0", "de5d0c3204f9235bfa8e5b4e64d4b33439103b0fae9e668cfc25baecd467134a", "0.30.0"),
+    ComfyRelease("2.3.0", "8729230576c583ee042766ed5dfda5c48e3a6e37a867a29ce4ba582e6a02039e", "0.24.1"),
+)}
+NEWEST = "0.30.0"
 
 
-def install(place: Path, release: ComfyRelease = RELEASE) -> None:
+def chosen_release() -> ComfyRelease:
+    """The release that BLOCKDANCE_COMFYUI names, the newest one without it. Raises InstallError."""
+    version = os.environ.get("BLOCKDANCE_COMFYUI") or NEWEST
+    if version not in RELEASES:
+        raise InstallError(f"BLOCKDANCE_COMFYUI={version} cannot be installed; use one of {', '.join(RELEASES)}")
+    return RELEASES[version]
+
+
+def install(place: Path, release: ComfyRelease) -> None:
     """Install ComfyUI into `place`: afterwards it holds ComfyUI/ and venv/. Raises InstallError."""
     if _packages_done(place, release):
         return

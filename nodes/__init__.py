@@ -2,15 +2,24 @@
 
 from comfy_api.latest import ComfyExtension, io
 
+from . import preview
 from .blockdance import BlockDancePatch
 from .delta_cache import DeltaCachePatch
 from .delta_dit import DeltaDiTPatch
 from .dit import BlockDanceDiTLabel, BlockDanceDiTLoader
 from .preset import BlockDancePreset
+from .probe import BlockDanceProbe, BlockDanceSimilarity
+from .quality import BlockDanceQuality
+from .report import BlockDanceReport
 from .unet import DeltaCacheUNetPatch
+
+ANALYSIS = [BlockDanceReport, BlockDanceProbe, BlockDanceSimilarity, BlockDanceQuality]
+PATCHES = [BlockDancePatch, DeltaCachePatch, DeltaDiTPatch, BlockDancePreset, DeltaCacheUNetPatch]
 
 
 class BlockDanceExtension(ComfyExtension):
+    async def on_load(self) -> None:
+        preview.serve(PATCHES)
+
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        return [BlockDancePatch, DeltaCachePatch, DeltaDiTPatch, BlockDancePreset,
-                BlockDanceDiTLoader, BlockDanceDiTLabel, DeltaCacheUNetPatch]
+        return [*PATCHES, *ANALYSIS, BlockDanceDiTLoader, BlockDanceDiTLabel]

@@ -3,10 +3,10 @@
 from comfy_api.latest import io
 
 from ..blockdance_core.blockdance import BlockDancePolicy
-from .patch import CATEGORY, patched
+from .patch import CATEGORY, TRANSFORMER, PatchNode
 
 
-class BlockDancePatch(io.ComfyNode):
+class BlockDancePatch(PatchNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         default = BlockDancePolicy()
@@ -19,7 +19,7 @@ class BlockDancePatch(io.ComfyNode):
                         "Put it between the model loader and the sampler.",
             search_aliases=["blockdance", "speed up", "cache", "faster", "teacache", "feature reuse", "dit"],
             inputs=[
-                io.Model.Input("model", tooltip="A diffusion transformer: PixArt, SD3 / SD3.5 or Flux."),
+                io.Model.Input("model", tooltip=TRANSFORMER),
                 io.Int.Input(
                     "N", default=default.N, min=1, max=10,
                     tooltip="Inside the window one step of every N is computed in full, the others reuse. "
@@ -41,5 +41,5 @@ class BlockDancePatch(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, model, N: int, block_index: int, start: float, end: float) -> io.NodeOutput:
-        return patched(model, BlockDancePolicy(N, block_index, start, end), cls.hidden.unique_id)
+    def policy(cls, N: int, block_index: int, start: float, end: float) -> BlockDancePolicy:
+        return BlockDancePolicy(N, block_index, start, end)

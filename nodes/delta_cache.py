@@ -3,10 +3,10 @@
 from comfy_api.latest import io
 
 from ..blockdance_core.delta_cache import DeltaCachePolicy
-from .patch import CATEGORY, patched
+from .patch import CATEGORY, TRANSFORMER, PatchNode
 
 
-class DeltaCachePatch(io.ComfyNode):
+class DeltaCachePatch(PatchNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         default = DeltaCachePolicy()
@@ -19,7 +19,7 @@ class DeltaCachePatch(io.ComfyNode):
                         "than reusing the features themselves.",
             search_aliases=["delta-cache", "delta cache", "blockdance", "speed up", "cache", "faster", "dit"],
             inputs=[
-                io.Model.Input("model", tooltip="A diffusion transformer: PixArt, SD3 / SD3.5, Flux or DiT."),
+                io.Model.Input("model", tooltip=TRANSFORMER),
                 io.Int.Input(
                     "N", default=default.N, min=1, max=10,
                     tooltip="The first of every N steps is computed in full, the others reuse. 1 turns reuse off."),
@@ -51,5 +51,5 @@ class DeltaCachePatch(io.ComfyNode):
         return True
 
     @classmethod
-    def execute(cls, model, N: int, first_block: int, n_cached: int, start: float, end: float) -> io.NodeOutput:
-        return patched(model, DeltaCachePolicy(N, first_block, n_cached, start, end), cls.hidden.unique_id)
+    def policy(cls, N: int, first_block: int, n_cached: int, start: float, end: float) -> DeltaCachePolicy:
+        return DeltaCachePolicy(N, first_block, n_cached, start, end)

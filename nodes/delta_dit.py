@@ -3,10 +3,10 @@
 from comfy_api.latest import io
 
 from ..blockdance_core.delta_dit import DeltaDiTPolicy
-from .patch import CATEGORY, patched
+from .patch import CATEGORY, TRANSFORMER, PatchNode
 
 
-class DeltaDiTPatch(io.ComfyNode):
+class DeltaDiTPatch(PatchNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         default = DeltaDiTPolicy()
@@ -19,7 +19,7 @@ class DeltaDiTPatch(io.ComfyNode):
                         "made at the last full step.",
             search_aliases=["delta-dit", "delta dit", "blockdance", "speed up", "cache", "faster", "budget"],
             inputs=[
-                io.Model.Input("model", tooltip="A diffusion transformer: PixArt, SD3 / SD3.5, Flux or DiT."),
+                io.Model.Input("model", tooltip=TRANSFORMER),
                 io.Int.Input(
                     "N", default=default.N, min=1, max=10,
                     tooltip="The first of every N steps is computed in full, the others reuse. 1 turns reuse off. "
@@ -50,5 +50,5 @@ class DeltaDiTPatch(io.ComfyNode):
         return True
 
     @classmethod
-    def execute(cls, model, N: int, b: float, n_cached: int, budget: float) -> io.NodeOutput:
-        return patched(model, DeltaDiTPolicy(N, b, n_cached, budget), cls.hidden.unique_id)
+    def policy(cls, N: int, b: float, n_cached: int, budget: float) -> DeltaDiTPolicy:
+        return DeltaDiTPolicy(N, b, n_cached, budget)

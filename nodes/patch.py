@@ -5,19 +5,44 @@ from comfy_api.latest import io
 from ..blockdance_core.host.architectures import TRANSFORMERS, Family
 from ..blockdance_core.host.attach import attach, preview
 from ..blockdance_core.host.run import Policy
+from ..blockdance_core.plan import Transformer
+from ..blockdance_core.report import Report
 from . import notify
 
-CATEGORY = "model/patch/blockdance"
+CATEGORY = "model/patch/blockdance"  # of patch nodes only: the page puts a timeline on each node in it
 PREVIEW_STEPS = 20
+TRANSFORMER = ("Any diffusion transformer that ComfyUI has: Flux, SD3, Qwen-Image, Wan, HunyuanVideo, LTX, Z-Image, "
+               "Chroma, PixArt and more. SD1.5 and SDXL are U-Nets and have a node of their own.")
 
 
-def patched(model, policy: Policy, node_id: str, family: Family = TRANSFORMERS) -> io.NodeOutput:
-    """The node output: the model with this policy."""
-    output = attach(model, policy, lambda report: notify.show(report.line(), node_id), family)
+class PatchNode(io.ComfyNode):
+    """A node that puts a policy on a model. EXAMPLE stands for the model as long as that is not known."""
+    FAMILY: Family = TRANSFORMERS
+    EXAMPLE = Transformer("PixArt", (28,))
+
+    @classmethod
+    def policy(cls, **settings) -> Policy:
+        """The policy that the values of the inputs mean. Raises ValueError where they have no meaning."""
+        raise NotImplementedError
+
+    @classmethod
+    def execute(cls, model, **settings) -> io.NodeOutput:
+        policy, node_id = cls.policy(**settings), cls.hidden.unique_id
+        timeline = notify.Timeline(node_id, settings)
+
+        def finished(report: Report) -> None:
+            timeline.finished(report)
+            notify.show(report.line(), node_id)
+        output = attach(model, policy, finished, cls.FAMILY, timeline.running)
+        notify.show(_outlook(model, policy, cls.FAMILY), node_id)
+        return io.NodeOutput(output)
+
+
+def _outlook(model, policy: Policy, family: Family) -> str:
+    """One line on what a run would do."""
     transformer = family.transformer_of(model.model.diffusion_model)
     plan = preview(model, policy, PREVIEW_STEPS, family)
     share = plan.computed_blocks(transformer.depth) / (transformer.depth * PREVIEW_STEPS)
     text = (f"{transformer.name}, {transformer.depth} blocks: in {PREVIEW_STEPS} steps "
             f"{len(plan.reused_steps)} would reuse, {share:.0%} of the blocks be computed")
-    notify.show(f"{text}; {plan.note}" if plan.note else text, node_id)
-    return io.NodeOutput(output)
+    return f"{text}; {plan.note}" if plan.note else text

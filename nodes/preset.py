@@ -2,11 +2,11 @@
 
 from comfy_api.latest import io
 
-from ..blockdance_core.presets import PRESETS
-from .patch import CATEGORY, patched
+from ..blockdance_core.presets import PRESETS, Policy
+from .patch import CATEGORY, PatchNode
 
 
-class BlockDancePreset(io.ComfyNode):
+class BlockDancePreset(PatchNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -27,5 +27,5 @@ class BlockDancePreset(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, model, preset: str) -> io.NodeOutput:
-        return patched(model, PRESETS[preset], cls.hidden.unique_id)
+    def policy(cls, preset: str) -> Policy:
+        return PRESETS[preset]

@@ -4,11 +4,17 @@ from comfy_api.latest import io
 
 from ..blockdance_core.host.unet import UNETS
 from ..blockdance_core.plan import Kind
-from ..blockdance_core.unet import UNetPolicy
-from .patch import CATEGORY, patched
+from ..blockdance_core.unet import UNet, UNetPolicy
+from .patch import CATEGORY, PatchNode
+
+SD15 = UNet("SD1.5", stacks=(1, 2, 2, 1, 2, 2, 1, 2, 2, 1, 1, 1, 3, 1, 1, 2, 2, 2, 3, 2, 2, 3, 2, 2, 2),
+            channels=(320,) * 4 + (640,) * 3 + (1280,) * 12 + (640,) * 3 + (320,) * 3)
 
 
-class DeltaCacheUNetPatch(io.ComfyNode):
+class DeltaCacheUNetPatch(PatchNode):
+    FAMILY = UNETS
+    EXAMPLE = SD15
+
     @classmethod
     def define_schema(cls) -> io.Schema:
         default = UNetPolicy()
@@ -47,5 +53,5 @@ class DeltaCacheUNetPatch(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, model, N: int, depth: int, mode: str, start: float, end: float) -> io.NodeOutput:
-        return patched(model, UNetPolicy(N, depth, Kind(mode), start, end), cls.hidden.unique_id, UNETS)
+    def policy(cls, N: int, depth: int, mode: str, start: float, end: float) -> UNetPolicy:
+        return UNetPolicy(N, depth, Kind(mode), start, end)

@@ -16,7 +16,7 @@ def main() -> int:
     arguments = sys.argv[1:]
     if not any(inside_tests(argument) for argument in arguments):
         arguments.append(str(TESTS))
-    needs = (*host.DEMO_NEEDS, "pytest", "hypothesis")
+    needs = (*host.DEMO_NEEDS, "pytest", "hypothesis", "playwright")
     # The tests' tensors are too small for a second thread to help, and on a busy machine every operation waits for it
     threads = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
     return host.execute(host.prepare(needs), ["-c", PYTEST, *arguments], threads)

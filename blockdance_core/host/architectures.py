@@ -5,81 +5,101 @@ forward of the host is copied and nothing here depends on its line of code.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
-from operator import attrgetter
 from typing import Callable
 
-import torch
+from torch.nn import Module
 
 from ..chain import Chain
-from ..hidden import Contract
+from ..hidden import ContractError
 from ..plan import Transformer
+from .detection import detect
+from .stacks import Stack, UnsupportedModel, chain, uncompiled
 
-
-@dataclass(frozen=True)
-class Stack:
-    """blocks: attribute path of the list; hidden: the hidden-state arguments in the order in which a block returns
-    them, by name, or by place for a block that takes *args."""
-    blocks: str
-    hidden: tuple[str | int, ...]
-
+_FLUX = Stack("double_blocks", ("img", "txt")), Stack("single_blocks", ("x",))
+_QWEN = Stack("transformer_blocks", ("encoder_hidden_states", "hidden_states")),
 
 ARCHITECTURES: dict[str, tuple[Stack, ...]] = {
     "PixArtMS": (Stack("blocks", ("x",)),),
     "OpenAISignatureMMDITWrapper": (Stack("joint_blocks", (0, 1)),),
-    "Flux": (Stack("double_blocks", ("img", "txt")), Stack("single_blocks", ("x",))),
+    "MMDiT": (Stack("double_layers", ("c", "x")), Stack("single_layers", ("cx",))),
+    "HunYuanDiT": (Stack("blocks", ("x",), long_skips=True),),
+    "Flux": _FLUX,
+    "Chroma": _FLUX,
+    "HunyuanVideo": _FLUX,  # the single stack of version 1.5 is empty
+    "Hunyuan3Dv2": _FLUX,
+    "HunYuanDiTPlain": (Stack("blocks", ("hidden_states",), long_skips=True),),
+    "WanModel": (Stack("blocks", ("x",)),),
+    "LTXVModel": (Stack("transformer_blocks", ("x",)),),
+    "LTXAVModel": (Stack("transformer_blocks", ("x",), packed=True),),
+    "AsymmDiTJoint": (Stack("blocks", ("x", "y")),),
+    "GeneralDIT": (Stack("blocks", ("x",)),),
+    "MiniTrainDIT": (Stack("blocks", ("x_B_T_H_W_D",)),),
+    "NextDiT": (Stack("layers", ("x",)),),
+    "HiDreamImageTransformer2DModel": (
+        Stack("double_stream_blocks", ("image_tokens", "text_tokens")),
+        Stack("single_stream_blocks", ("image_tokens",))),
+    "HiDreamO1Transformer": (Stack("language_model.layers", ("x",), keys_values="past_key_value"),),
+    "OmniGen2Transformer2DModel": (Stack("layers", ("hidden_states",)),),
+    "BooguTransformer2DModel": (
+        Stack("double_stream_layers", ("img_hidden_states", "instruct_hidden_states")),
+        Stack("single_stream_layers", ("hidden_states",))),
+    "QwenImageTransformer2DModel": _QWEN,
+    "MageFlowTransformer2DModel": _QWEN,
+    "LensTransformer2DModel": _QWEN,
+    "JoyImageTransformer3DModel": (Stack("double_blocks", ("hidden_states", "encoder_hidden_states")),),
+    "Kandinsky5": (Stack("visual_transformer_blocks", ("visual_embed",)),),
+    "ACEStepTransformer2DModel": (Stack("transformer_blocks", ("hidden_states",)),),
+    "AceStepConditionGenerationModel": (Stack("decoder.layers", ("hidden_states",)),),
+    "AudioDiffusionTransformer": (Stack("transformer.layers", ("x",)),),
+    "LatentSeqMMFlowModel": (Stack("blocks", ("x",)),),
+    # Without the pixel blocks behind them, which work on a stream of their own
+    "PixDiT_T2I": (Stack("patch_blocks", ("x", "y")),),
+    "NaDiT": (Stack("blocks", ("vid", "txt", "vid_shape", "txt_shape"), needs_a_block=True),),
+    "SingleStreamDiT": (Stack("blocks", ("x",)),),
+    "Ideogram4Transformer2DModel": (Stack("layers", ("x",)),),
+    "CogVideoXTransformer3DModel": (Stack("blocks", ("hidden_states", "encoder_hidden_states")),),
+    "ErnieImageModel": (Stack("layers", ("x",)),),
+    "MiniMaxH3Model": (Stack("blocks", ("x",)),),
     "DiT": (Stack("blocks", ("x",)),),
 }
 
-
-class UnsupportedModel(ValueError):
-    """The model is of no architecture that the method knows."""
+_CASCADE = "a stage of Stable Cascade, whose blocks form a U-Net"
+_VISION = "a model that looks at pictures and does not sample"
+NO_TRANSFORMERS = {"StageB": _CASCADE, "StageC": _CASCADE, "RTv4": _VISION, "DepthAnything3Net": _VISION,
+                   "SAM3Model": _VISION}
 
 
 @dataclass(frozen=True)
 class Family:
     """How a method sees its models. Both raise UnsupportedModel for a diffusion model of another family."""
-    chain_of: Callable[[torch.nn.Module], Chain]
-    transformer_of: Callable[[torch.nn.Module], Transformer]
+    chain_of: Callable[[Module], Chain]
+    transformer_of: Callable[[Module], Transformer]
 
 
-def stacks_of(diffusion_model: torch.nn.Module) -> tuple[Stack, ...]:
-    """The architecture row of a diffusion model, compiled or not. Raises UnsupportedModel."""
-    model_class = type(uncompiled(diffusion_model))
-    for ancestor in model_class.__mro__:
-        if ancestor.__name__ in ARCHITECTURES:
-            return ARCHITECTURES[ancestor.__name__]
-    kind = "not in the table"
-    if "UNet" in model_class.__name__:
-        kind = "a U-Net, which has no transformer stack but a node of its own, Delta-Cache Patch (U-Net)"
-    raise UnsupportedModel(
-        f"{model_class.__name__} is {kind}. Supported diffusion models: {', '.join(ARCHITECTURES)}. "
-        "Remove or bypass this node, or load a supported model.")
+def chain_of(diffusion_model: Module) -> Chain:
+    """The blocks of a diffusion model, compiled or not, at this moment.
+
+    A class that only shares its name with a row is detected like an unknown one. Raises UnsupportedModel.
+    """
+    model = uncompiled(diffusion_model)
+    names = [ancestor.__name__ for ancestor in type(model).__mro__]
+    for name in names:
+        if name in NO_TRANSFORMERS:
+            raise UnsupportedModel(f"{names[0]} is {NO_TRANSFORMERS[name]}. No patch of this pack fits: remove or "
+                                   "bypass this node.")
+        if name in ARCHITECTURES:
+            try:
+                return chain(model, ARCHITECTURES[name])
+            except (AttributeError, ContractError):
+                break
+    if "UNet" in names[0]:
+        raise UnsupportedModel(
+            f"{names[0]} is a U-Net, which has no transformer stack but a node of its own, Delta-Cache Patch (U-Net).")
+    return chain(model, detect(model))
 
 
-def chain_of(diffusion_model: torch.nn.Module) -> Chain:
-    """The blocks of a diffusion model as they are at this moment: a compile wrapper swaps them around each call."""
-    blocks, contracts, counts = [], [], []
-    for stack in stacks_of(diffusion_model):
-        found = list(attrgetter(stack.blocks)(uncompiled(diffusion_model)))
-        blocks.extend(found)
-        contracts.extend(_contract(type(uncompiled(block)), stack.hidden) for block in found)
-        counts.append(len(found))
-    return Chain(tuple(blocks), tuple(contracts), tuple(counts))
-
-
-def transformer_of(diffusion_model: torch.nn.Module) -> Transformer:
+def transformer_of(diffusion_model: Module) -> Transformer:
     return Transformer(type(uncompiled(diffusion_model)).__name__, chain_of(diffusion_model).stacks)
 
 
 TRANSFORMERS = Family(chain_of, transformer_of)
-
-
-def uncompiled(module: torch.nn.Module) -> torch.nn.Module:
-    return getattr(module, "_orig_mod", module)
-
-
-@lru_cache(maxsize=None)
-def _contract(block_class: type, hidden: tuple[str | int, ...]) -> Contract:
-    # The class's forward: the instance's may be a compiled or patched one that shows only *args
-    return Contract.of(block_class.forward, hidden)

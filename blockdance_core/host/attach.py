@@ -1,11 +1,13 @@
 """Put a policy on a MODEL, as keyed wrappers on a clone of its patcher."""
 
 import logging
+from copy import copy
 from functools import partial
-from typing import Callable
+from typing import Callable, TypeVar
 
 from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
+from torch.nn import Module
 
 from ..plan import Plan
 from ..report import Report
@@ -16,28 +18,60 @@ from .run import Policy, Run
 logger = logging.getLogger(__name__)
 
 KEY = "blockdance"
+Result = TypeVar("Result")
 
 
 def attach(model: ModelPatcher, policy: Policy, on_report: Callable[[Report], None] | None = None,
-           family: Family = TRANSFORMERS) -> ModelPatcher:
-    """A clone of the model that samples by this policy; `on_report` gets the account of each finished run.
+           family: Family = TRANSFORMERS, on_evaluation: Callable[[Report], None] | None = None) -> ModelPatcher:
+    """A clone of the model that samples by this policy; `on_report` gets the account of each finished run, and
+    `on_evaluation` that of a running one whenever an evaluation begins.
 
     A policy that was attached before is replaced. Raises UnsupportedModel for a model without known blocks, and
     ValueError where the policy does not fit it.
     """
     preview(model, policy, 20, family)
+
+    def begin(schedule: Schedule, diffusion_model: Module, sampler: object, undisturbed: bool) -> Run:
+        return Run(policy, schedule, family, diffusion_model, sampler, undisturbed, on_evaluation)
+
+    def finish(run: Run) -> Report:
+        logger.info("%s on %s: %s", policy.name, run.report.transformer.name, run.report.line())
+        if on_report is not None:
+            on_report(run.report)
+        return run.report
+    return install(model, policy.name, begin, finish)
+
+
+def install(model: ModelPatcher, name: str, begin: Callable, finish: Callable) -> ModelPatcher:
+    """A clone of the model that samples through the runs that `begin` makes, in place of what was attached before.
+
+    `finish` gets each run that has come to its end, and returns what `latest` is to know of it.
+    """
     patched = model.clone()
     if patched.wrappers.get(WrappersMP.OUTER_SAMPLE, {}).get(KEY):
-        logger.info("%s replaces the BlockDance patch that this model had", policy.name)
+        logger.info("%s replaces the BlockDance patch that this model had", name)
+    results: list = []
     wrappers = {
-        WrappersMP.OUTER_SAMPLE: partial(_sample, policy=policy, on_report=on_report, family=family),
+        WrappersMP.OUTER_SAMPLE: partial(_sample, begin=begin, finish=finish, results=results),
         WrappersMP.PREDICT_NOISE: _predict_noise,
         WrappersMP.APPLY_MODEL: _apply_model,
     }
     for kind, wrapper in wrappers.items():
         patched.remove_wrappers_with_key(kind, KEY)
         patched.add_wrapper_with_key(kind, KEY, wrapper)
+    patched.set_attachments(KEY, results)
     return patched
+
+
+def last_report(model: ModelPatcher) -> Report | None:
+    """The account of the latest finished run of a patched model, of its clones included; None before the first."""
+    return latest(model, Report)
+
+
+def latest(model: ModelPatcher, kind: type[Result]) -> Result | None:
+    """What the latest run has left, if it is of this kind. It holds no tensors of the run's cache."""
+    results = model.get_attachment(KEY) or ()
+    return next((result for result in results if isinstance(result, kind)), None)
 
 
 def preview(model: ModelPatcher, policy: Policy, steps: int, family: Family = TRANSFORMERS) -> Plan:
@@ -47,13 +81,14 @@ def preview(model: ModelPatcher, policy: Policy, steps: int, family: Family = TR
     return policy.plan(Schedule(sigmas, percent_to_sigma), family.transformer_of(model.model.diffusion_model))
 
 
-def _sample(executor, noise, latent_image, sampler, sigmas, *args, policy, on_report, family, **kwargs):
+def _sample(executor, noise, latent_image, sampler, sigmas, *args, begin, finish, results, **kwargs):
     """OUTER_SAMPLE: a run begins and ends here."""
     guider = executor.class_obj
     patcher = guider.model_patcher
     schedule = Schedule(tuple(sigmas.tolist()), patcher.get_model_object("model_sampling").percent_to_sigma)
-    run = Run(policy, schedule, family, patcher.model.diffusion_model, sampler)
     options = guider.model_options["transformer_options"]
+    undisturbed = options["wrappers"][WrappersMP.PREDICT_NOISE].keys() == {KEY}
+    run = begin(schedule, patcher.model.diffusion_model, sampler, undisturbed)
     enclosing = options.get(KEY)
     options[KEY] = run
     try:
@@ -64,9 +99,7 @@ def _sample(executor, noise, latent_image, sampler, sigmas, *args, policy, on_re
             del options[KEY]
         else:
             options[KEY] = enclosing
-    logger.info("%s on %s: %s", policy.name, run.report.transformer.name, run.report.line())
-    if on_report is not None:
-        on_report(run.report)
+    results[:] = [finish(run)]
     return output
 
 
@@ -74,13 +107,18 @@ def _predict_noise(executor, x, timestep, model_options, *args, **kwargs):
     """PREDICT_NOISE: one evaluation."""
     def predict():
         return executor(x, timestep, model_options, *args, **kwargs)
-    run = model_options["transformer_options"].get(KEY)
+    run = model_options.get("transformer_options", {}).get(KEY)
     return predict() if run is None else run.evaluate(predict, timestep)
 
 
 def _apply_model(executor, x, t, c_concat, c_crossattn, control, transformer_options, *args, **kwargs):
     """APPLY_MODEL: one pass."""
-    def forward():
-        return executor(x, t, c_concat, c_crossattn, control, transformer_options, *args, **kwargs)
     run = transformer_options.get(KEY)
-    return forward() if run is None else run.apply_model(forward, executor.class_obj, x, transformer_options)
+    if run is None:
+        return executor(x, t, c_concat, c_crossattn, control, transformer_options, *args, **kwargs)
+
+    def forward():
+        # U-Nets and HunyuanDiT take the residuals out of their lists, which a second call would miss
+        residuals = control and {place: copy(found) for place, found in control.items()}
+        return executor(x, t, c_concat, c_crossattn, residuals, transformer_options, *args, **kwargs)
+    return run.apply_model(forward, executor.class_obj, x, transformer_options, control)

@@ -1,4 +1,10 @@
-"""Which step an evaluation belongs to."""
+"""Which step an evaluation belongs to.
+
+The last one whose sigma is at or above its own: a second evaluation at the next sigma (heun) belongs to the next step,
+one in between (dpm_2, seeds) or above the schedule (churn) to the step before. Sigmas may go back (heunpp2), repeat, or
+be the sampler's own (dpm_fast, dpm_adaptive). What is computed and what is reused then counts evaluations within the
+steps: see blockdance_core/pace.py.
+"""
 
 from ..schedule import Schedule
 
@@ -17,14 +23,14 @@ ONE_EVALUATION_A_STEP = frozenset({
 class Clock:
     """Tells the step of each evaluation of one run.
 
-    Any other sampler (two evaluations a step, fractions of a step, its own sigmas) is followed by the sigma that it
-    asks for, which costs one read-back from the device per evaluation.
+    Any other sampler is followed by the sigma that it asks for, which costs one read-back from the device per
+    evaluation. So is every sampler that is not `undisturbed`: a wrapper around its evaluations may leave some out.
     """
 
-    def __init__(self, schedule: Schedule, sampler: object):
+    def __init__(self, schedule: Schedule, sampler: object, undisturbed: bool = True):
         function = getattr(sampler, "sampler_function", None)
         self._schedule = schedule
-        self._counts = getattr(function, "__name__", None) in ONE_EVALUATION_A_STEP
+        self._counts = undisturbed and getattr(function, "__name__", None) in ONE_EVALUATION_A_STEP
         self._evaluations = 0
 
     def step(self, timestep) -> int:

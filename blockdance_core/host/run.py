@@ -9,16 +9,20 @@ import threading
 import time
 from typing import Callable, Hashable, Protocol
 
+import torch
 from comfy.model_base import BaseModel
 from torch.nn import Module
 
 from ..cache import Cache
-from ..interception import Interception, Recorder, Replay
+from ..chain import Chain
+from ..interception import Diverged, Interception, Recorder, Replay
+from ..pace import Pace
 from ..plan import COMPUTE, Decision, Plan, Transformer
 from ..report import Evaluation, Report
 from ..schedule import Schedule
 from .architectures import Family, UnsupportedModel
 from .clock import Clock
+from .identity import identity
 
 logger = logging.getLogger(__name__)
 
@@ -32,14 +36,19 @@ class Policy(Protocol):
 
 
 class Run:
-    def __init__(self, policy: Policy, schedule: Schedule, family: Family, diffusion_model: Module, sampler: object):
+    def __init__(self, policy: Policy, schedule: Schedule, family: Family, diffusion_model: Module, sampler: object,
+                 undisturbed: bool = True, on_evaluation: Callable[[Report], None] | None = None):
         transformer = family.transformer_of(diffusion_model)
         plan = policy.plan(schedule, transformer)
-        self._chain_of = family.chain_of
         self.report = Report(policy.name, transformer, plan)
-        self._clock = Clock(schedule, sampler)
+        self._family = family
+        self._on_evaluation = on_evaluation
+        self._clock = Clock(schedule, sampler, undisturbed)
+        self._pace = Pace(plan)
         self._cache = Cache()
+        self._evaluation: Evaluation | None = None
         self._decision: Decision = COMPUTE
+        self._out_of_memory = False
         self._occurrences: dict[Hashable, int] = {}
         self._interceptions: dict[int, Interception] = {}
         self._lock = threading.Lock()
@@ -54,93 +63,111 @@ class Run:
 
     def evaluate(self, predict: Callable, timestep):
         """One call of the denoiser; the decision for all of its passes is taken here."""
+        if self._evaluation is not None:  # a call from within one is a part of it
+            return predict()
         step = self._clock.step(timestep)
-        self._decision = self.report.plan.decisions[step]
+        self._decision = COMPUTE if self._out_of_memory else self._pace.decide(step)
+        if self._decision.reuse is None:
+            self._cache.clear()  # it is stored anew, or needed no more: room for the model meanwhile
         self._occurrences = {}
-        evaluation = Evaluation(step, self._decision.reuse)
-        self.report.evaluations.append(evaluation)
+        self._evaluation = Evaluation(step, self._decision.reuse)
+        self.report.evaluations.append(self._evaluation)
+        if self._on_evaluation is not None:
+            self._on_evaluation(self.report)
         started = time.perf_counter()
         if self._started is None:  # loading the model is not sampling
             self._started = started
         try:
             return predict()
         finally:
-            evaluation.seconds = time.perf_counter() - started
+            self._evaluation.seconds = time.perf_counter() - started
+            self._evaluation = None
 
-    def apply_model(self, forward: Callable, model: BaseModel, x, transformer_options: dict):
-        """One pass, with the model's blocks intercepted as the decision says."""
+    def apply_model(self, forward: Callable, model: BaseModel, x, transformer_options: dict,
+                    control: dict | None = None):
+        """One pass, with the model's blocks intercepted as the decision says. `forward` may be called twice."""
         outer = self._interceptions.get(id(model))
         if outer is not None:
             with outer.suspended():
                 return forward()
+        chain = self._chain(model)
+        if chain is None or self._evaluation is None:
+            return forward()
+        if "ar_state" in transformer_options:
+            self._fail("frames are made one after the other from the keys and values of every block, so all are "
+                       "computed")
+            return self._pass(None, COMPUTE, forward, model, chain)
+        key = identity(model, x, transformer_options, control)
+        with self._lock:
+            occurrence = self._occurrences[key] = self._occurrences.get(key, -1) + 1
+        return self._surely((key, occurrence), forward, model, chain)
+
+    def _chain(self, model: BaseModel) -> Chain | None:
+        """The blocks of a model; None where the plan does not fit it, as for another model in the negative pass."""
+        diffusion_model, planned = model.diffusion_model, self.report.transformer
         try:
-            chain = self._chain_of(model.diffusion_model)
+            if (found := self._family.transformer_of(diffusion_model)) == planned:
+                return self._family.chain_of(diffusion_model)
+            self._fail(f"a {found.name} of {found.depth} blocks computes them all: the plan is for {planned.name} with "
+                       f"{planned.depth}")
         except UnsupportedModel as error:
             self._fail(str(error))
-            return forward()
-        key, decision = self._key(model, x, transformer_options), self._decision
+        return None
+
+    def _surely(self, key: Hashable, forward: Callable, model: BaseModel, chain: Chain):
+        """A pass that reuse cannot fail: if need be it is computed once more, in full."""
+        decision = self._decision
+        try:
+            return self._pass(key, decision, forward, model, chain)
+        except Diverged:
+            self._cache.drop(key, decision.reuse)
+        except torch.OutOfMemoryError:
+            if decision == COMPUTE:
+                raise
+            self._out_of_memory, self._decision = True, COMPUTE
+            self._cache.clear()
+            self._fail(f"out of memory at step {self._evaluation.step + 1}, so everything is computed from there on")
+        return self._pass(key, COMPUTE, forward, model, chain)
+
+    def _pass(self, key: Hashable, decision: Decision, forward: Callable, model: BaseModel, chain: Chain):
         stored = None if decision.reuse is None else self._cache.get(key, decision.reuse)
-        missed = decision.reuse is not None and stored is None
         replay = None if stored is None else Replay(chain, decision.reuse, stored)
-        recorders = tuple(Recorder(chain, reuse) for reuse in ((decision.reuse,) if missed else decision.store))
+        recorders = tuple(Recorder(chain, reuse) for reuse in decision.store) if replay is None else ()
         with Interception(chain, replay, recorders) as interception:
             self._interceptions[id(model)] = interception
             try:
                 output = forward()
             finally:
                 del self._interceptions[id(model)]
-        for recorder in recorders:
-            self._keep(key, recorder)
-        missed = missed or (replay is not None and replay.refused)
+                with self._lock:
+                    self._evaluation.executed += interception.executed
+        replaced = 0
+        if replay is not None:
+            replay.finish()
+            replaced = replay.replaced
+        if interception.executed:  # else another cache has answered in the model's place
+            for recorder in recorders:
+                self._keep(key, recorder)
         with self._lock:
-            self._account(interception.executed, len(chain.blocks), missed)
+            self._evaluation.total += interception.executed + replaced
+            self._evaluation.passes += 1
+            self._evaluation.misses += bool(self._evaluation.reuse and interception.executed and not replaced)
         return output
-
-    def _key(self, model: BaseModel, x, transformer_options: dict) -> Hashable:
-        """What tells this pass from every other: two passes share what is stored only if all of it is equal."""
-        conditions = tuple(zip(transformer_options.get("uuids", ()), transformer_options.get("cond_or_uncond", ())))
-        window = transformer_options.get("context_window")
-        frames = None if window is None else tuple(getattr(window, "index_list", (id(window),)))
-        key = (id(model), conditions, frames, _patches(transformer_options), tuple(x.shape), x.dtype, x.device)
-        with self._lock:
-            occurrence = self._occurrences[key] = self._occurrences.get(key, -1) + 1
-        return key, occurrence
 
     def _keep(self, key: Hashable, recorder: Recorder) -> None:
         stored = recorder.stored()
         if stored is not None:
             self._cache.put(key, recorder.reuse, stored)
+            with self._lock:
+                self._evaluation.stored[recorder.reuse] = None
             return
-        self._cache.drop(key, recorder.reuse)
         span = recorder.reuse.span
         self._fail(f"blocks {span.first}-{span.last} could not be stored "
                    f"({recorder.failure or 'the model did not run them exactly once'}), so they are computed")
 
-    def _account(self, executed: int, blocks: int, missed: bool) -> None:
-        evaluation = self.report.evaluations[-1]
-        evaluation.executed += executed
-        evaluation.total += blocks
-        evaluation.passes += 1
-        evaluation.misses += missed
-
     def _fail(self, reason: str) -> None:
-        if reason not in self.report.failures:
+        with self._lock:
+            if reason in self.report.failures:
+                return
             self.report.failures.append(reason)
-            logger.warning("%s: %s", self.report.method, reason)
-
-
-def _patches(transformer_options: dict) -> Hashable:
-    """Which patches are active in a pass (perturbed guidance, adapters), by place and name.
-
-    Names, not identities: some nodes make their patch functions anew for every evaluation.
-    """
-    replaced = ((kind, place, _name(patch))
-                for kind, patches in transformer_options.get("patches_replace", {}).items()
-                for place, patch in patches.items())
-    added = ((kind, _name(patch))
-             for kind, patches in transformer_options.get("patches", {}).items() for patch in patches)
-    return frozenset(replaced), tuple(added)
-
-
-def _name(patch: object) -> str:
-    return getattr(patch, "__qualname__", type(patch).__qualname__)
+        logger.warning("%s: %s", self.report.method, reason)

@@ -12,7 +12,8 @@ import torch
 from ..chain import Chain
 from ..hidden import Contract
 from ..unet import UNet
-from .architectures import Family, UnsupportedModel, uncompiled
+from .architectures import Family
+from .stacks import UnsupportedModel, uncompiled
 
 _LAYER = Contract(names=(None,), positions=(0,))
 

@@ -10,7 +10,7 @@ from blockdance.demo import host
 
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch):
-    for name in ("COMFYUI_PATH", "COMFYUI_PYTHON", "BLOCKDANCE_HOST", "XDG_CACHE_HOME"):
+    for name in ("COMFYUI_PATH", "COMFYUI_PYTHON", "BLOCKDANCE_HOST", "BLOCKDANCE_COMFYUI", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
 
 

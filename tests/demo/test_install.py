@@ -100,3 +100,13 @@ def test_a_place_is_worked_on_by_one_process_at_a_time(tmp_path):
             [sys.executable, "-c", script, place], cwd=host.REPOSITORY, stdout=subprocess.PIPE, text=True)
         assert "waiting" in other.stdout.readline()
     assert other.communicate(timeout=10)[0] == "mine\n"
+
+
+def test_a_release_can_be_chosen_by_its_version(monkeypatch):
+    monkeypatch.delenv("BLOCKDANCE_COMFYUI", raising=False)
+    assert install.chosen_release().comfyui == install.NEWEST
+    monkeypatch.setenv("BLOCKDANCE_COMFYUI", "0.24.1")
+    assert install.chosen_release().package == "2.3.0"
+    monkeypatch.setenv("BLOCKDANCE_COMFYUI", "0.1")
+    with pytest.raises(install.InstallError, match="0.1 cannot be installed; use one of 0.30.0, 0.24.1"):
+        install.chosen_release()

@@ -67,7 +67,9 @@ def test_a_prompt_that_fails_shows_the_servers_last_lines(tmp_path):
 @pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_is_interrupted_cleanly(number, code, tmp_path):
     with subprocess.Popen(
-            [*COMMAND, "--out", tmp_path], cwd=host.REPOSITORY, stdout=subprocess.PIPE, text=True) as job:
+            [*COMMAND, "--out", tmp_path], cwd=host.REPOSITORY, stdout=subprocess.PIPE, text=True,
+            # A shell that started the tests in the background has them ignore Ctrl-C
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler)) as job:
         for line in job.stdout:
             if line.startswith("[1/"):
                 job.send_signal(number)

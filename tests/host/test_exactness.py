@@ -43,11 +43,11 @@ def test_what_is_stored_is_a_copy(model, tiny):
     with Interception(chain, recorders=(recorder,)):
         apply_model(model, tiny, control=tiny.control())
     stored = recorder.stored()
-    before = [tensor.clone() for hidden in stored.hidden for tensor in hidden if tensor is not None]
+    before = [tensor.clone() for hidden in stored.hidden.values() for tensor in hidden if tensor is not None]
     for _ in range(2):
         with Interception(chain, Replay(chain, reuse, stored)):
             apply_model(model, tiny, control=tiny.control(), percent=.7)
-    after = [tensor for hidden in stored.hidden for tensor in hidden if tensor is not None]
+    after = [tensor for hidden in stored.hidden.values() for tensor in hidden if tensor is not None]
     assert all(map(torch.equal, before, after))
 
 
@@ -65,7 +65,7 @@ def test_the_feature_is_what_the_next_block_starts_from(model, tiny):
     with Interception(chain, Replay(chain, reuse, recorder.stored())):
         apply_model(model, tiny, percent=.8)
     hook.remove()
-    assert all(map(torch.equal, seen[0], recorder.stored().hidden[0]))
+    assert all(map(torch.equal, seen[0], recorder.stored().hidden[reuse.span.last]))
 
 
 def test_a_span_that_did_not_run_once_is_not_stored(model, tiny):

@@ -1,6 +1,7 @@
 """Delta-DiT at four steps with the lcm sampler, as the paper runs PixArt-LCM."""
 
 import pytest
+
 from blockdance.blockdance_core.host.attach import attach
 from blockdance.blockdance_core.presets import PRESETS
 from blockdance.tests.host.tiny import PIXART, sample

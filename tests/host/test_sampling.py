@@ -17,22 +17,7 @@ from blockdance.blockdance_core.host.attach import attach
 from blockdance.blockdance_core.host.run import Run
 from blockdance.blockdance_core.plan import Kind
 from blockdance.tests.host.tiny import FLUX, PIXART, sample
-
-
-class Counter:
-    """Counts block executions independently of the pack, and what the latest report said."""
-
-    def __init__(self, model):
-        self.executed = 0
-        self.reports = []
-        self.blocks = chain_of(model.model.diffusion_model).blocks
-        for block in self.blocks:
-            first = next(module for module in block.modules() if isinstance(module, torch.nn.Linear))
-            first.register_forward_hook(self._count)
-
-    def _count(self, *_):
-        self.executed += 1
-
+from blockdance.tests.host.trial import Counter
 
 OFF = {
     "N=1": BlockDancePolicy(N=1),
@@ -211,5 +196,5 @@ def test_every_block_index_works():
 def test_a_u_net_is_refused_by_name():
     model = PIXART.build()
     model.model.diffusion_model = type("UNetModel", (torch.nn.Module,), {})()
-    with pytest.raises(ValueError, match="UNetModel is a U-Net.*PixArtMS"):
+    with pytest.raises(ValueError, match=r"UNetModel is a U-Net.*Delta-Cache Patch \(U-Net\)"):
         attach(model, BlockDancePolicy())

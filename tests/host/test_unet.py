@@ -131,7 +131,7 @@ def outermost(diffusion_model, depth: int, reuse: Reuse, stored, control: dict):
             h = forward_timestep_embed(block, h, emb, context, {})
             h = h if residual is None else h + residual
             skips.append(h)
-        (inside,), = stored.hidden
+        (inside,), = stored.hidden.values()
         h = inside if reuse.kind is Kind.FEATURE else h + inside
         if depth == len(diffusion_model.input_blocks):  # only the middle block was skipped, its residual comes after it
             h = h + control["middle"][0]
@@ -267,7 +267,7 @@ def test_what_does_not_fit_is_refused():
             UNetPolicy(**wrong)
     with pytest.raises(ValueError, match=r"PixArtMS is no U-Net.*BlockDance Patch"):
         attach(PIXART.build(), UNetPolicy(), family=UNETS)
-    with pytest.raises(ValueError, match=r"UNetModel is a U-Net.*Delta-Cache Patch \(U-Net\).*PixArtMS"):
+    with pytest.raises(ValueError, match=r"UNetModel is a U-Net.*Delta-Cache Patch \(U-Net\)"):
         attach(model, BlockDancePolicy())
 
 

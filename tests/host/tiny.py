@@ -1,7 +1,8 @@
 """Tiny random-weight instances of ComfyUI's own diffusion models, and ways to run them."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Callable
+from typing import Callable, ContextManager
 
 import comfy.model_patcher
 import comfy.sample
@@ -12,23 +13,33 @@ import torch
 from blockdance.blockdance_core.host import dit
 
 CPU = torch.device("cpu")
+# Buffers that have no value before a checkpoint is loaded
+LOADED = ("pos_embed", "y_embedding", "positive_conditioning", "negative_conditioning")
 
 
 @dataclass(frozen=True)
 class Tiny:
-    """A model class with its configuration, and the shapes of what it is called with."""
+    """A model class with its configuration, and the shapes of what it is called with.
+
+    others: what it is called with besides, for a batch of one; weights: names that the class wants to see in the
+    checkpoint; shrunk: active while the model is made, for sizes that ComfyUI does not leave to the configuration.
+    """
     model: type
     config: dict
     latent: tuple[int, ...]
     conditions: dict[str, tuple[int, ...]]  # shapes of the tensors that apply_model takes beside the latent
     control: Callable[[], dict] = dict  # residuals as a ControlNet would give them, made anew for each pass
     constants: dict[str, float] = field(default_factory=dict)
+    others: Callable[[], dict] = dict
+    weights: Callable[[], dict] = dict
+    shrunk: Callable[[], ContextManager] = nullcontext
 
     def build(self) -> comfy.model_patcher.ModelPatcher:
         config = self.model(self.config)
         config.unet_config.update(self.config)
         config.set_inference_dtype(torch.float32, None)
-        model = _fill(config.get_model({}, "", device=CPU))
+        with self.shrunk():
+            model = _fill(config.get_model(self.weights(), "", device=CPU))
         return comfy.model_patcher.ModelPatcher(model, load_device=CPU, offload_device=CPU)
 
     def of_depth(self, depth: int) -> "Tiny":
@@ -40,7 +51,8 @@ class Tiny:
     def inputs(self, batch: int = 1, seed: int = 2) -> dict[str, torch.Tensor]:
         tensors = {name: seeded(batch, *shape, seed=seed + number)
                    for number, (name, shape) in enumerate(self.conditions.items())}
-        return tensors | {name: torch.tensor([value] * batch) for name, value in self.constants.items()}
+        constants = {name: torch.tensor([value] * batch) for name, value in self.constants.items()}
+        return tensors | constants | self.others()
 
     def conditioning(self, seed: int, tokens: int | None = None) -> list:
         """As CLIPTextEncode gives it; `tokens` for another prompt length."""
@@ -64,14 +76,17 @@ def _fill(model: torch.nn.Module) -> torch.nn.Module:
             scale = .05 * torch.randn(parameter.shape, generator=generator)
             parameter.copy_(scale + (1 if parameter.ndim == 1 and name.endswith("weight") else 0))
         for name, buffer in model.named_buffers():
-            if "pos_embed" in name or "y_embedding" in name:
+            if name.endswith("inv_freq"):
+                buffer.copy_(10000 ** -torch.linspace(0, 1, buffer.numel()))
+            elif buffer.is_floating_point() and name.split(".")[-1] in LOADED:
                 buffer.copy_(.05 * torch.randn(buffer.shape, generator=generator))
     return model
 
 
-def _residuals(input_tokens: int, input_blocks: int, output_blocks: int, width: int) -> dict:
-    return {"input": [seeded(1, input_tokens, width, seed=50 + i) for i in range(input_blocks)],
-            "output": [seeded(1, input_tokens, width, seed=70 + i) for i in range(output_blocks)]}
+def residuals(tokens: int, input_blocks: int, output_blocks: int, width: int) -> dict:
+    """What a ControlNet gives to the blocks of the first and of the second stack."""
+    return {"input": [seeded(1, tokens, width, seed=50 + i) for i in range(input_blocks)],
+            "output": [seeded(1, tokens, width, seed=70 + i) for i in range(output_blocks)]}
 
 
 PIXART = Tiny(
@@ -87,7 +102,7 @@ SD3 = Tiny(
          num_patches=32 * 32, pos_embed_max_size=32, pos_embed_scaling_factor=None, qk_norm="rms",
          x_block_self_attn_layers=[0, 1]),
     latent=(16, 16, 16), conditions={"c_crossattn": (12, 48), "y": (32,)},
-    control=lambda: _residuals(64, 0, 6, 128))
+    control=lambda: residuals(64, 0, 6, 128))
 
 FLUX = Tiny(
     supported.Flux,
@@ -95,7 +110,7 @@ FLUX = Tiny(
          out_channels=16, in_channels=16, qkv_bias=True, txt_ids_dims=[], hidden_size=64, context_in_dim=24,
          patch_size=2, vec_in_dim=16, depth=3, depth_single_blocks=5),
     latent=(16, 16, 16), conditions={"c_crossattn": (12, 24), "y": (16,)},
-    control=lambda: _residuals(64, 3, 5, 64), constants={"guidance": 3.5})
+    control=lambda: residuals(64, 3, 5, 64), constants={"guidance": 3.5})
 
 
 class ClassConditional(Tiny):
@@ -121,8 +136,8 @@ def apply_model(patcher, tiny: Tiny, percent: float = .5, control: dict | None =
     inputs = tiny.inputs(batch)
     patcher.pre_run()
     with torch.no_grad():
-        return patcher.model.apply_model(tiny.noise(batch), sigma, None, inputs.pop("c_crossattn"), control,
-                                         transformer_options, **inputs)
+        return patcher.model.apply_model(tiny.noise(batch), sigma, inputs.pop("c_concat", None),
+                                         inputs.pop("c_crossattn"), control, transformer_options, **inputs)
 
 
 def sample(patcher, tiny: Tiny, steps: int = 8, sampler: str = "euler", scheduler: str = "simple", cfg: float = 3.,

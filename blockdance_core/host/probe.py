@@ -1,0 +1,77 @@
+"""The similarity probe on a MODEL: a patch like any other, whose runs compute everything and only listen."""
+
+import logging
+from typing import Callable
+
+from comfy.model_base import BaseModel
+from comfy.model_patcher import ModelPatcher
+from torch.nn import Module
+
+from ..interception import Interception
+from ..probe import Listener, Probe
+from ..schedule import Schedule
+from ..similarity import Similarity
+from .architectures import chain_of, transformer_of
+from .attach import install, latest
+from .clock import Clock
+
+logger = logging.getLogger(__name__)
+
+NAME = "Feature Similarity Probe"
+
+
+class ProbeRun:
+    """One sampling, overheard: of each evaluation the positive prompt's first picture."""
+
+    def __init__(self, schedule: Schedule, diffusion_model: Module, sampler: object, undisturbed: bool):
+        self._transformer = transformer_of(diffusion_model)
+        self.probe = Probe(self._transformer, schedule)
+        self._clock = Clock(schedule, sampler, undisturbed)
+        self._evaluating = False
+
+    def close(self) -> None:
+        """Nothing to free: what was recorded goes with the run."""
+
+    def evaluate(self, predict: Callable, timestep):
+        """One call of the denoiser."""
+        if self._evaluating:  # a call from within one is a part of it
+            return predict()
+        self.probe.begin(self._clock.step(timestep))
+        self._evaluating = True
+        try:
+            return predict()
+        finally:
+            self._evaluating = False
+
+    def apply_model(self, forward: Callable, model: BaseModel, x, transformer_options: dict,
+                    control: dict | None = None):
+        """One pass, overheard if it holds the positive prompt."""
+        conditions = list(transformer_options.get("cond_or_uncond", ()))
+        if not self._evaluating or 0 not in conditions or transformer_of(model.diffusion_model) != self._transformer:
+            return forward()
+        chain = chain_of(model.diffusion_model)
+        row = conditions.index(0) * (len(x) // len(conditions))
+        with Interception(chain, recorders=(Listener(self.probe, chain, row, x.shape),)):
+            return forward()
+
+
+def attach_probe(model: ModelPatcher, on_finish: Callable[[Similarity], None] | None = None) -> ModelPatcher:
+    """A clone of the model that records the similarity of its blocks in each run, and computes what it always did.
+
+    Replaces a policy that was attached before. Raises UnsupportedModel for a model without known blocks.
+    """
+    transformer = transformer_of(model.model.diffusion_model)
+
+    def finish(run: ProbeRun) -> Similarity:
+        similarity = run.probe.similarity()
+        logger.info("%s on %s: %d evaluations of %d blocks", NAME, transformer.name, len(similarity.steps),
+                    transformer.depth)
+        if on_finish is not None:
+            on_finish(similarity)
+        return similarity
+    return install(model, NAME, ProbeRun, finish)
+
+
+def last_similarity(model: ModelPatcher) -> Similarity | None:
+    """What the latest finished run of a probed model has shown, runs of its clones included."""
+    return latest(model, Similarity)

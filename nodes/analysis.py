@@ -1,0 +1,25 @@
+"""What the analysis nodes share."""
+
+from comfy_api.latest import io, ui
+from PIL import Image
+
+from ..blockdance_core.figures.canvas import THEMES, to_tensor
+from .patch import CATEGORY as PATCHES
+
+CATEGORY = f"{PATCHES}/analysis"
+
+
+def latent_input() -> io.Input:
+    return io.Latent.Input("latent", tooltip="The sampler's LATENT output. It is not read: it makes this node wait for "
+                                             "the sampler and run again after every new run.")
+
+
+def theme_input() -> io.Input:
+    return io.Combo.Input("theme", options=list(THEMES), default="dark", advanced=True,
+                          tooltip="Colors of the pictures: dark as ComfyUI's own, light for print.")
+
+
+def shown(cls: type[io.ComfyNode], values: list, figures: list[Image.Image]) -> io.NodeOutput:
+    """The node output: values, then figures as IMAGE; the figures are shown on the node, too."""
+    images = [to_tensor(figure) for figure in figures]
+    return io.NodeOutput(*values, *images, ui=ui.PreviewImage([image[0] for image in images], cls=cls))

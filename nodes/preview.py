@@ -1,0 +1,48 @@
+"""The plan for the widgets of a node as they are at the moment, for the timeline on it (web/js/timeline.js)."""
+
+from aiohttp import web
+from server import PromptServer
+
+from ..blockdance_core.report import Report
+from ..blockdance_core.schedule import Schedule
+from .patch import PREVIEW_STEPS, PatchNode
+
+MOST_STEPS = MOST_BLOCKS = 1000
+
+
+def serve(nodes: list[type[PatchNode]]) -> None:
+    """Offer the plans of these nodes as POST /blockdance/plan.
+
+    It takes {"node": id, "settings": values of its inputs, "steps": number or null, "model": fields of its Transformer
+    or null} and answers {"report": of a run that has executed nothing, "hint"} or {"error"}.
+    """
+    by_id = {node.__name__: node for node in nodes}
+
+    @PromptServer.instance.routes.post("/blockdance/plan")
+    async def plan(request: web.Request) -> web.Response:
+        try:
+            asked = await request.json()
+            answer = _answer(by_id[asked["node"]], asked["settings"], asked["steps"], asked["model"])
+        except (KeyError, TypeError, AttributeError) as error:
+            raise web.HTTPBadRequest(text=f"not a request for a plan: {error!r}")
+        except ValueError as error:
+            answer = {"error": str(error)}
+        return web.json_response(answer)
+
+
+def _answer(node: type[PatchNode], settings: dict, steps: int | None, model: dict | None) -> dict:
+    """Raises ValueError, with the reason for the user, where there is no plan."""
+    policy, transformer = node.policy(**settings), node.EXAMPLE
+    hints = []
+    if model is not None:
+        transformer = type(transformer)(**{name: tuple(value) if isinstance(value, list) else value
+                                           for name, value in model.items()})
+    else:
+        hints.append(f"for {transformer.name} as an example, until a run has shown the model")
+    if steps is None:
+        hints.append(f"{PREVIEW_STEPS} steps, as no sampler is connected")
+    steps = min(max(1, steps or PREVIEW_STEPS), MOST_STEPS)
+    if not 1 <= transformer.depth <= MOST_BLOCKS:
+        raise ValueError(f"no plan for a model of {transformer.depth} blocks")
+    plan = policy.plan(Schedule.even(steps), transformer)
+    return {"report": Report(policy.name, transformer, plan).as_dict(), "hint": "; ".join(hints)}

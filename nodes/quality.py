@@ -1,0 +1,89 @@
+"""Compare Image Quality: how far a picture is from its reference."""
+
+import importlib
+import importlib.util
+import math
+
+import torch
+from comfy_api.latest import io, ui
+from kornia.metrics import psnr, ssim
+
+from . import notify
+from .analysis import CATEGORY
+
+SSIM_WINDOW = 11  # pixels, as in the paper that introduced SSIM
+
+
+class BlockDanceQuality(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="BlockDanceQuality",
+            display_name="Compare Image Quality",
+            category=CATEGORY,
+            description="How far a picture is from its reference: PSNR, SSIM and a picture of the differences. Compare "
+                        "a patched run with the full run of the same seed.",
+            search_aliases=["blockdance", "psnr", "ssim", "lpips", "compare images", "difference", "quality"],
+            inputs=[
+                io.Image.Input("reference", tooltip="The picture of the full run."),
+                io.Image.Input("image", tooltip="The picture to judge, of the same size."),
+                io.Float.Input("amplify", default=8., min=1., max=100., step=1., advanced=True,
+                               tooltip="How much brighter than they are the differences are drawn. 8 shows what PSNR "
+                                       "above 35 dB hides; 1 shows them as they are."),
+                io.Boolean.Input("lpips", default=False, advanced=True,
+                                 tooltip="Also LPIPS, a learned distance. Needs the Python package lpips, which "
+                                         "downloads its network when it is first used."),
+            ],
+            outputs=[
+                io.Float.Output(display_name="psnr", tooltip="dB, higher is closer; infinite for equal pictures. From "
+                                                             "about 40 dB on the two are hard to tell apart."),
+                io.Float.Output(display_name="ssim", tooltip="Up to 1, higher is closer."),
+                io.Image.Output(display_name="difference", tooltip="Absolute difference, amplified: black is equal."),
+                io.String.Output(display_name="text", tooltip="The numbers in one line per picture."),
+            ],
+            hidden=[io.Hidden.unique_id],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def execute(cls, reference: torch.Tensor, image: torch.Tensor, amplify: float, lpips: bool) -> io.NodeOutput:
+        a, b = matched(reference, image)
+        psnrs = [float(psnr(x, y, 1.)) for x, y in zip(a, b)]
+        ssims = ssim(a, b, SSIM_WINDOW).mean((1, 2, 3)).tolist()
+        lines = [f"PSNR {p:.2f} dB, SSIM {s:.4f}" if math.isfinite(p) else "identical" for p, s in zip(psnrs, ssims)]
+        if lpips:
+            lines = [f"{line}, LPIPS {distance:.4f}" for line, distance in zip(lines, _lpips(a, b))]
+        if len(lines) > 1:
+            lines = [f"{number}: {line}" for number, line in enumerate(lines)]
+            lines.append(f"mean: PSNR {_mean(psnrs):.2f} dB, SSIM {_mean(ssims):.4f}")
+        difference = ((a - b).abs() * amplify).clamp(0, 1).movedim(1, -1)
+        notify.show(lines[-1], cls.hidden.unique_id)
+        return io.NodeOutput(_mean(psnrs), _mean(ssims), difference, "\n".join(lines),
+                             ui=ui.PreviewImage(difference, cls=cls))
+
+
+def matched(reference: torch.Tensor, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Both as (B, 3, H, W), without alpha; a single picture is compared with each of the other batch.
+
+    Raises ValueError for pictures of different sizes and for batches of different lengths.
+    """
+    if reference.shape[1:3] != image.shape[1:3]:
+        (h, w), (height, width) = reference.shape[1:3], image.shape[1:3]
+        raise ValueError(f"reference is {w} x {h} pixels, image {width} x {height}: scale one to the other's size")
+    count = max(len(reference), len(image))
+    if {len(reference), len(image)} - {1, count}:
+        raise ValueError(f"reference has {len(reference)} pictures, image {len(image)}: use as many of both, or one")
+    a, b = (batch[..., :3].movedim(-1, 1).float().expand(count, -1, -1, -1) for batch in (reference, image))
+    return a, b
+
+
+def _lpips(a: torch.Tensor, b: torch.Tensor) -> list[float]:
+    if importlib.util.find_spec("lpips") is None:
+        raise ValueError("LPIPS needs the Python package lpips: install it into ComfyUI's Python, or turn lpips off")
+    metric = importlib.import_module("lpips").LPIPS(net="alex", verbose=False)
+    with torch.no_grad():
+        return metric(a, b, normalize=True).flatten().tolist()
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)

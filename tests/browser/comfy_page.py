@@ -1,0 +1,92 @@
+"""ComfyUI's page, driven as a user and a script of it would."""
+
+from pathlib import Path
+from typing import Literal
+
+from playwright.sync_api import Page
+
+from blockdance.demo import workflow
+
+PICTURES = Path(__file__).resolve().parents[2] / "test-output"
+READY = "() => window.app?.extensionManager && window.LiteGraph?.registered_node_types?.BlockDancePatch"
+TIMELINE = ".blockdance-timeline"
+PATCH = '() => app.graph.nodes.find((node) => node.type.endsWith("Patch"))'
+
+
+class ComfyPage:
+    def __init__(self, page: Page, url: str):
+        self.page, self.evaluate = page, page.evaluate
+        self.complaints: list[str] = []
+        self._demo: dict | None = None  # the demo's prompt as a workflow
+        page.on("pageerror", lambda error: self._note(f"{error}\n{error.stack}"))
+        page.on("console", lambda line: line.type in ("error", "warning") and self._note(
+            f"{line.text} ({line.location.get('url')})"))
+        page.goto(url, wait_until="domcontentloaded")
+        self.wait_until_ready()
+        page.evaluate("() => app.graph.clear()")
+
+    def _note(self, complaint: str) -> None:
+        # A fresh ComfyUI complains about itself: user.css, empty folders of user data, deprecations
+        if "blockdance" in complaint.lower():
+            self.complaints.append(complaint)
+
+    def wait_until_ready(self) -> None:
+        self.page.wait_for_function(READY)
+        self.page.wait_for_function("() => app.isGraphReady && !document.querySelector('#splash-loader')")
+        self.page.wait_for_timeout(1000)  # the page restores its last workflow
+
+    def set(self, setting: str, value: object) -> None:
+        self.evaluate("([name, value]) => app.extensionManager.setting.set(name, value)", [setting, value])
+        self.page.wait_for_timeout(500)
+
+    def use(self, renderer: Literal["classic", "nodes2"]) -> None:
+        self.set("Comfy.VueNodes.Enabled", renderer == "nodes2")
+
+    def load(self) -> None:
+        """Open the demo's prompt as a workflow of its own, with the patch in sight."""
+        self._demo = self._demo or self.evaluate("""async (prompt) => {
+            await app.loadApiJson(prompt, "demo.json");
+            return app.graph.serialize();
+        }""", workflow.load())
+        self.evaluate("(demo) => app.loadGraphData({...demo, id: crypto.randomUUID()}, true, false, 'demo')",
+                      self._demo)
+        self.page.wait_for_selector(TIMELINE)
+        self.evaluate("""() => {
+            const patch = app.graph.nodes.find((node) => node.type.endsWith("Patch"));
+            app.canvas.ds.scale = 1;
+            app.canvas.ds.offset = [80 - patch.pos[0], 120 - patch.pos[1]];
+            app.canvas.setDirty(true, true);
+        }""")
+
+    def set_widget(self, name: str, value: float | str, node: str = PATCH) -> None:
+        """Give a widget of a node a value as its editor would."""
+        self.evaluate(f"""([name, value]) => {{
+            const widget = ({node})().widgets.find((widget) => widget.name === name);
+            widget.value = value;
+            widget.callback?.(value);
+            app.extensionManager.workflow.activeWorkflow.changeTracker.captureCanvasState();
+        }}""", [name, value])
+
+    def run(self) -> None:
+        self.evaluate("() => app.queuePrompt(0)")
+
+    def expect(self, phase: str, text: str = "", timeout: float = 30) -> str:
+        """Wait for the timeline to be in a phase with this text on it; returns all of its text."""
+        self.page.wait_for_function(
+            f"([phase, text]) => [...document.querySelectorAll('{TIMELINE}')].some((timeline) =>"
+            " timeline.checkVisibility() && timeline.dataset.phase === phase && timeline.innerText.includes(text))",
+            arg=[phase, text], timeout=timeout * 1000)
+        return self.text()
+
+    def text(self) -> str:
+        return self.page.inner_text(TIMELINE)
+
+    def reused(self) -> list[int]:
+        """The columns of the map that reuse."""
+        return self.evaluate(
+            f"() => [...document.querySelectorAll('{TIMELINE} g')].flatMap((column, index) => "
+            "/reused/.test(column.querySelector('title').textContent) ? [index] : [])")
+
+    def picture(self, name: str) -> None:
+        PICTURES.mkdir(exist_ok=True)
+        self.page.screenshot(path=PICTURES / f"{name}.png")

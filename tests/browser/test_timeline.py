@@ -1,0 +1,128 @@
+"""The timeline on the patch nodes: before, during and after a run."""
+
+import pytest
+
+from blockdance.tests.browser.comfy_page import PATCH, TIMELINE, ComfyPage
+
+RENDERERS = ["classic", "nodes2"]
+SAMPLER = '() => app.graph.nodes.find((node) => node.type === "KSampler")'
+HALF = list(range(12, 29, 2))  # of 30 steps reuse with BlockDance Patch as it comes
+
+
+@pytest.fixture(params=RENDERERS)
+def renderer(request, page) -> str:
+    page.use(request.param)
+    return request.param
+
+
+def test_a_node_is_found_by_search_and_shows_its_plan(page, renderer):
+    page.page.mouse.dblclick(640, 300)
+    page.page.keyboard.type("deepcache")
+    page.page.get_by_text("Delta-Cache Patch (U-Net)").first.click()
+    page.page.mouse.click(640, 300)
+    page.expect("planned", "for SD1.5 as an example")
+    assert page.reused() == list(range(1, 20, 2))
+
+
+def test_the_plan_follows_the_widgets_and_the_samplers_steps(page, renderer):
+    page.load()
+    assert "1.29x" in page.expect("planned", "78% computed")
+    assert page.reused() == HALF
+    page.picture(f"{renderer}-planned")
+    page.set_widget("N", 3)
+    page.expect("planned", "70% computed")
+    page.set_widget("steps", 10, SAMPLER)
+    page.expect("planned", "\n9\n")
+    page.set_widget("block_index", 50)
+    page.expect("error", "use 0 to 27, or -1")
+    page.set_widget("block_index", -1)
+    page.set_widget("N", 1)
+    page.expect("planned", "N is 1, so reuse is off")
+    assert page.reused() == []
+
+
+def test_a_run_is_shown_while_it_samples_and_when_it_is_done(page, renderer):
+    page.load()
+    page.run()
+    page.expect("running", "of 30")
+    assert page.page.locator(f"{TIMELINE} g[data-state=current]").count() == 1
+    assert page.page.locator(f"{TIMELINE} g").count() == 30
+    page.page.wait_for_function(
+        f"() => document.querySelectorAll('{TIMELINE} g[data-state=done]').length > 14")
+    page.picture(f"{renderer}-running")
+    text = page.expect("finished", "1.29x by blocks")
+    assert " s, 0.1 MiB" in text and page.reused() == HALF
+    page.picture(f"{renderer}-finished")
+    page.set("Comfy.ColorPalette", "light")
+    page.picture(f"{renderer}-finished-light")
+    page.set("Comfy.ColorPalette", "dark")
+
+
+def test_the_hosts_line_does_not_say_it_twice(page):
+    page.load()
+    page.run()
+    page.expect("finished")
+    page.page.wait_for_timeout(300)
+    assert page.evaluate(f"() => ({PATCH})().widgets.map((widget) => widget.name)") == [
+        "N", "block_index", "start", "end", "blockdance_timeline"]
+
+
+def test_a_finished_run_survives_a_reload_and_other_workflows(page):
+    page.load()
+    page.run()
+    text = page.expect("finished")
+    page.page.reload(wait_until="domcontentloaded")
+    page.wait_until_ready()
+    assert page.expect("finished") == text
+    page.load()  # another workflow, whose node has the same id
+    page.expect("planned")
+    page.evaluate("async () => await app.extensionManager.command.execute('Workspace.PreviousOpenedWorkflow')")
+    assert page.expect("finished") == text
+    page.set_widget("N", 4)
+    page.expect("planned", "68% computed")
+    page.set_widget("N", 2)
+    assert page.expect("finished") == text
+
+
+def test_a_run_in_the_background_does_not_reach_another_workflow_or_tab(page, chromium, comfyui):
+    page.load()
+    with chromium.new_context() as context:
+        other = ComfyPage(context.new_page(), comfyui.url)
+        other.load()
+        other.expect("planned")
+        page.run()
+        page.expect("running")
+        page.load()
+        page.expect("planned")
+        page.page.wait_for_timeout(6000)
+        assert page.expect("planned") and other.expect("planned")
+        page.evaluate("async () => await app.extensionManager.command.execute('Workspace.PreviousOpenedWorkflow')")
+        page.expect("finished")
+
+
+def test_a_node_in_a_subgraph(page):
+    page.load()
+    page.evaluate(f"() => app.canvas.setGraph(app.graph.convertToSubgraph(new Set([({PATCH})()])).subgraph)")
+    page.run()
+    page.expect("running")
+    page.expect("finished", "1.29x")
+
+
+def test_an_interrupted_run_says_so(page):
+    page.load()
+    page.set_widget("steps", 200, SAMPLER)
+    page.run()
+    page.expect("running")
+    page.evaluate("async () => await app.extensionManager.command.execute('Comfy.Interrupt')")
+    page.expect("stopped", "Stopped in evaluation")
+
+
+def test_nothing_of_it_is_saved_or_sent(page):
+    page.load()
+    page.run()
+    page.expect("finished")
+    saved = page.evaluate("() => app.graph.serialize().nodes.find((node) => node.type === 'BlockDancePatch')")
+    assert saved["widgets_values"] == [2, -1, .4, .95]
+    assert "timeline" not in str(saved)
+    prompt = page.evaluate("async () => (await app.graphToPrompt()).output")
+    assert set(prompt["2"]["inputs"]) == {"model", "N", "block_index", "start", "end"}

@@ -1,0 +1,29 @@
+"""What the timeline on a node rests on: a word at every evaluation, and a plan without a model."""
+
+import pytest
+
+from blockdance.blockdance_core.blockdance import BlockDancePolicy
+from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
+from blockdance.blockdance_core.delta_dit import DeltaDiTPolicy
+from blockdance.blockdance_core.host.architectures import TRANSFORMERS
+from blockdance.blockdance_core.host.attach import attach, preview
+from blockdance.blockdance_core.schedule import Schedule
+from blockdance.tests.host.tiny import PIXART, sample
+
+
+def test_every_evaluation_is_announced_as_it_begins():
+    heard = []
+    model = attach(PIXART.build(), BlockDancePolicy(N=2), on_evaluation=lambda report: heard.append(
+        (len(report.evaluations), report.evaluations[-1].total, sum(e.total > 0 for e in report.evaluations))))
+    sample(model, PIXART, steps=8)
+    assert heard == [(count, 0, count - 1) for count in range(1, 9)]
+
+
+@pytest.mark.parametrize("steps", [4, 5, 8, 20, 23, 30, 50, 250])
+@pytest.mark.parametrize("policy", [
+    *(BlockDancePolicy(N, start=start, end=end) for N in (1, 2, 5) for start, end in ((.4, .95), (0, 1), (.17, .33))),
+    DeltaCachePolicy(3, start=.2, end=.85), DeltaDiTPolicy(b=.37), DeltaDiTPolicy(budget=.5)], ids=repr)
+def test_equal_steps_without_a_model_give_the_models_plan(policy, steps):
+    model = PIXART.build()
+    transformer = TRANSFORMERS.transformer_of(model.model.diffusion_model)
+    assert policy.plan(Schedule.even(steps), transformer) == preview(model, policy, steps)

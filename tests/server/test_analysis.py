@@ -1,0 +1,150 @@
+"""The analysis nodes in a running ComfyUI: their inputs, and one run each with the demo's model."""
+
+import io
+import json
+
+import pytest
+from PIL import Image
+
+from blockdance.demo import client, workflow
+from blockdance.demo.server import Server
+from blockdance.tests.server.test_pack import get
+
+# Saved workflows hold widget values by position: ids, names, order and defaults are for ever
+INPUTS = {
+    "BlockDanceReport": (["model", "latent", "theme"], {"theme": "dark"}),
+    "BlockDanceProbe": (["model"], {}),
+    "BlockDanceSimilarity": (["model", "latent", "block_index", "tolerance", "theme"],
+                             {"block_index": -1, "tolerance": .06, "theme": "dark"}),
+    "BlockDanceQuality": (["reference", "image", "amplify", "lpips"], {"amplify": 8., "lpips": False}),
+}
+OUTPUTS = {
+    "BlockDanceReport": ["text", "json", "map"],
+    "BlockDanceProbe": ["model"],
+    "BlockDanceSimilarity": ["recommendation", "features", "deltas", "steps", "pca", "spectrum"],
+    "BlockDanceQuality": ["psnr", "ssim", "difference", "text"],
+}
+
+
+@pytest.fixture(scope="module", params=INPUTS)
+def node(comfyui, request) -> dict:
+    return json.loads(get(comfyui, f"/object_info/{request.param}"))[request.param]
+
+
+def test_inputs_and_outputs_are_those_that_saved_workflows_hold(node):
+    order, defaults = INPUTS[node["name"]]
+    assert node["input_order"]["required"] == order
+    assert {name: node["input"]["required"][name][1].get("default") for name in defaults} == defaults
+    assert node["output_name"] == OUTPUTS[node["name"]]
+    assert node["category"] == "model/patch/blockdance/analysis"
+    assert node["output_node"] == (node["name"] != "BlockDanceProbe")
+
+
+def test_everything_explains_itself(comfyui, node):
+    inputs = {**node["input"]["required"], **node["input"].get("optional", {})}
+    assert all(spec[1]["tooltip"] for spec in inputs.values()) and all(node["output_tooltips"])
+    assert get(comfyui, f"/extensions/blockdance/docs/{node['name']}.md").startswith("# ")
+
+
+def prompt_with(**nodes: dict) -> workflow.Prompt:
+    """The demo's prompt of 8 steps, with more nodes: title -> class and inputs."""
+    prompt = workflow.load()
+    workflow.set_inputs(prompt, "Sampler", steps=8)
+    for title, (node_class, inputs) in nodes.items():
+        prompt[title] = {"class_type": node_class, "inputs": inputs, "_meta": {"title": title}}
+    return prompt
+
+
+def run(comfyui: Server, prompt: workflow.Prompt) -> client.Result:
+    return client.submit(comfyui.url, prompt)
+
+
+def sizes(files: list[bytes]) -> list[tuple[int, int]]:
+    return [Image.open(io.BytesIO(file)).size for file in files]
+
+
+def test_a_report_of_a_run(comfyui):
+    prompt = prompt_with(
+        report=("BlockDanceReport", {"model": ["2", 0], "latent": ["6", 0], "theme": "light"}),
+        text=("PreviewAny", {"source": ["report", 0]}), json=("PreviewAny", {"source": ["report", 1]}))
+    result = run(comfyui, prompt)
+    (width, height), = sizes(result.images["report"])
+    assert width > 500 and height > 400
+    workflow.set_inputs(prompt, "Sampler", seed=2)
+    assert "report" in run(comfyui, prompt).seconds, "a new run has a new report"
+    assert "report" not in run(comfyui, prompt).seconds, "without a new run the report stays"
+
+
+def test_a_report_of_no_run(comfyui):
+    prompt = prompt_with(report=("BlockDanceReport", {"model": ["1", 0], "latent": ["6", 0], "theme": "dark"}))
+    with pytest.raises(client.PromptError, match="no finished run to report"):
+        run(comfyui, prompt)
+
+
+def viewer(prompt: workflow.Prompt, **inputs) -> workflow.Prompt:
+    workflow.exchange_patch(prompt, "BlockDanceProbe", {})
+    prompt["viewer"] = {"class_type": "BlockDanceSimilarity", "_meta": {"title": "viewer"}, "inputs": {
+        "model": ["2", 0], "latent": ["6", 0], "block_index": -1, "tolerance": .08, "theme": "dark", **inputs}}
+    return prompt
+
+
+def test_the_probe_and_its_pictures(comfyui):
+    plain = prompt_with()
+    workflow.remove_patch(plain)
+    full = run(comfyui, plain).images[workflow.node_id(plain, "Save")]
+    prompt = viewer(prompt_with(), image_a=["8", 0], image_b=["8", 0])
+    result = run(comfyui, prompt)
+    assert result.images[workflow.node_id(prompt, "Save")][0][-2000:] == full[0][-2000:]
+    found = sizes(result.images["viewer"])
+    assert len(found) == 5 and min(width for width, _ in found) > 500
+    assert "recorded 8 evaluations of 28 blocks" in result.texts["2"]
+    assert "block_index" in result.texts["viewer"][-1]
+
+
+def test_two_steps_are_shown_without_a_recommendation(comfyui):
+    prompt = viewer(prompt_with())
+    workflow.set_inputs(prompt, "Sampler", steps=2)
+    result = run(comfyui, prompt)
+    assert len(result.images["viewer"]) == 5 and "at least 5 steps" in result.texts["viewer"][-1]
+
+
+def test_a_block_that_the_model_does_not_have(comfyui):
+    with pytest.raises(client.PromptError, match="block_index is 28, but PixArtMS has 28 blocks: use 0 to 27"):
+        run(comfyui, viewer(prompt_with(), block_index=28))
+
+
+def test_the_probe_has_no_report(comfyui):
+    prompt = prompt_with(report=("BlockDanceReport", {"model": ["2", 0], "latent": ["6", 0], "theme": "dark"}))
+    workflow.exchange_patch(prompt, "BlockDanceProbe", {})
+    with pytest.raises(client.PromptError, match="connect it to Feature Similarity"):
+        run(comfyui, prompt)
+
+
+def colored(color: int, side: int = 48, batch: int = 1) -> tuple[str, dict]:
+    return "EmptyImage", {"width": side, "height": side, "batch_size": batch, "color": color}
+
+
+def quality(**nodes) -> workflow.Prompt:
+    inputs = {"reference": ["a", 0], "image": ["b", 0], "amplify": 8., "lpips": False}
+    return {title: {"class_type": kind, "inputs": values, "_meta": {"title": title}} for title, (kind, values) in
+            {**nodes, "quality": ("BlockDanceQuality", inputs)}.items()}
+
+
+@pytest.mark.parametrize("a, b, expected", [
+    (colored(0x808080), colored(0x808080), "identical"),
+    (colored(0x000000), colored(0x0A0A0A), "PSNR 28.13 dB"),
+    (colored(0x808080), colored(0x808080, batch=3), "mean: PSNR inf dB, SSIM 1.0000"),
+])
+def test_quality_of_known_pictures(comfyui, a, b, expected):
+    result = run(comfyui, quality(a=a, b=b))
+    assert result.texts["quality"][-1].startswith(expected)
+    assert sizes(result.images["quality"])[0] == (48, 48)
+
+
+@pytest.mark.parametrize("a, b, message", [
+    (colored(0), colored(0, side=64), "reference is 48 x 48 pixels, image 64 x 64: scale one"),
+    (colored(0, batch=2), colored(0, batch=3), "reference has 2 pictures, image 3"),
+])
+def test_pictures_that_do_not_match_are_refused(comfyui, a, b, message):
+    with pytest.raises(client.PromptError, match=message):
+        run(comfyui, quality(a=a, b=b))

@@ -1,0 +1,184 @@
+/** The timeline on every patch node: the plan while widgets change, the run while it samples, and what came of it. */
+
+import { api } from "../../../scripts/api.js";
+import { app } from "../../../scripts/app.js";
+import { View } from "./view.js";
+
+/** @typedef {import("./map.js").Report} Report */
+/**
+ * @typedef {{workflow: string | null, node: string, settings: Record<string, unknown>, phase: import("./map.js").Phase,
+ *     report: Report, model: object, steps?: number}} Run  `steps` is the sampler's widget at the time
+ */
+
+const NAME = "blockdance.timeline";
+const CATEGORY = "model/patch/blockdance";
+const HOST_LINE = "$$node-text-preview"; // the host's widget for the line of text, which the timeline contains
+const MARGIN = 8; // around the widget, in the classic renderer
+const PAUSE = 120; // milliseconds without a change before a plan is asked for
+const KEPT = 20; // runs that survive a reload of the page
+
+/** The latest run of each node, by workflow and execution id, the newest last. @type {Map<string, Run>} */
+const runs = new Map();
+/** @type {WeakMap<object, {view: View, asked?: string, timer?: number}>} */
+const timelines = new WeakMap();
+
+app.registerExtension({
+    name: NAME,
+
+    setup() {
+        for (const [key, run] of JSON.parse(sessionStorage.getItem(NAME) ?? "[]")) runs.set(key, run);
+        api.addEventListener(NAME, ({ detail }) => receive(detail));
+        api.addEventListener("execution_error", stop);
+        api.addEventListener("execution_interrupted", stop);
+        api.addEventListener("graphChanged", refreshAll);
+        api.addEventListener("progress_text", ({ detail }) => queueMicrotask(() => hideHostLine(nodeAt(detail.nodeId))));
+    },
+
+    nodeCreated(node) {
+        if (node.constructor.nodeData?.category !== CATEGORY) return;
+        const view = new View((event) => {
+            // Nodes 2.0 hands the wheel on by itself
+            if (!LiteGraph.vueNodesMode) app.canvas.processMouseWheel(event);
+        });
+        const widget = node.addDOMWidget("blockdance_timeline", "blockdance_timeline", view.root, {
+            serialize: false, hideOnZoom: false, margin: MARGIN, getMinHeight: () => view.height + 2 * MARGIN,
+        });
+        widget.serialize = false; // options.serialize is for the prompt, this one for the saved workflow
+        timelines.set(node, { view });
+        for (const widget of node.widgets) {
+            const { callback } = widget;
+            widget.callback = function (...values) {
+                const result = callback?.apply(this, values);
+                refresh(node);
+                return result;
+            };
+        }
+        refresh(node);
+    },
+
+    afterConfigureGraph: refreshAll,
+});
+
+/** @param {Run} run */
+function receive(run) {
+    const workflow = run.workflow ?? app.rootGraph.id;
+    const key = `${workflow}/${run.node}`;
+    const node = workflow === app.rootGraph.id ? nodeAt(run.node) : undefined;
+    run.steps = node ? stepsOf(node) : runs.get(key)?.steps;
+    runs.delete(key);
+    runs.set(key, run);
+    if (run.phase === "finished") remember();
+    if (timelines.has(node)) refresh(node);
+}
+
+/** A run that failed or was interrupted sends no more. */
+function stop() {
+    for (const run of runs.values()) if (run.phase === "running") run.phase = "stopped";
+    refreshAll();
+}
+
+function remember() {
+    const finished = [...runs].filter(([, run]) => run.phase === "finished").slice(-KEPT);
+    try {
+        sessionStorage.setItem(NAME, JSON.stringify(finished));
+    } catch (error) {
+        if (error.name !== "QuotaExceededError") throw error; // full: a reload shows the plan instead
+    }
+}
+
+function refreshAll() {
+    for (const node of nodesIn(app.rootGraph)) if (timelines.has(node)) refresh(node);
+}
+
+/** Show the node's latest run, or the plan if its settings have changed since. */
+function refresh(node) {
+    const timeline = timelines.get(node);
+    clearTimeout(timeline.timer);
+    const run = runOf(node);
+    if (run && isOf(run, node)) {
+        timeline.asked = undefined;
+        show(node, { report: run.report, phase: run.phase });
+    } else {
+        timeline.timer = setTimeout(() => preview(node, run), PAUSE);
+    }
+}
+
+/** Ask the server for the plan, since only Python knows how plans are made. */
+async function preview(node, run) {
+    const timeline = timelines.get(node);
+    const body = JSON.stringify({
+        node: node.comfyClass, settings: settingsOf(node, run), steps: stepsOf(node) ?? run?.steps ?? null,
+        model: run?.model ?? null,
+    });
+    if (!node.graph || timeline.asked === body) return;
+    timeline.asked = body;
+    const response = await api.fetchApi("/blockdance/plan", { method: "POST", body }).catch(() => undefined);
+    const plan = response?.ok ? await response.json() : {};
+    if (timeline.asked === body) show(node, { ...plan, phase: "planned" });
+}
+
+function show(node, content) {
+    timelines.get(node).view.show(content);
+    node.setDirtyCanvas(true, true);
+}
+
+function hideHostLine(node) {
+    const line = timelines.has(node) && node.widgets.find((widget) => widget.name === HOST_LINE);
+    if (line) node.removeWidget(line);
+}
+
+/** @returns {Run | undefined} */
+function runOf(node) {
+    const found = [...runs].filter(([key, run]) => key === `${app.rootGraph.id}/${run.node}` && nodeAt(run.node) === node);
+    return found.at(-1)?.[1];
+}
+
+/** Whether the run had the node's present settings. @param {Run} run */
+function isOf(run, node) {
+    const settings = settingsOf(node, run);
+    return Object.entries(settings).every(([name, value]) => run.settings[name] === value) && (run.steps ?? stepsOf(node)) === stepsOf(node);
+}
+
+/** The values of the node's widgets; of one that a link sets, what it was in the latest run. @param {Run} [run] */
+function settingsOf(node, run) {
+    const linked = new Set(node.inputs.filter((input) => input.link != null).map((input) => input.widget?.name));
+    const widgets = node.widgets.filter((widget) => widget.serialize !== false);
+    return Object.fromEntries(widgets.map(({ name, value }) =>
+        [name, linked.has(name) && run ? run.settings[name] : value]));
+}
+
+/** The `steps` widget of the sampler or scheduler that the node's model goes to. @returns {number | undefined} */
+function stepsOf(node) {
+    const nodes = [node];
+    for (const from of nodes) {
+        const sources = (from.inputs ?? []).flatMap(({ type }, slot) => type === "SIGMAS" ? [from.getInputNode(slot)] : []);
+        for (const candidate of [from, ...sources]) {
+            const steps = candidate?.widgets?.find(({ name }) => name === "steps");
+            if (steps) return steps.value;
+        }
+        for (const { type, links } of from.outputs ?? []) {
+            if (type !== "MODEL" && type !== "GUIDER") continue;
+            for (const link of links ?? []) {
+                const to = from.graph?.getNodeById(from.graph.getLink(link)?.target_id);
+                if (to && !nodes.includes(to)) nodes.push(to);
+            }
+        }
+    }
+}
+
+/** The node with an execution id; inside subgraphs it is a path such as "5:12". */
+function nodeAt(path) {
+    let graph = app.rootGraph, node;
+    for (const id of path.split(":")) {
+        node = graph?.getNodeById(id);
+        graph = node?.subgraph;
+    }
+    return node;
+}
+
+function* nodesIn(graph) {
+    for (const node of graph.nodes) {
+        yield node;
+        if (node.subgraph) yield* nodesIn(node.subgraph);
+    }
+}
