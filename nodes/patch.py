@@ -9,7 +9,7 @@ from ..blockdance_core.plan import Transformer
 from ..blockdance_core.report import Report
 from . import notify
 
-CATEGORY = "model/patch/blockdance"  # of patch nodes only: the page puts a timeline on each node in it
+CATEGORY = "model/patch/blockdance"
 PREVIEW_STEPS = 20
 TRANSFORMER = ("Any diffusion transformer that ComfyUI has: Flux, SD3, Qwen-Image, Wan, HunyuanVideo, LTX, Z-Image, "
                "Chroma, PixArt and more. SD1.5 and SDXL are U-Nets and have a node of their own.")

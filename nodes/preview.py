@@ -11,14 +11,19 @@ MOST_STEPS = MOST_BLOCKS = 1000
 
 
 def serve(nodes: list[type[PatchNode]]) -> None:
-    """Offer the plans of these nodes as POST /blockdance/plan.
+    """Offer the ids of these nodes as GET /blockdance/plan, and their plans as POST.
 
-    It takes {"node": id, "settings": values of its inputs, "steps": number or null, "model": fields of its Transformer
-    or null} and answers {"report": of a run that has executed nothing, "hint"} or {"error"}.
+    POST takes {"node": id, "settings": values of its inputs, "steps": number or null, "model": fields of its
+    Transformer or null} and answers {"report": of a run that has executed nothing, "hint"} or {"error"}.
     """
     by_id = {node.__name__: node for node in nodes}
+    routes = PromptServer.instance.routes
 
-    @PromptServer.instance.routes.post("/blockdance/plan")
+    @routes.get("/blockdance/plan")
+    async def ids(_: web.Request) -> web.Response:
+        return web.json_response(list(by_id))
+
+    @routes.post("/blockdance/plan")
     async def plan(request: web.Request) -> web.Response:
         try:
             asked = await request.json()

@@ -23,11 +23,10 @@ class ComfyPage:
             f"{line.text} ({line.location.get('url')})"))
         page.goto(url, wait_until="domcontentloaded")
         self.wait_until_ready()
-        page.evaluate("() => app.graph.clear()")
 
     def _note(self, complaint: str) -> None:
-        # A fresh ComfyUI complains about itself: user.css, empty folders of user data, deprecations
-        if "blockdance" in complaint.lower():
+        # A fresh ComfyUI complains about itself, and looks for en.md before it takes the English help page
+        if "blockdance" in complaint.lower() and "/en.md" not in complaint:
             self.complaints.append(complaint)
 
     def wait_until_ready(self) -> None:
@@ -37,10 +36,15 @@ class ComfyPage:
 
     def set(self, setting: str, value: object) -> None:
         self.evaluate("([name, value]) => app.extensionManager.setting.set(name, value)", [setting, value])
-        self.page.wait_for_timeout(500)
+        self.page.wait_for_timeout(200)
 
     def use(self, renderer: Literal["classic", "nodes2"]) -> None:
         self.set("Comfy.VueNodes.Enabled", renderer == "nodes2")
+
+    def new(self) -> None:
+        """A workflow without nodes."""
+        self.evaluate("() => app.extensionManager.command.execute('Comfy.NewBlankWorkflow')")
+        self.page.wait_for_function("() => app.graph.nodes.length === 0")
 
     def load(self) -> None:
         """Open the demo's prompt as a workflow of its own, with the patch in sight."""
@@ -69,6 +73,17 @@ class ComfyPage:
 
     def run(self) -> None:
         self.evaluate("() => app.queuePrompt(0)")
+
+    def previous_workflow(self) -> None:
+        self.evaluate("() => app.extensionManager.command.execute('Workspace.PreviousOpenedWorkflow')")
+
+    def wait_until_idle(self) -> None:
+        """Until the server has run all prompts, and the page has heard of it."""
+        self.page.wait_for_function("""async () => {
+            const queue = await (await fetch("/api/queue")).json();
+            return queue.queue_running.length + queue.queue_pending.length === 0;
+        }""")
+        self.page.wait_for_timeout(500)
 
     def expect(self, phase: str, text: str = "", timeout: float = 30) -> str:
         """Wait for the timeline to be in a phase with this text on it; returns all of its text."""

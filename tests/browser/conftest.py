@@ -56,10 +56,15 @@ def comfyui(chromium, tmp_path_factory) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture
-def page(chromium, comfyui) -> Iterator[ComfyPage]:
-    """A tab with an empty graph. Afterwards nothing of ours may have complained in its console."""
+@pytest.fixture(scope="module")
+def tab(chromium, comfyui) -> Iterator[ComfyPage]:
     with chromium.new_context(viewport={"width": 1280, "height": 800}) as context:
-        page = ComfyPage(context.new_page(), comfyui.url)
-        yield page
-        assert not page.complaints
+        yield ComfyPage(context.new_page(), comfyui.url)
+
+
+@pytest.fixture
+def page(tab) -> Iterator[ComfyPage]:
+    """A tab with the classic renderer. Afterwards nothing of ours may have complained in its console."""
+    tab.use("classic")
+    yield tab
+    assert not tab.complaints

@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 
 from blockdance.demo import workflow
+from blockdance.tests.server.test_pack import get
 
 PIXART = {"name": "PixArtMS", "stacks": [28]}
 DEFAULTS = {"N": 2, "block_index": -1, "start": .4, "end": .95}
@@ -24,6 +25,12 @@ def ask(comfyui, settings=DEFAULTS, node="BlockDancePatch", steps=None, model=No
 
 def reused(steps: list[dict]) -> list[int]:
     return [entry["step"] for entry in steps if entry["reuse"]]
+
+
+def test_every_patch_offers_plans(comfyui):
+    patches = json.loads(get(comfyui, "/blockdance/plan"))
+    nodes = json.loads(get(comfyui, "/object_info"))
+    assert set(patches) == {name for name, node in nodes.items() if node["category"] == "model/patch/blockdance"}
 
 
 def test_a_plan_for_steps_and_model(comfyui):

@@ -57,11 +57,12 @@ function words({ first, last, kind }) {
     return `${kind} of blocks ${first}-${last} reused`;
 }
 
-/** Draw the map. @param {SVGElement} svg @param {Column[]} columns @param {number[]} stacks @param {Phase} phase */
+/** @param {SVGElement} svg @param {Column[]} columns @param {number[]} stacks @param {Phase} phase */
 export function draw(svg, columns, stacks, phase) {
     const depth = stacks.reduce((sum, count) => sum + count, 0);
     svg.setAttribute("viewBox", `0 0 ${columns.length} ${depth}`);
-    svg.replaceChildren(...columns.map((column, x) => drawn(column, x, depth, phase)), ...borders(stacks, columns.length));
+    const bars = columns.map((column, x) => drawn(column, x, depth, phase));
+    svg.replaceChildren(...bars, ...borders(stacks, columns.length));
 }
 
 /** @param {Column} column @param {number} x @param {number} depth @param {Phase} phase */
@@ -69,7 +70,8 @@ function drawn(column, x, depth, phase) {
     const bar = (cell, top, height) => shape("rect", {
         x: x + GAP / 2, y: top, width: 1 - GAP, height, fill: CELLS[cell][1],
     });
-    const group = shape("g", { "data-state": column.state, opacity: phase !== "planned" && column.state === "ahead" ? .35 : 1 });
+    const faint = phase !== "planned" && column.state === "ahead";
+    const group = shape("g", { "data-state": column.state, opacity: faint ? .35 : 1 });
     const title = shape("title", {});
     title.textContent = column.text;
     group.append(title, bar("computed", 0, depth));

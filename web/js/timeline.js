@@ -2,7 +2,7 @@
 
 import { api } from "../../../scripts/api.js";
 import { app } from "../../../scripts/app.js";
-import { View } from "./view.js";
+import { HEIGHT, View } from "./view.js";
 
 /** @typedef {import("./map.js").Report} Report */
 /**
@@ -11,7 +11,7 @@ import { View } from "./view.js";
  */
 
 const NAME = "blockdance.timeline";
-const CATEGORY = "model/patch/blockdance";
+const PLAN = "/blockdance/plan";
 const HOST_LINE = "$$node-text-preview"; // the host's widget for the line of text, which the timeline contains
 const MARGIN = 8; // around the widget, in the classic renderer
 const PAUSE = 120; // milliseconds without a change before a plan is asked for
@@ -19,11 +19,17 @@ const KEPT = 20; // runs that survive a reload of the page
 
 /** The latest run of each node, by workflow and execution id, the newest last. @type {Map<string, Run>} */
 const runs = new Map();
+/** The nodes that get a timeline. @type {Set<string>} */
+let patches = new Set();
 /** @type {WeakMap<object, {view: View, asked?: string, timer?: number}>} */
 const timelines = new WeakMap();
 
 app.registerExtension({
     name: NAME,
+
+    async init() {
+        patches = new Set(await ask());
+    },
 
     setup() {
         for (const [key, run] of JSON.parse(sessionStorage.getItem(NAME) ?? "[]")) runs.set(key, run);
@@ -31,17 +37,18 @@ app.registerExtension({
         api.addEventListener("execution_error", stop);
         api.addEventListener("execution_interrupted", stop);
         api.addEventListener("graphChanged", refreshAll);
-        api.addEventListener("progress_text", ({ detail }) => queueMicrotask(() => hideHostLine(nodeAt(detail.nodeId))));
+        // Once the host has put its line there
+        api.addEventListener("progress_text", ({ detail }) => queueMicrotask(() => hideHostLine(detail.nodeId)));
     },
 
     nodeCreated(node) {
-        if (node.constructor.nodeData?.category !== CATEGORY) return;
+        if (!patches.has(node.comfyClass)) return;
         const view = new View((event) => {
             // Nodes 2.0 hands the wheel on by itself
             if (!LiteGraph.vueNodesMode) app.canvas.processMouseWheel(event);
         });
         const widget = node.addDOMWidget("blockdance_timeline", "blockdance_timeline", view.root, {
-            serialize: false, hideOnZoom: false, margin: MARGIN, getMinHeight: () => view.height + 2 * MARGIN,
+            serialize: false, hideOnZoom: false, margin: MARGIN, getMinHeight: () => HEIGHT + 2 * MARGIN,
         });
         widget.serialize = false; // options.serialize is for the prompt, this one for the saved workflow
         timelines.set(node, { view });
@@ -112,9 +119,14 @@ async function preview(node, run) {
     });
     if (!node.graph || timeline.asked === body) return;
     timeline.asked = body;
-    const response = await api.fetchApi("/blockdance/plan", { method: "POST", body }).catch(() => undefined);
-    const plan = response?.ok ? await response.json() : {};
+    const plan = await ask({ method: "POST", body });
     if (timeline.asked === body) show(node, { ...plan, phase: "planned" });
+}
+
+/** The server's answer; nothing if it has none. @param {RequestInit} [options] */
+async function ask(options) {
+    const response = await api.fetchApi(PLAN, options).catch(() => undefined);
+    return response?.ok ? response.json() : undefined;
 }
 
 function show(node, content) {
@@ -122,21 +134,23 @@ function show(node, content) {
     node.setDirtyCanvas(true, true);
 }
 
-function hideHostLine(node) {
+/** @param {string} path */
+function hideHostLine(path) {
+    const node = nodeAt(path);
     const line = timelines.has(node) && node.widgets.find((widget) => widget.name === HOST_LINE);
     if (line) node.removeWidget(line);
 }
 
 /** @returns {Run | undefined} */
 function runOf(node) {
-    const found = [...runs].filter(([key, run]) => key === `${app.rootGraph.id}/${run.node}` && nodeAt(run.node) === node);
-    return found.at(-1)?.[1];
+    const here = ([key, run]) => key === `${app.rootGraph.id}/${run.node}` && nodeAt(run.node) === node;
+    return [...runs].filter(here).at(-1)?.[1];
 }
 
 /** Whether the run had the node's present settings. @param {Run} run */
 function isOf(run, node) {
-    const settings = settingsOf(node, run);
-    return Object.entries(settings).every(([name, value]) => run.settings[name] === value) && (run.steps ?? stepsOf(node)) === stepsOf(node);
+    const settings = Object.entries(settingsOf(node, run)), steps = stepsOf(node);
+    return settings.every(([name, value]) => run.settings[name] === value) && (run.steps ?? steps) === steps;
 }
 
 /** The values of the node's widgets; of one that a link sets, what it was in the latest run. @param {Run} [run] */
@@ -151,8 +165,8 @@ function settingsOf(node, run) {
 function stepsOf(node) {
     const nodes = [node];
     for (const from of nodes) {
-        const sources = (from.inputs ?? []).flatMap(({ type }, slot) => type === "SIGMAS" ? [from.getInputNode(slot)] : []);
-        for (const candidate of [from, ...sources]) {
+        const sigmas = from.inputs?.findIndex(({ type }) => type === "SIGMAS") ?? -1;
+        for (const candidate of [from, sigmas < 0 ? undefined : from.getInputNode(sigmas)]) {
             const steps = candidate?.widgets?.find(({ name }) => name === "steps");
             if (steps) return steps.value;
         }

@@ -5,13 +5,13 @@ import { columns, draw, legend } from "./map.js";
 /** @typedef {import("./map.js").Report} Report */
 /** @typedef {import("./map.js").Phase} Phase */
 
-const HEIGHT = 146, NOTE_HEIGHT = 43; // what the parts need, with three lines of notes
+/** What the parts need, with three lines of notes; without notes the map takes their place. */
+export const HEIGHT = 188;
 const SMALL = "font-size: 10px; color: var(--descrip-text);";
 
 export class View {
     /** @param {(event: WheelEvent) => void} onWheel */
     constructor(onWheel) {
-        this.height = HEIGHT;
         this.title = element("div", "font-weight: 600;");
         this.map = document.createElementNS("http://www.w3.org/2000/svg", "svg");
         this.map.setAttribute("preserveAspectRatio", "none");
@@ -26,8 +26,8 @@ export class View {
         this.grid = element("div", `flex: 1; min-height: 64px; display: grid; gap: 2px 5px;
             grid: "blocks map" 1fr ". steps" auto / auto 1fr;`, this.blocks, this.map, this.steps);
         this.root = element("div", `display: flex; flex-direction: column; gap: 4px; box-sizing: border-box;
-            padding: 6px 8px; border-radius: 8px; overflow: hidden; font-size: 12px; line-height: 1.3;
-            color: var(--input-text); background: var(--component-node-widget-background, var(--comfy-input-bg));`,
+            min-height: ${HEIGHT}px; padding: 6px 8px; border-radius: 8px; overflow: hidden; font-size: 12px;
+            line-height: 1.3; color: var(--input-text); background: var(--component-node-widget-background, var(--comfy-input-bg));`,
             this.title, this.grid, this.legend, this.note);
         this.root.className = "blockdance-timeline";
         this.root.addEventListener("wheel", onWheel, { passive: true });
@@ -36,28 +36,26 @@ export class View {
 
     /** @param {{report?: Report, phase: Phase, error?: string, hint?: string}} content */
     show({ report, phase, error, hint }) {
-        const shown = report ? columns(report, phase) : [];
-        this.root.dataset.phase = error ? "error" : phase;
-        this.title.textContent = report ? titleOf(report, phase) : "";
-        this.title.style.display = report ? "" : "none";
-        this.grid.style.visibility = report ? "" : "hidden";
-        if (report) {
-            draw(this.map, shown, report.stacks, phase);
-            const depth = report.stacks.reduce((sum, count) => sum + count, 0);
-            this.map.setAttribute("aria-label", this.title.textContent);
-            this.blocks.replaceChildren(...["0", "block", `${depth - 1}`].map((text) => element("span", "", text)));
-            const axis = report.evaluations.length > report.steps || phase === "finished" ? "evaluation" : "step";
-            this.steps.replaceChildren(...["0", axis, `${shown.length - 1}`].map((text) => element("span", "", text)));
-        }
-        this.legend.replaceChildren(...legend(shown).filter(() => report).map(([label, color]) => element("span", "",
-            element("span", `display: inline-block; width: 8px; height: 8px; margin-right: 4px; background: ${color};`),
-            label)));
         const note = error ?? [hint, report?.note, ...report?.failures ?? []].filter(Boolean).join("; ");
+        this.root.dataset.phase = error ? "error" : phase;
         this.note.textContent = this.note.title = note;
-        this.note.style.display = note ? "" : "none";
+        this.note.style.order = error ? "-1" : "";
         this.note.style.color = error ? "var(--error-text)" : "var(--descrip-text)";
-        this.height = HEIGHT + (note ? NOTE_HEIGHT : 0);
-        this.root.style.minHeight = `${this.height}px`;
+        for (const part of [this.title, this.grid, this.legend]) part.style.visibility = report ? "" : "hidden";
+        if (report) this.#draw(report, phase);
+    }
+
+    /** @param {Report} report @param {Phase} phase */
+    #draw(report, phase) {
+        const shown = columns(report, phase);
+        const axis = phase === "finished" ? "evaluation" : "step";
+        this.title.textContent = titleOf(report, phase);
+        this.map.setAttribute("aria-label", this.title.textContent);
+        draw(this.map, shown, report.stacks, phase);
+        this.blocks.replaceChildren(...labels("0", "block", depthOf(report) - 1));
+        this.steps.replaceChildren(...labels("0", axis, shown.length - 1));
+        this.legend.replaceChildren(...legend(shown).map(([label, color]) => element("span", "", element("span",
+            `display: inline-block; width: 8px; height: 8px; margin-right: 4px; background: ${color};`), label)));
     }
 }
 
@@ -69,13 +67,22 @@ function titleOf(report, phase) {
         return `${count === step ? "" : `Evaluation ${count}, `}Step ${step} of ${report.steps}`;
     }
     if (phase === "stopped") return `Stopped in evaluation ${count}`;
-    const depth = report.stacks.reduce((sum, blocks) => sum + blocks, 0);
-    const total = phase === "finished" ? report.total_blocks : depth * report.steps;
+    const total = phase === "finished" ? report.total_blocks : depthOf(report) * report.steps;
     const skipped = report.plan.reduce((sum, { reuse }) => sum + (reuse ? reuse.last - reuse.first + 1 : 0), 0);
     const executed = phase === "finished" ? report.executed_blocks : total - skipped;
-    const saving = `${(total / Math.max(1, executed)).toFixed(2)}x by blocks`;
+    const saving = `${(Math.max(1, total) / Math.max(1, executed)).toFixed(2)}x by blocks`;
     if (phase === "planned") return `Plan: ${saving}, ${Math.round(100 * executed / total)}% computed`;
     return `${saving}, ${report.seconds.toFixed(2)} s, ${(report.cache_bytes / 2 ** 20).toFixed(1)} MiB`;
+}
+
+/** @param {Report} report */
+function depthOf({ stacks }) {
+    return stacks.reduce((sum, blocks) => sum + blocks, 0);
+}
+
+/** @param {...(string | number)} texts */
+function labels(...texts) {
+    return texts.map((text) => element("span", "", `${text}`));
 }
 
 /** @param {string} tag @param {string} style @param {...(Node | string)} children */

@@ -1,8 +1,14 @@
-"""The timeline on the patch nodes: before, during and after a run."""
+"""The pack in ComfyUI's page: the timeline on its nodes before, during and after a run, and its help."""
+
+import json
 
 import pytest
 
 from blockdance.tests.browser.comfy_page import PATCH, TIMELINE, ComfyPage
+from blockdance.tests.browser.conftest import REPOSITORY
+
+HELP = REPOSITORY / "web" / "docs"
+CHINESE = json.loads((REPOSITORY / "locales" / "zh" / "nodeDefs.json").read_text(encoding="utf-8"))
 
 RENDERERS = ["classic", "nodes2"]
 SAMPLER = '() => app.graph.nodes.find((node) => node.type === "KSampler")'
@@ -16,9 +22,12 @@ def renderer(request, page) -> str:
 
 
 def test_a_node_is_found_by_search_and_shows_its_plan(page, renderer):
-    page.page.mouse.dblclick(640, 300)
+    page.new()
+    page.evaluate("() => app.extensionManager.command.execute('Workspace.SearchBox.Toggle')")
+    page.page.wait_for_timeout(500)  # the search box takes the keyboard
     page.page.keyboard.type("deepcache")
-    page.page.get_by_text("Delta-Cache Patch (U-Net)").first.click()
+    page.page.get_by_test_id("result-item").filter(has_text="Delta-Cache Patch (U-Net)").click()
+    page.page.wait_for_timeout(300)  # the node hangs on the mouse now
     page.page.mouse.click(640, 300)
     page.expect("planned", "for SD1.5 as an example")
     assert page.reused() == list(range(1, 20, 2))
@@ -58,13 +67,19 @@ def test_a_run_is_shown_while_it_samples_and_when_it_is_done(page, renderer):
     page.set("Comfy.ColorPalette", "dark")
 
 
-def test_the_hosts_line_does_not_say_it_twice(page):
+def test_a_run_leaves_nothing_in_the_workflow_and_no_second_line_on_the_node(page):
     page.load()
+    page.set_widget("steps", 8, SAMPLER)
     page.run()
     page.expect("finished")
-    page.page.wait_for_timeout(300)
+    page.wait_until_idle()
     assert page.evaluate(f"() => ({PATCH})().widgets.map((widget) => widget.name)") == [
         "N", "block_index", "start", "end", "blockdance_timeline"]
+    saved = page.evaluate(f"() => ({PATCH})().serialize()")
+    assert saved["widgets_values"] == [2, -1, .4, .95]
+    assert "timeline" not in str(saved)
+    prompt = page.evaluate("async () => (await app.graphToPrompt()).output")
+    assert set(prompt["2"]["inputs"]) == {"model", "N", "block_index", "start", "end"}
 
 
 def test_a_finished_run_survives_a_reload_and_other_workflows(page):
@@ -76,7 +91,7 @@ def test_a_finished_run_survives_a_reload_and_other_workflows(page):
     assert page.expect("finished") == text
     page.load()  # another workflow, whose node has the same id
     page.expect("planned")
-    page.evaluate("async () => await app.extensionManager.command.execute('Workspace.PreviousOpenedWorkflow')")
+    page.previous_workflow()
     assert page.expect("finished") == text
     page.set_widget("N", 4)
     page.expect("planned", "68% computed")
@@ -94,18 +109,19 @@ def test_a_run_in_the_background_does_not_reach_another_workflow_or_tab(page, ch
         page.expect("running")
         page.load()
         page.expect("planned")
-        page.page.wait_for_timeout(6000)
+        page.wait_until_idle()
         assert page.expect("planned") and other.expect("planned")
-        page.evaluate("async () => await app.extensionManager.command.execute('Workspace.PreviousOpenedWorkflow')")
+        page.previous_workflow()
         page.expect("finished")
 
 
 def test_a_node_in_a_subgraph(page):
     page.load()
+    page.set_widget("steps", 12, SAMPLER)
     page.evaluate(f"() => app.canvas.setGraph(app.graph.convertToSubgraph(new Set([({PATCH})()])).subgraph)")
     page.run()
     page.expect("running")
-    page.expect("finished", "1.29x")
+    page.expect("finished", "x by blocks")
 
 
 def test_an_interrupted_run_says_so(page):
@@ -113,16 +129,32 @@ def test_an_interrupted_run_says_so(page):
     page.set_widget("steps", 200, SAMPLER)
     page.run()
     page.expect("running")
-    page.evaluate("async () => await app.extensionManager.command.execute('Comfy.Interrupt')")
+    page.evaluate("() => app.extensionManager.command.execute('Comfy.Interrupt')")
     page.expect("stopped", "Stopped in evaluation")
 
 
-def test_nothing_of_it_is_saved_or_sent(page):
-    page.load()
-    page.run()
-    page.expect("finished")
-    saved = page.evaluate("() => app.graph.serialize().nodes.find((node) => node.type === 'BlockDancePatch')")
-    assert saved["widgets_values"] == [2, -1, .4, .95]
-    assert "timeline" not in str(saved)
-    prompt = page.evaluate("async () => (await app.graphToPrompt()).output")
-    assert set(prompt["2"]["inputs"]) == {"model", "N", "block_index", "start", "end"}
+@pytest.mark.parametrize("locale, title, file", [
+    ("en", "BlockDance Patch", HELP / "BlockDancePatch.md"),
+    ("zh", CHINESE["BlockDancePatch"]["display_name"], HELP / "BlockDancePatch" / "zh.md")], ids=["en", "zh"])
+def test_the_help_panel_speaks_the_users_language(page, locale, title, file):
+    page.set("Comfy.Locale", locale)
+    page.page.reload(wait_until="domcontentloaded")
+    page.wait_until_ready()
+    page.new()
+    page.evaluate("""() => {
+        const node = LiteGraph.createNode("BlockDancePatch");
+        node.pos = [300, 300];
+        app.graph.add(node);
+        app.canvas.ds.scale = 1;
+        app.canvas.ds.offset = [0, 0];
+        app.canvas.selectNode(node);
+        app.canvas.setDirty(true, true);
+    }""")
+    page.page.get_by_test_id("info-button").click()
+    first_words = file.read_text(encoding="utf-8").splitlines()[2].split(".")[0][:12]
+    page.page.get_by_text(first_words).first.wait_for()
+    page.page.wait_for_timeout(500)
+    page.picture(f"help-{locale}")
+    assert page.evaluate("() => app.graph.nodes[0].title") == title
+    page.expect("planned")
+    page.set("Comfy.Locale", "en")
