@@ -1,0 +1,70 @@
+"""The documentation: links resolve, named tests and commands exist, every node is described, and its Python runs."""
+
+import json
+import re
+
+import pytest
+
+from blockdance.tests.documents import PAGES, ROOT, anchors, fenced, links, prose, run, text
+
+TEST = re.compile(r"\b(tests/[\w/]+\.py)(?:::(\w+))?")
+NODES = sorted({node for path in (ROOT / "nodes").glob("*.py")
+                for node in re.findall(r'node_id="(\w+)"', path.read_text(encoding="utf-8"))})
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_resolve(page):
+    for path, anchor in links(page):
+        assert path.exists(), f"{page} links to {path}"
+        assert not anchor or anchor in anchors(path), f"{page} links to #{anchor}, {path.name} has {anchors(path)}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_named_tests_exist(page):
+    for file, test in TEST.findall(text(page)):
+        assert (ROOT / file).is_file(), f"{page} names {file}"
+        source = (ROOT / file).read_text(encoding="utf-8")
+        assert not test or re.search(rf"^def {test}\(", source, re.MULTILINE), f"{page} names {test} in {file}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_exist(page):
+    for module in re.findall(r"python3? -m ([\w.]+)", text(page)):
+        path = ROOT / module.replace(".", "/")
+        assert path.with_suffix(".py").is_file() or (path / "__main__.py").is_file(), f"{page}: -m {module}"
+
+
+def test_the_readme_begins_with_the_two_commands():
+    assert fenced("README.md", "")[:2] == ["python3 -m demo\n", "python3 -m tests\n"]
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_every_node_has_a_help_page_and_an_entry(node):
+    assert f"](../web/docs/{node}.md) | `{node}` |" in text("docs/nodes.md")
+    assert f"](../web/docs/{node}/zh.md)" in text("docs/nodes.md")
+
+
+@pytest.mark.parametrize("language", ["", "/zh"])
+@pytest.mark.parametrize("node", NODES)
+def test_every_input_is_on_the_help_page(node, language):
+    """Inputs are read from the translation, which is tested to have all that the server has."""
+    inputs = json.loads((ROOT / "locales" / "zh" / "nodeDefs.json").read_text(encoding="utf-8"))[node]["inputs"]
+    page = prose(f"web/docs/{node}{language}.md")
+    assert not [name for name in inputs if f"`{name}`" not in page and name != "model"]
+
+
+def test_pages_say_what_their_own_software_is():
+    """The README's names of nodes are those that ComfyUI shows."""
+    shown = {name for path in (ROOT / "nodes").glob("*.py")
+             for name in re.findall(r'display_name="([^"]+)",\n\s+category', path.read_text(encoding="utf-8"))}
+    titles = {re.match(r"# (.*)", text(f"web/docs/{node}.md"))[1] for node in NODES}
+    assert shown == titles
+    assert titles == set(re.findall(r"\[([^]]+)\]\(\.\./web/docs/\w+\.md\)", text("docs/nodes.md")))
+
+
+@pytest.mark.parametrize("page", ["docs/how-it-works.md", "docs/contributing.md"])
+def test_the_python_that_needs_no_comfyui(page):
+    blocks, names = fenced(page, "python"), {"__name__": page}
+    assert blocks
+    for block in blocks:  # outside of the tests the core is importable by itself
+        run(re.sub(r"\bfrom blockdance_core\b", "from blockdance.blockdance_core", block), names)

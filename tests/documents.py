@@ -1,0 +1,50 @@
+"""The pages of the documentation: what they link to, the tests that they name, and the Python that they show."""
+
+import doctest
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = {path.relative_to(ROOT).as_posix(): path for path in (
+    ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "web" / "docs").rglob("*.md")))}
+
+
+def text(page: str) -> str:
+    return PAGES[page].read_text(encoding="utf-8")
+
+
+def fenced(page: str, info: str) -> list[str]:
+    """The fenced blocks of a page that begin with exactly these words."""
+    return re.findall(rf"^```{info}\n(.*?)^```$", text(page), re.MULTILINE | re.DOTALL)
+
+
+def prose(page: str) -> str:
+    return re.sub(r"^```.*?^```$", "", text(page), flags=re.MULTILINE | re.DOTALL)
+
+
+def links(page: str) -> list[tuple[Path, str]]:
+    """The file and the anchor of every link and picture that is no address on the net."""
+    targets = re.findall(r"\]\(([^)\s]+)\)", prose(page))
+    parts = [target.partition("#") for target in targets if "://" not in target]
+    # ComfyUI reads the links of a help page from its folder of help pages, those of translations included
+    folder = ROOT / "web" / "docs" if page.startswith("web") else PAGES[page].parent
+    return [(folder / path if path else PAGES[page], anchor) for path, _, anchor in parts]
+
+
+def anchors(path: Path) -> set[str]:
+    """The anchors that a page's headings get on GitHub."""
+    headings = re.findall(r"^#+ (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def run(code: str, names: dict) -> None:
+    """Execute one block; where it shows a session, compare what that shows."""
+    if ">>>" not in code:
+        exec(code, names)  # noqa: S102 (the pages are ours)
+        return
+    examples = doctest.DocTestParser().get_doctest(code, names, "block", None, 0)
+    shown: list[str] = []
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    runner.run(examples, out=shown.append, clear_globs=False)
+    names |= examples.globs
+    assert not shown, "".join(shown)
