@@ -1,4 +1,7 @@
-"""The pages of the documentation: what they link to, the tests that they name, and the Python that they show."""
+"""The pages of the documentation: what they link to, the tests that they name, and the Python that they show.
+
+Blocks marked `python` need torch at most, those marked `py` ComfyUI as well.
+"""
 
 import doctest
 import re
@@ -14,7 +17,7 @@ def text(page: str) -> str:
 
 
 def fenced(page: str, info: str) -> list[str]:
-    """The fenced blocks of a page that begin with exactly these words."""
+    """The fenced blocks of a page that are marked so; `info` is a regular expression."""
     return re.findall(rf"^```{info}\n(.*?)^```$", text(page), re.MULTILINE | re.DOTALL)
 
 

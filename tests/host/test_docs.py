@@ -14,14 +14,14 @@ def test_the_examples_of_contributing(monkeypatch):
     known = dict(architectures.ARCHITECTURES)
     monkeypatch.setattr(architectures, "ARCHITECTURES", dict(known))
     names = {"__name__": "contributing"}
-    for block in fenced("docs/contributing.md", "python(?: comfyui)?"):
+    for block in fenced("docs/contributing.md", "(?:python|py)"):
         run(block, names)
     assert names["row"] == {"GeneralDIT": known["GeneralDIT"]}
     assert names["instance"] == {"Cosmos 1": ZOO["Cosmos 1"]}
 
 
 def test_the_program_of_how_it_works(monkeypatch, tmp_path):
-    program, = fenced("docs/how-it-works.md", "python comfyui")
+    program, = fenced("docs/how-it-works.md", "py")
     (tmp_path / "demo").symlink_to(ROOT / "demo", target_is_directory=True)  # it reads the weights there
     monkeypatch.chdir(tmp_path)
     names = {"__name__": "heun"}
