@@ -9,6 +9,7 @@ from torch._dynamo.utils import counters
 from blockdance.blockdance_core.blockdance import BlockDancePolicy
 from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
 from blockdance.blockdance_core.host.attach import attach
+from blockdance.tests.host.test_host_features_weights import patched_weights
 from blockdance.tests.host.tiny import FLUX, PIXART, SD3, sample
 from blockdance.tests.host.trial import OFF, leftovers
 
@@ -106,3 +107,10 @@ def test_inductor(tiny):
     torch.testing.assert_close(sample(patched, tiny, steps=12), sample(attach(model, POLICIES[0]), tiny, steps=12),
                                rtol=1e-3, atol=1e-3)
     assert graphs() <= 3
+
+
+def test_a_lora_has_its_effect_in_a_compiled_model():
+    model = patched_weights(FLUX.build())
+    expected = sample(attach(model, POLICIES[1]), FLUX)
+    assert not torch.allclose(expected, sample(attach(FLUX.build(), POLICIES[1]), FLUX), atol=1e-3)
+    assert torch.equal(sample(attach(compiled(model, whole=True), POLICIES[1]), FLUX), expected)
