@@ -4,7 +4,7 @@ import importlib
 
 import torch
 
-SMALLEST = 32  # pixels of the shorter side: the network halves them until nothing is left
+SMALLEST = 31  # pixels of the shorter side: of less, the network halves everything away
 
 
 def lpips(a: torch.Tensor, b: torch.Tensor) -> tuple[list[float] | None, str]:

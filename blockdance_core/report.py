@@ -98,8 +98,9 @@ class Report:
         return {
             "method": self.method, "model": self.transformer.name, "stacks": list(self.transformer.stacks),
             "steps": self.plan.steps, "executed_blocks": self.executed, "total_blocks": self.total,
-            "share_of_blocks": self.share, "seconds": self.seconds, "cache_bytes": self.cache_bytes,
-            "macs": self.macs, "total_macs": self.total_macs, "uncounted": self.uncounted, "misses": self.misses, "note": self.plan.note, "failures": self.failures,
+            "share_of_blocks": self.share, "macs": self.macs, "total_macs": self.total_macs,
+            "uncounted": self.uncounted, "seconds": self.seconds, "cache_bytes": self.cache_bytes,
+            "misses": self.misses, "note": self.plan.note, "failures": self.failures,
             "plan": [
                 {"step": step, "reuse": _reuse(decision.reuse), "store": [_reuse(reuse) for reuse in decision.store]}
                 for step, decision in enumerate(self.plan.decisions)],

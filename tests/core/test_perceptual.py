@@ -46,5 +46,5 @@ def test_without_its_weights_it_says_so(monkeypatch, error):
 
 
 def test_pictures_that_are_too_small_are_not_tried():
-    distances, missing = lpips(PICTURES[..., :20], PICTURES[..., :20])
-    assert distances is None and "at least 32 x 32" in missing
+    distances, missing = lpips(PICTURES[..., :30], PICTURES[..., :30])
+    assert distances is None and "at least 31 x 31" in missing

@@ -44,8 +44,7 @@ def test_every_input_explains_itself_with_the_same_numbers_in_both_languages(nod
             tooltip, chinese = options.get("tooltip", ""), CHINESE[name]["inputs"][key]["tooltip"]
             assert len(tooltip) > 20, (name, key)
             assert _numbers(tooltip) == _numbers(chinese), (name, key)
-            if kind in ("INT", "FLOAT") and key not in ("label", "amplify"):
-                assert re.search("safer|faster|closer|favors|framed", tooltip), (name, key, "has no trade-off")
+            assert kind not in ("INT", "FLOAT") or _numbers(tooltip), (name, key, "names no good value")
 
 
 def test_the_server_offers_them(comfyui):
