@@ -73,22 +73,26 @@ class Report:
         parts.extend(filter(None, (self.plan.note, *self.failures)))
         return "; ".join(parts)
 
+    @property
+    def _unit(self) -> tuple[str, float]:
+        return ("TMACs", 1e12) if self.total_macs >= 1e12 else ("GMACs", 1e9)
+
     def savings(self) -> str:
         """The multiply-accumulates that reuse has saved, in words, and what could not be counted."""
         parts = list(self.uncounted)
         if self.total_macs:
-            saved = self.total_macs - self.macs
-            parts.insert(0, f"saved {saved / 1e12:.4g} of {self.total_macs / 1e12:.4g} TMACs "
+            saved, (name, unit) = self.total_macs - self.macs, self._unit
+            parts.insert(0, f"saved {saved / unit:.4g} of {self.total_macs / unit:.4g} {name} "
                             f"({saved / self.total_macs:.0%})")
         return "; ".join(parts)
 
     def text(self) -> str:
         """The line, the savings, and one more line for each evaluation."""
-        rows = [f"{'evaluation':>10} {'step':>5} {'blocks':>9} {'seconds':>8} {'MiB':>7} {'TMACs saved':>11}  "
-                "decision"]
+        name, unit = self._unit
+        rows = [f"{'evaluation':>10} {'step':>5} {'blocks':>9} {'seconds':>8} {'MiB':>7} {name + ' saved':>11}  decision"]
         for number, evaluation in enumerate(self.evaluations):
             blocks = f"{evaluation.executed}/{evaluation.total}"
-            saved = f"{(evaluation.total_macs - evaluation.macs) / 1e12:.4g}" if evaluation.total_macs else "-"
+            saved = f"{(evaluation.total_macs - evaluation.macs) / unit:.4g}" if evaluation.total_macs else "-"
             rows.append(f"{number:>10} {evaluation.step:>5} {blocks:>9} {evaluation.seconds:>8.3f} "
                         f"{evaluation.cache_bytes / 2 ** 20:>7.1f} {saved:>11}  {_decision(evaluation)}")
         return "\n".join([f"{self.method} on {self.transformer.name}", self.line(), self.savings(), "", *rows])

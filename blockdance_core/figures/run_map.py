@@ -47,7 +47,7 @@ def cells(evaluation: Evaluation, depth: int) -> list[Cell]:
 def run_map(report: Report, theme: Theme) -> Image.Image:
     """The picture of a finished run, about 1000 x 700."""
     table = [cells(evaluation, report.transformer.depth) for evaluation in report.evaluations]
-    caption = ". ".join(filter(None, (report.line(), report.savings())))
+    caption = "; ".join(filter(None, (report.line(), report.savings())))
     return sheet(f"{report.method} on {report.transformer.name}", caption, _map(report, table, theme), theme)
 
 

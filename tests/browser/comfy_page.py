@@ -119,4 +119,5 @@ class ComfyPage:
 
     def picture(self, name: str) -> None:
         PICTURES.mkdir(exist_ok=True)
+        self.page.mouse.move(640, 700)  # away from whatever explains itself under it
         self.page.screenshot(path=PICTURES / f"{name}.png")
