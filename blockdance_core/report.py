@@ -89,7 +89,8 @@ class Report:
     def text(self) -> str:
         """The line, the savings, and one more line for each evaluation."""
         name, unit = self._unit
-        rows = [f"{'evaluation':>10} {'step':>5} {'blocks':>9} {'seconds':>8} {'MiB':>7} {name + ' saved':>11}  decision"]
+        rows = [f"{'evaluation':>10} {'step':>5} {'blocks':>9} {'seconds':>8} {'MiB':>7} {name + ' saved':>11}  "
+                "decision"]
         for number, evaluation in enumerate(self.evaluations):
             blocks = f"{evaluation.executed}/{evaluation.total}"
             saved = f"{(evaluation.total_macs - evaluation.macs) / unit:.4g}" if evaluation.total_macs else "-"
