@@ -17,6 +17,7 @@ from torch.nn import Module
 from .cache import Stored
 from .chain import Chain
 from .hidden import ContractError, Form, Hidden, add, copy, fill, form, subtract
+from .meter import Meter
 from .plan import Kind, Reuse
 
 
@@ -160,10 +161,15 @@ class Recorder:
 
 
 class Interception:
-    """Context of one call of the model. `executed` counts the blocks that were computed in it."""
+    """Context of one call of the model. `executed` counts the blocks that were computed in it; with a meter around it,
+    `macs` is what each of them took.
+    """
 
-    def __init__(self, chain: Chain, replay: Replay | None = None, recorders: tuple[Recorder, ...] = ()):
+    def __init__(self, chain: Chain, replay: Replay | None = None, recorders: tuple[Recorder, ...] = (),
+                 meter: Meter | None = None):
         self.executed = 0
+        self.macs = [0] * len(chain.blocks)
+        self._meter = meter
         self._chain = chain
         self._replay = replay
         self._recorders = recorders
@@ -201,7 +207,12 @@ class Interception:
     def _intercept(self, index: int, original: Callable) -> Callable:
         def forward(*args, **kwargs):
             self.executed += 1
-            return original(*args, **kwargs)
+            if self._meter is None:
+                return original(*args, **kwargs)
+            before = self._meter.macs
+            output = original(*args, **kwargs)
+            self.macs[index] += self._meter.macs - before
+            return output
         if self._replay is not None and index in self._replay.span:
             return self._replay.stand_in(index, forward)
         for recorder in self._recorders:

@@ -14,7 +14,10 @@ class Evaluation:
     total: int = 0  # blocks that the passes would have computed without reuse
     passes: int = 0
     misses: int = 0  # passes that were to reuse but had nothing stored
+    macs: int = 0  # multiply-accumulates of the model, computed, over all passes that could be counted
+    total_macs: int = 0  # those that these passes would have taken without reuse
     stored: dict[Reuse, None] = field(default_factory=dict)  # what its passes kept for later evaluations
+    cache_bytes: int = 0  # held when it ended
     seconds: float = 0.  # host time; on a GPU the work may finish later
 
 
@@ -28,6 +31,7 @@ class Report:
     seconds: float = 0.
     cache_bytes: int = 0
     failures: list[str] = field(default_factory=list)
+    uncounted: list[str] = field(default_factory=list)  # what the MACs leave out, and why
 
     @property
     def executed(self) -> int:
@@ -46,6 +50,14 @@ class Report:
         return sum(evaluation.misses for evaluation in self.evaluations)
 
     @property
+    def macs(self) -> int:
+        return sum(evaluation.macs for evaluation in self.evaluations)
+
+    @property
+    def total_macs(self) -> int:
+        return sum(evaluation.total_macs for evaluation in self.evaluations)
+
+    @property
     def share(self) -> float:
         """Executed blocks as a fraction of all."""
         return self.executed / self.total if self.total else 1.
@@ -61,29 +73,48 @@ class Report:
         parts.extend(filter(None, (self.plan.note, *self.failures)))
         return "; ".join(parts)
 
+    @property
+    def _unit(self) -> tuple[str, float]:
+        return ("TMACs", 1e12) if self.total_macs >= 1e12 else ("GMACs", 1e9)
+
+    def savings(self) -> str:
+        """The multiply-accumulates that reuse has saved, in words, and what could not be counted."""
+        parts = list(self.uncounted)
+        if self.total_macs:
+            saved, (name, unit) = self.total_macs - self.macs, self._unit
+            parts.insert(0, f"saved {saved / unit:.4g} of {self.total_macs / unit:.4g} {name} "
+                            f"({saved / self.total_macs:.0%})")
+        return "; ".join(parts)
+
     def text(self) -> str:
-        """The line, and one more for each evaluation."""
-        rows = [f"{'evaluation':>10} {'step':>5} {'blocks':>9} {'seconds':>8}  decision"]
+        """The line, the savings, and one more line for each evaluation."""
+        name, unit = self._unit
+        rows = [f"{'evaluation':>10} {'step':>5} {'blocks':>9} {'seconds':>8} {'MiB':>7} {name + ' saved':>11}  "
+                "decision"]
         for number, evaluation in enumerate(self.evaluations):
             blocks = f"{evaluation.executed}/{evaluation.total}"
-            rows.append(f"{number:>10} {evaluation.step:>5} {blocks:>9} {evaluation.seconds:>8.3f}  "
-                        f"{_decision(evaluation)}")
-        return "\n".join([f"{self.method} on {self.transformer.name}", self.line(), "", *rows])
+            saved = f"{(evaluation.total_macs - evaluation.macs) / unit:.4g}" if evaluation.total_macs else "-"
+            rows.append(f"{number:>10} {evaluation.step:>5} {blocks:>9} {evaluation.seconds:>8.3f} "
+                        f"{evaluation.cache_bytes / 2 ** 20:>7.1f} {saved:>11}  {_decision(evaluation)}")
+        return "\n".join([f"{self.method} on {self.transformer.name}", self.line(), self.savings(), "", *rows])
 
     def as_dict(self) -> dict:
-        """All of it, for JSON. Work is counted in blocks: what a block costs depends on the size of the picture."""
+        """All of it, for JSON."""
         return {
             "method": self.method, "model": self.transformer.name, "stacks": list(self.transformer.stacks),
             "steps": self.plan.steps, "executed_blocks": self.executed, "total_blocks": self.total,
-            "share_of_blocks": self.share, "seconds": self.seconds, "cache_bytes": self.cache_bytes,
+            "share_of_blocks": self.share, "macs": self.macs, "total_macs": self.total_macs,
+            "uncounted": self.uncounted, "seconds": self.seconds, "cache_bytes": self.cache_bytes,
             "misses": self.misses, "note": self.plan.note, "failures": self.failures,
             "plan": [
                 {"step": step, "reuse": _reuse(decision.reuse), "store": [_reuse(reuse) for reuse in decision.store]}
                 for step, decision in enumerate(self.plan.decisions)],
             "evaluations": [
                 {"step": evaluation.step, "reuse": _reuse(evaluation.reuse), "executed": evaluation.executed,
-                 "total": evaluation.total, "passes": evaluation.passes, "misses": evaluation.misses,
-                 "stored": [_reuse(reuse) for reuse in evaluation.stored], "seconds": evaluation.seconds}
+                 "total": evaluation.total, "macs": evaluation.macs, "total_macs": evaluation.total_macs,
+                 "passes": evaluation.passes, "misses": evaluation.misses,
+                 "stored": [_reuse(reuse) for reuse in evaluation.stored], "cache_bytes": evaluation.cache_bytes,
+                 "seconds": evaluation.seconds}
                 for evaluation in self.evaluations],
         }
 

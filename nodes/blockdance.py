@@ -30,11 +30,13 @@ class BlockDancePatch(PatchNode):
                             "and loses more detail. -1 = three quarters of the depth, the paper's 20 of 28."),
                 io.Float.Input(
                     "start", default=default.start, min=0., max=1., step=.01,
-                    tooltip="Where reuse begins, as a fraction of sampling like every start percent in ComfyUI. "
-                            "Before it the structure is still forming; earlier is faster and changes more."),
+                    tooltip="Where reuse begins, as a fraction of sampling like every start percent in ComfyUI. Before "
+                            "it the structure is still forming; earlier is faster and changes more of the picture. "
+                            "0.25 to 0.5 are sensible."),
                 io.Float.Input(
                     "end", default=default.end, min=0., max=1., step=.01,
-                    tooltip="Where reuse ends, as a fraction of sampling. The last steps finish the fine detail."),
+                    tooltip="Where reuse ends, as a fraction of sampling. The last steps finish the fine detail; 0.9 "
+                            "to 1 are sensible, later is faster."),
             ],
             outputs=[io.Model.Output(display_name="model", tooltip="The same model, sampling with block reuse.")],
             hidden=[io.Hidden.unique_id],

@@ -22,20 +22,22 @@ class DeltaDiTPatch(PatchNode):
                 io.Model.Input("model", tooltip=TRANSFORMER),
                 io.Int.Input(
                     "N", default=default.N, min=1, max=10,
-                    tooltip="The first of every N steps is computed in full, the others reuse. 1 turns reuse off. "
-                            "Not used with a budget."),
+                    tooltip="The first of every N steps is computed in full, the others reuse. 2 stays closest to the "
+                            "full result; 3 and 4 are faster; 1 turns reuse off. Not used with a budget."),
                 io.Float.Input(
                     "b", default=default.b, min=0., max=1., step=.01,
-                    tooltip="Boundary between the outline and the detail stage, as a fraction of sampling: 0.6 is "
-                            "step 12 of 20. The line on the node and in the log states the step."),
+                    tooltip="Boundary between the outline and the detail stage, as a fraction of sampling: 0.6 is step "
+                            "12 of 20, the paper's. Higher favors the outline, lower the detail; 0.4 to 0.6 are "
+                            "sensible. The line on the node and in the log states the step."),
                 io.Int.Input(
                     "n_cached", default=default.n_cached, min=-1, max=999,
-                    tooltip="How many blocks a cached step skips: more is faster. -1 = three quarters of the depth. "
-                            "Not used with a budget."),
+                    tooltip="How many blocks a cached step skips: more is faster and changes more of the picture. -1 = "
+                            "three quarters of the depth; half of the depth is safer. Not used with a budget."),
                 io.Float.Input(
                     "budget", default=default.budget, min=0., max=.99, step=.01,
-                    tooltip="0 = off. Otherwise the target cost as a fraction of full compute, 0.1 to 0.99; N and "
-                            "n_cached follow from it (Eq. 6 and 7 of the paper) and are shown on the node."),
+                    tooltip="0 = off. Otherwise the target cost as a fraction of full compute, 0.1 to 0.99: lower is "
+                            "faster and changes more of the picture, 0.6 to 0.75 are sensible. N and n_cached follow "
+                            "from it (Eq. 6 and 7 of the paper) and are shown on the node."),
             ],
             outputs=[io.Model.Output(display_name="model", tooltip="The same model, sampling with Delta-DiT.")],
             hidden=[io.Hidden.unique_id],

@@ -20,7 +20,9 @@ class BlockDancePreset(PatchNode):
                 io.Model.Input("model", tooltip="A diffusion transformer with as many blocks as the entry needs: 28 "
                                                 "unless it names another number."),
                 io.Combo.Input("preset", options=list(PRESETS),
-                               tooltip="The number of steps in brackets is that of the published run."),
+                               tooltip="The number of steps in brackets is that of the published run; keep to it. A "
+                                       "higher N or Nc is faster and changes more; BlockDance with N = 2 is closest to "
+                                       "the full picture."),
             ],
             outputs=[io.Model.Output(display_name="model", tooltip="The same model, sampling as published.")],
             hidden=[io.Hidden.unique_id],

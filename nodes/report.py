@@ -18,9 +18,9 @@ class BlockDanceReport(io.ComfyNode):
             node_id="BlockDanceReport",
             display_name="BlockDance Report",
             category=CATEGORY,
-            description="What a patched model has executed in its last run: a map of evaluations and blocks with the "
-                        "time of each evaluation, the same as text, and all of it as JSON.",
-            search_aliases=["blockdance", "report", "timeline", "speed", "blocks executed", "cache map"],
+            description="What a patched model has executed in its last run, and the multiply-accumulates (MACs) that "
+                        "this saved: a map of evaluations and blocks, the same as text, and all of it as JSON.",
+            search_aliases=["blockdance", "report", "timeline", "speed", "macs", "blocks executed", "cache map"],
             inputs=[
                 io.Model.Input("model", tooltip="The model that the sampler got: the output of a BlockDance, "
                                                 "Delta-Cache or Delta-DiT patch, or of any node after it."),
@@ -28,8 +28,9 @@ class BlockDanceReport(io.ComfyNode):
                 theme_input(),
             ],
             outputs=[
-                io.String.Output(display_name="text", tooltip="A summary, and a line for each evaluation."),
-                io.String.Output(display_name="json", tooltip="Settings, plan, evaluations, seconds and bytes."),
+                io.String.Output(display_name="text", tooltip="A summary, the MACs saved, and a line for each "
+                                                             "evaluation."),
+                io.String.Output(display_name="json", tooltip="Plan, evaluations, MACs, seconds and bytes."),
                 io.Image.Output(display_name="map", tooltip="Evaluations from left to right, blocks from top to "
                                                             "bottom, times above."),
             ],

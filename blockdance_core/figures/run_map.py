@@ -47,7 +47,8 @@ def cells(evaluation: Evaluation, depth: int) -> list[Cell]:
 def run_map(report: Report, theme: Theme) -> Image.Image:
     """The picture of a finished run, about 1000 x 700."""
     table = [cells(evaluation, report.transformer.depth) for evaluation in report.evaluations]
-    return sheet(f"{report.method} on {report.transformer.name}", report.line(), _map(report, table, theme), theme)
+    caption = "; ".join(filter(None, (report.line(), report.savings())))
+    return sheet(f"{report.method} on {report.transformer.name}", caption, _map(report, table, theme), theme)
 
 
 def _map(report: Report, table: list[list[Cell]], theme: Theme) -> Image.Image:

@@ -7,6 +7,7 @@ the MODEL or in globals, and two samplings never meet.
 import logging
 import threading
 import time
+from contextlib import nullcontext
 from typing import Callable, Hashable, Protocol
 
 import torch
@@ -16,12 +17,15 @@ from torch.nn import Module
 from ..cache import Cache
 from ..chain import Chain
 from ..interception import Diverged, Interception, Recorder, Replay
+from ..ledger import Ledger
+from ..meter import Meter
 from ..pace import Pace
 from ..plan import COMPUTE, Decision, Plan, Transformer
 from ..report import Evaluation, Report
 from ..schedule import Schedule
 from .architectures import Family, UnsupportedModel
 from .clock import Clock
+from .countable import is_compiled, unseen_attention
 from .identity import identity
 
 logger = logging.getLogger(__name__)
@@ -46,6 +50,8 @@ class Run:
         self._clock = Clock(schedule, sampler, undisturbed)
         self._pace = Pace(plan)
         self._cache = Cache()
+        self._ledger = Ledger()
+        self._countable: bool | None = None
         self._evaluation: Evaluation | None = None
         self._decision: Decision = COMPUTE
         self._out_of_memory = False
@@ -81,6 +87,7 @@ class Run:
             return predict()
         finally:
             self._evaluation.seconds = time.perf_counter() - started
+            self._evaluation.cache_bytes = self._cache.bytes
             self._evaluation = None
 
     def apply_model(self, forward: Callable, model: BaseModel, x, transformer_options: dict,
@@ -96,7 +103,10 @@ class Run:
         if "ar_state" in transformer_options:
             self._fail("frames are made one after the other from the keys and values of every block, so all are "
                        "computed")
+            self._omit("frames made one after the other")
             return self._pass(None, COMPUTE, forward, model, chain)
+        if self._countable is None:
+            self._countable = self._survey(model, transformer_options)
         key = identity(model, x, transformer_options, control)
         with self._lock:
             occurrence = self._occurrences[key] = self._occurrences.get(key, -1) + 1
@@ -133,10 +143,12 @@ class Run:
         stored = None if decision.reuse is None else self._cache.get(key, decision.reuse)
         replay = None if stored is None else Replay(chain, decision.reuse, stored)
         recorders = tuple(Recorder(chain, reuse) for reuse in decision.store) if replay is None else ()
-        with Interception(chain, replay, recorders) as interception:
+        meter = Meter() if self._countable and key is not None and key not in self._ledger else None
+        with Interception(chain, replay, recorders, meter) as interception:
             self._interceptions[id(model)] = interception
             try:
-                output = forward()
+                with meter or nullcontext():
+                    output = forward()
             finally:
                 del self._interceptions[id(model)]
                 with self._lock:
@@ -148,11 +160,27 @@ class Run:
         if interception.executed:  # else another cache has answered in the model's place
             for recorder in recorders:
                 self._keep(key, recorder)
+            if meter is not None:
+                self._ledger.enter(key, meter.macs, interception.macs)
+        self._ledger.book(self._evaluation, key, decision.reuse.span if replaced else None)
         with self._lock:
             self._evaluation.total += interception.executed + replaced
             self._evaluation.passes += 1
             self._evaluation.misses += bool(self._evaluation.reuse and interception.executed and not replaced)
         return output
+
+    def _survey(self, model: BaseModel, transformer_options: dict) -> bool:
+        """Whether multiply-accumulates can be counted; what cannot is noted."""
+        if compiled := is_compiled(model.diffusion_model, transformer_options):
+            self._omit("a model that torch.compile has changed")
+        elif attention := unseen_attention(transformer_options):
+            self._omit(f"{attention}, whose kernel is no operator of torch")
+        return not compiled
+
+    def _omit(self, what: str) -> None:
+        with self._lock:
+            if (text := f"MACs do not include {what}") not in self.report.uncounted:
+                self.report.uncounted.append(text)
 
     def _keep(self, key: Hashable, recorder: Recorder) -> None:
         stored = recorder.stored()

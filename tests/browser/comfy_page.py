@@ -1,5 +1,6 @@
 """ComfyUI's page, driven as a user and a script of it would."""
 
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +11,8 @@ from blockdance.demo import workflow
 PICTURES = Path(__file__).resolve().parents[2] / "test-output"
 READY = "() => window.app?.extensionManager && window.LiteGraph?.registered_node_types?.BlockDancePatch"
 TIMELINE = ".blockdance-timeline"
+# ComfyUI asks for this page before it takes the English one without a language in its name
+LOOKED_FOR_FIRST = re.compile(r"status of 404 .*\(\S+/extensions/blockdance/docs/\w+/en\.md\)$")
 PATCH = '() => app.graph.nodes.find((node) => node.type.endsWith("Patch"))'
 
 
@@ -25,8 +28,8 @@ class ComfyPage:
         self.wait_until_ready()
 
     def _note(self, complaint: str) -> None:
-        # A fresh ComfyUI complains about itself, and looks for en.md before it takes the English help page
-        if "blockdance" in complaint.lower() and "/en.md" not in complaint:
+        # A fresh ComfyUI complains about itself
+        if "blockdance" in complaint.lower() and not LOOKED_FOR_FIRST.search(complaint):
             self.complaints.append(complaint)
 
     def wait_until_ready(self) -> None:
@@ -45,6 +48,18 @@ class ComfyPage:
         """A workflow without nodes."""
         self.evaluate("() => app.extensionManager.command.execute('Comfy.NewBlankWorkflow')")
         self.page.wait_for_function("() => app.graph.nodes.length === 0")
+
+    def select_new(self, node: str) -> None:
+        """Put a node in sight and select it."""
+        self.evaluate("""(type) => {
+            const node = LiteGraph.createNode(type);
+            node.pos = [300, 300];
+            app.graph.add(node);
+            app.canvas.ds.scale = 1;
+            app.canvas.ds.offset = [0, 0];
+            app.canvas.selectNode(node);
+            app.canvas.setDirty(true, true);
+        }""", node)
 
     def load(self) -> None:
         """Open the demo's prompt as a workflow of its own, with the patch in sight."""
@@ -104,4 +119,5 @@ class ComfyPage:
 
     def picture(self, name: str) -> None:
         PICTURES.mkdir(exist_ok=True)
+        self.page.mouse.move(640, 700)  # away from whatever explains itself under it
         self.page.screenshot(path=PICTURES / f"{name}.png")

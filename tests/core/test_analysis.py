@@ -215,7 +215,7 @@ def test_a_report_without_evaluations_is_drawn():
 def test_a_report_in_words_and_as_json():
     report = run_of(BlockDancePolicy(), 20, (8,))
     text = report.text()
-    assert "reused the feature of blocks 0-5" in text and len(text.splitlines()) == 4 + 20
+    assert "reused the feature of blocks 0-5" in text and len(text.splitlines()) == 5 + 20
     found = report.as_dict()
     assert found["executed_blocks"] == report.executed < found["total_blocks"] == 160
     assert found["evaluations"][8]["reuse"] == {"first": 0, "last": 5, "kind": "feature"}

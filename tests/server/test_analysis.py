@@ -70,6 +70,12 @@ def test_a_report_of_a_run(comfyui):
     result = run(comfyui, prompt)
     (width, height), = sizes(result.images["report"])
     assert width > 500 and height > 400
+    outputs, = (entry["outputs"] for entry in json.loads(get(comfyui, "/history?max_items=1")).values())
+    (text,), found = outputs["text"]["text"], json.loads(outputs["json"]["text"][0])
+    saved = (found["total_macs"] - found["macs"]) / 1e9
+    assert 0 < found["macs"] < found["total_macs"] and not found["uncounted"]
+    assert f"saved {saved:.4g} of {found['total_macs'] / 1e9:.4g} GMACs" in text
+    assert found["cache_bytes"] == max(evaluation["cache_bytes"] for evaluation in found["evaluations"]) > 0
     workflow.set_inputs(prompt, "Sampler", seed=2)
     assert "report" in run(comfyui, prompt).seconds, "a new run has a new report"
     assert "report" not in run(comfyui, prompt).seconds, "without a new run the report stays"
@@ -138,6 +144,14 @@ def quality(**nodes) -> workflow.Prompt:
 def test_quality_of_known_pictures(comfyui, a, b, expected):
     result = run(comfyui, quality(a=a, b=b))
     assert result.texts["quality"][-1].startswith(expected)
+    assert sizes(result.images["quality"])[0] == (48, 48)
+
+
+def test_without_lpips_the_other_numbers_and_the_picture_stay(comfyui):
+    prompt = quality(a=colored(0), b=colored(0x0A0A0A))
+    prompt["quality"]["inputs"]["lpips"] = True
+    result = run(comfyui, prompt)
+    assert result.texts["quality"][-1].startswith("PSNR 28.13 dB") and "no LPIPS: " in result.texts["quality"][-1]
     assert sizes(result.images["quality"])[0] == (48, 48)
 
 

@@ -1,6 +1,8 @@
 """Names, tooltips and help pages in Chinese: one for each node, input and output that there is."""
 
 import json
+import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,16 @@ def test_names_and_tooltips_are_there_and_chinese():
             assert words["name"] and _is_chinese(words["tooltip"]), (name, words)
 
 
+def test_every_input_explains_itself_with_the_same_numbers_in_both_languages(nodes):
+    for name, node in nodes.items():
+        inputs = {**node["input"].get("required", {}), **node["input"].get("optional", {})}
+        for key, (kind, options, *_) in inputs.items():
+            tooltip, chinese = options.get("tooltip", ""), CHINESE[name]["inputs"][key]["tooltip"]
+            assert len(tooltip) > 20, (name, key)
+            assert _numbers(tooltip) == _numbers(chinese), (name, key)
+            assert kind not in ("INT", "FLOAT") or _numbers(tooltip), (name, key, "names no good value")
+
+
 def test_the_server_offers_them(comfyui):
     offered = json.loads(get(comfyui, "/i18n"))["zh"]["nodeDefs"]
     assert {name: offered[name] for name in CHINESE} == CHINESE
@@ -50,6 +62,10 @@ def test_every_node_has_a_help_page_in_both_languages(comfyui, nodes):
 
 def _is_chinese(text: str) -> bool:
     return any("\u4e00" <= character <= "\u9fff" for character in text)
+
+
+def _numbers(text: str) -> Counter[str]:
+    return Counter(re.findall(r"-?\d+(?:\.\d+)?", text))
 
 
 def _pictures(page: str) -> set[str]:
