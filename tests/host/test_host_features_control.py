@@ -37,11 +37,12 @@ class Residuals(comfy.controlnet.ControlBase):
         return self.control_merge(self._tiny.control(), before, output_dtype=None)
 
 
-def controlled(tiny: Tiny, start: float = 0., end: float = 1., previous: Residuals | None = None) -> list:
+def controlled(tiny: Tiny, start: float = 0., end: float = 1., previous: Residuals | None = None,
+               seed: int = 10) -> list:
     net = Residuals(tiny, .2, start, end)
     net.set_previous_controlnet(previous)
     return node_helpers.conditioning_set_values(
-        tiny.conditioning(10), {"control": net, "control_apply_to_uncond": False})
+        tiny.conditioning(seed), {"control": net, "control_apply_to_uncond": False})
 
 
 @pytest.mark.parametrize("policy", [POLICY, FEATURE], ids=["delta", "feature"])
