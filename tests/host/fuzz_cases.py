@@ -23,7 +23,7 @@ from blockdance.tests.host.zoo import ZOO
 # four blocks and with a latent that can be divided into areas
 MODELS = {name: ZOO[name] for name in (
     "Flux.1", "SD3", "AuraFlow", "Lumina 2", "Qwen-Image", "HunyuanVideo", "Wan 2.1", "CogVideoX", "Krea 2")
-    if name in ZOO} | {"PixArt-Sigma": PIXART.of_depth(4)}
+    if ZOO[name].model} | {"PixArt-Sigma": PIXART.of_depth(4)}
 CONTROLLED = POSITIVES | {"control": lambda tiny, seed: controlled(tiny, end=.7, seed=seed)}
 
 

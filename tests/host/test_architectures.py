@@ -143,6 +143,8 @@ def test_every_class_of_comfyui_is_in_the_table():
 
 
 def test_the_table_in_the_docs(cells):
+    if absent := [name for name, tiny in ZOO.items() if tiny.model is None]:
+        pytest.skip(f"the table is of a newer ComfyUI: this one does not have {', '.join(absent)}")
     assert list(cells) == list(ZOO), "run all of this file: the table is what its tests have shown"
     shown = {cell["class"] for cell in cells.values()}
     assert set(host_classes()) - set(NO_TRANSFORMERS) - {"UNetModel"} <= shown, "a class without a tiny instance"

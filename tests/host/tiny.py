@@ -8,6 +8,8 @@ import comfy.model_patcher
 import comfy.sample
 import comfy.samplers
 import comfy.supported_models as supported
+import comfyui_version
+import pytest
 import torch
 
 from blockdance.blockdance_core.host import dit
@@ -24,7 +26,7 @@ class Tiny:
     others: what it is called with besides, for a batch of one; weights: names that the class wants to see in the
     checkpoint; shrunk: active while the model is made, for sizes that ComfyUI does not leave to the configuration.
     """
-    model: type
+    model: type | None  # None in a ComfyUI that does not have it
     config: dict
     latent: tuple[int, ...]
     conditions: dict[str, tuple[int, ...]]  # shapes of the tensors that apply_model takes beside the latent
@@ -35,6 +37,8 @@ class Tiny:
     shrunk: Callable[[], ContextManager] = nullcontext
 
     def build(self) -> comfy.model_patcher.ModelPatcher:
+        if self.model is None:
+            pytest.skip(f"ComfyUI {comfyui_version.__version__} does not have this model")
         config = self.model(self.config)
         config.unet_config.update(self.config)
         config.set_inference_dtype(torch.float32, None)
@@ -62,6 +66,11 @@ class Tiny:
         if "y" in self.conditions:
             extra["pooled_output"] = seeded(1, *self.conditions["y"], seed=seed + 1)
         return [[seeded(1, *shape, seed=seed), extra]]
+
+
+def newer(name: str) -> type | None:
+    """A model class that older releases of ComfyUI do not have, by its name in supported_models."""
+    return getattr(supported, name, None)
 
 
 def seeded(*shape: int, seed: int) -> torch.Tensor:

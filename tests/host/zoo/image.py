@@ -7,7 +7,7 @@ import comfy.ldm.anima.model as anima
 import comfy.supported_models as supported
 import torch
 
-from blockdance.tests.host.tiny import FLUX, Tiny, residuals, seeded
+from blockdance.tests.host.tiny import FLUX, Tiny, newer, residuals, seeded
 
 TEXT = {"c_crossattn": (12, 24)}
 POOLED = TEXT | {"y": (16,)}
@@ -121,7 +121,7 @@ IMAGE: dict[str, Tiny] = {
              timestep_scale=1000.),
         (16, 16, 16), TEXT, others=lambda: dict(num_tokens=12)),
     "Boogu": Tiny(
-        supported.Boogu,
+        newer("Boogu"),
         dict(image_model="boogu", hidden_size=48, num_layers=4, num_double_stream_layers=3, num_refiner_layers=2,
              instruction_feat_dim=24, num_attention_heads=2, num_kv_heads=1, axes_dim_rope=(8, 8, 8), multiple_of=32,
              axes_lens=(2048, 1664, 1664)),
@@ -134,7 +134,7 @@ IMAGE: dict[str, Tiny] = {
         (16, 1, 16, 16), TEXT, lambda: residuals(64, 5, 0, 64),
         others=lambda: dict(ref_latents=[seeded(1, 16, 1, 16, 16, seed=5)])),
     "Mage-Flow": Tiny(
-        supported.MageFlow, QWEN | dict(image_model="mage_flow", in_channels=128, out_channels=128), (128, 4, 4), TEXT,
+        newer("MageFlow"), QWEN | dict(image_model="mage_flow", in_channels=128, out_channels=128), (128, 4, 4), TEXT,
         lambda: residuals(16, 5, 0, 64)),
     "Lens": Tiny(
         supported.Lens,
@@ -142,7 +142,7 @@ IMAGE: dict[str, Tiny] = {
              enc_hidden_dim=24, multi_layer_encoder_feature=False, selected_layer_index=(0,)),
         (128, 4, 4), TEXT, lambda: residuals(16, 5, 0, 64)),
     "JoyImage": Tiny(
-        supported.JoyImage,
+        newer("JoyImage"),
         dict(image_model="joyimage", in_channels=16, hidden_size=64, patch_size=[1, 2, 2], num_layers=5,
              num_attention_heads=2, text_dim=24, rope_dim_list=[8, 12, 12]),
         (16, 1, 8, 8), TEXT),
@@ -152,7 +152,7 @@ IMAGE: dict[str, Tiny] = {
         PIXEL_DIT | dict(image_model="pid", lq_latent_channels=16, lq_hidden_dim=16, lq_num_res_blocks=1),
         (3, 64, 64), TEXT | {"lq_latent": (16, 2, 2)}, constants={"degrade_sigma": .1}),
     "Krea 2": Tiny(
-        supported.Krea2,
+        newer("Krea2"),
         dict(image_model="krea2", features=64, heads=2, kvheads=1, tdim=32, txtdim=16, txtlayers=3, txtheads=2,
              txtkvheads=2, layers=5, patch=2, channels=16, multiplier=2),
         (16, 1, 16, 16), {"c_crossattn": (12, 48)}),

@@ -7,7 +7,7 @@ import comfy.supported_models as supported
 import comfy.utils
 import torch
 
-from blockdance.tests.host.tiny import Tiny, residuals
+from blockdance.tests.host.tiny import Tiny, newer, residuals
 
 TEXT = {"c_crossattn": (12, 24)}
 POOLED = TEXT | {"y": (16,)}
@@ -70,7 +70,7 @@ VIDEO: dict[str, Tiny] = {
     "Wan SCAIL": _wan(
         supported.WAN21_SCAIL, "scail", TEXT | {"c_concat": (4, 2, 8, 8), "pose_latents": (20, 2, 4, 4)}, in_dim=20),
     "Wan SCAIL-2": _wan(
-        supported.WAN21_SCAIL2, "scail2",
+        newer("WAN21_SCAIL2"), "scail2",
         TEXT | {"c_concat": (4, 2, 8, 8), "pose_latents": (20, 2, 4, 4), "sam_latents": (28, 2, 4, 4)}, in_dim=20),
     "Wan Dancer": _wan(
         supported.WAN22_WanDancer, "wandancer", FIRST_FRAME | CLIP_VISION | {"audio_embed": (5, 35)}, in_dim=36,
@@ -117,12 +117,12 @@ VIDEO: dict[str, Tiny] = {
              in_visual_dim=16, out_visual_dim=16),
         FRAMES, POOLED),
     "SeedVR2": Tiny(
-        supported.SeedVR2,
+        newer("SeedVR2"),
         dict(image_model="seedvr2", vid_dim=128, txt_in_dim=5120, heads=1, head_dim=128, num_layers=4, mm_layers=2,
              norm_eps=1e-5, mlp_type="swiglu", vid_out_norm=True, expand_ratio=1),
         (16, 2, 16, 16), {"c_crossattn": (58, 5120), "condition": (17, 2, 16, 16)}),
     "MiniMax-H3": _packed(
-        supported.MiniMaxH3,
+        newer("MiniMaxH3"),
         dict(image_model="minimax_h3", hidden_size=64, num_layers=5, token_refiner_num_layers=1, num_attention_heads=2,
              attention_head_dim=32, ffn_hidden_size=64, latents_dim=24, audio_latents_dim=32, text_dim=24,
              timestep_input_dim=32, time_embed_hidden_size=32, time_embed_dim=32, rope_inv_freq_len=4),
