@@ -11,7 +11,7 @@ from blockdance.blockdance_core.host.attach import attach
 from blockdance.blockdance_core.interception import Interception, Recorder, Replay
 from blockdance.blockdance_core.plan import Kind, Reuse, Span
 from blockdance.tests.host.test_architectures import conditioned
-from blockdance.tests.host.tiny import PIXART, apply_model
+from blockdance.tests.host.tiny import apply_model
 from blockdance.tests.host.zoo import ZOO
 
 
@@ -79,15 +79,3 @@ def test_frames_made_one_after_the_other_are_computed(monkeypatch):
     report, = reports
     assert report.executed == report.total > 0
     assert len(report.failures) == 1 and "frames are made one after the other" in report.failures[0]
-
-
-def test_weights_of_skipped_blocks_are_not_fetched():
-    """ComfyUI asks a block for its modules to fetch their weights ahead of its call (LTX-2, MiniMax-H3)."""
-    model = PIXART.build()
-    chain, reuse = chain_of(model.model.diffusion_model), Reuse(Span(2, 5), Kind.FEATURE)
-    stored = record(model, PIXART, reuse).stored()
-    whole = [len(list(block.modules())) for block in chain.blocks]
-    with Interception(chain, Replay(chain, reuse, stored)):
-        fetched = [len(list(block.modules())) for block in chain.blocks]
-    assert fetched == [0 if index in reuse.span else count for index, count in enumerate(whole)]
-    assert [len(list(block.modules())) for block in chain.blocks] == whole

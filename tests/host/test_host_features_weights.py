@@ -1,10 +1,8 @@
-"""Weights that are patched, switched during sampling, cast one by one, or spread over several devices."""
+"""Weights that are patched, switched during sampling, or spread over several devices."""
 
 from functools import partial
 
 import comfy.hooks
-import comfy.model_patcher
-import comfy.ops
 import pytest
 import torch
 from comfy.model_management import InterruptProcessingException
@@ -12,7 +10,6 @@ from comfy.weight_adapter.bypass import BypassInjectionManager
 from comfy.weight_adapter.lora import LoRAAdapter
 
 from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
-from blockdance.blockdance_core.host.architectures import chain_of
 from blockdance.blockdance_core.host.attach import attach
 from blockdance.tests.host.tiny import FLUX, sample, seeded
 from blockdance.tests.host.trial import OFF, TINIES, Trial, distance, guided_by, leftovers
@@ -77,31 +74,6 @@ def test_hooks_on_one_condition_do_not_reach_the_other():
     with_hook, without = (trial.sample(partial(sample, tiny=FLUX, positive=positive), POLICY)
                           for positive in (hooked((1., 0.), (.2, .5)), FLUX.conditioning(10)))
     torch.testing.assert_close(with_hook, without, rtol=1e-4, atol=1e-5)  # batches round differently
-
-
-@pytest.mark.parametrize("tiny", TINIES)
-def test_weights_of_skipped_blocks_are_not_moved(tiny, monkeypatch):
-    """Without memory for the model ComfyUI moves the weights of each layer when it is called."""
-    def load(self, device_to=None, lowvram_model_memory=0, *args, keep=comfy.model_patcher.ModelPatcher.load, **kwargs):
-        kwargs.pop("full_load", None)
-        keep(self, device_to, 1, *args, **kwargs)
-    monkeypatch.setattr(comfy.model_patcher.ModelPatcher, "load", load)
-    moved = []
-
-    def cast(layer, *args, keep=comfy.ops.cast_bias_weight, **kwargs):
-        moved.append(layer)
-        return keep(layer, *args, **kwargs)
-    monkeypatch.setattr(comfy.ops, "cast_bias_weight", cast)
-    trial = Trial(tiny)
-    blocks = chain_of(trial.model.model.diffusion_model).blocks
-
-    def moves(policy) -> list[int]:
-        moved.clear()
-        trial.sample(partial(sample, tiny=tiny, steps=6), policy)
-        return [sum(layer in set(block.modules()) for layer in moved) for block in blocks]
-    full, reused = moves(OFF), moves(POLICY)
-    assert all(full) and trial.model.model.model_lowvram
-    assert reused == [count // 2 if index < 3 else count for index, count in enumerate(full)]
 
 
 def two_devices(tiny):
