@@ -24,7 +24,7 @@ cond and uncond come in one call, and where a run is interrupted. In every case:
 - another prompt for the condition that the guidance does not take changes no bit of the picture (left out for the
   samplers whose name has `cfg_pp`, which mix the two themselves);
 - after the runs and after an interrupted one the model has its own forwards, its weights were never written to, and it
-  gives the same picture as before, bit for bit;
+  gives the same picture as before all cases, bit for bit;
 - the bytes of all tensors alive are what they were, and no run is.
 
 Written by `{command}` on the day of the run:
