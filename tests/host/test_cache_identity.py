@@ -6,6 +6,7 @@ import torch
 
 from blockdance.blockdance_core.blockdance import BlockDancePolicy
 from blockdance.blockdance_core.host.architectures import TRANSFORMERS
+from blockdance.blockdance_core.host.identity import identity
 from blockdance.blockdance_core.host.run import Run
 from blockdance.blockdance_core.schedule import Schedule
 from blockdance.tests.host.tiny import FLUX, seeded
@@ -31,6 +32,17 @@ PAIRS = {
     "block replacements": (BASE, BASE | {"patches_replace": {"dit": {("double_block", 1): skip}}}),
     "patches": (BASE, BASE | {"patches": {"attn1_patch": [skip]}}),
 }
+
+
+@pytest.mark.parametrize("other", [FLUX.noise(2), FLUX.noise().half(), FLUX.noise().to("meta"), "another model"],
+                         ids=["shape", "dtype", "device", "model"])
+def test_what_else_tells_passes_apart(other):
+    """Two GPUs, or the two models of a dual guider, are called with the same conditions."""
+    first, second = FLUX.build().model, FLUX.build().model
+    key = identity(first, FLUX.noise(), BASE, None)
+    assert key == identity(first, FLUX.noise(), dict(BASE), None)
+    assert key != (identity(second, FLUX.noise(), BASE, None) if isinstance(other, str) else
+                   identity(first, other, BASE, None))
 
 
 class Passes:
