@@ -118,6 +118,21 @@ def test_a_block_that_is_an_object_patch():
     assert torch.equal(sample(attach(trial.model, POLICY), FLUX), plain)
 
 
+def test_blocks_that_have_a_forward_of_their_own():
+    """Other packs put one on the instance; ours calls it, and puts it back."""
+    model = FLUX.build()
+    plain = sample(attach(model, POLICY), FLUX)
+    own = {}
+    for block in model.model.diffusion_model.single_blocks:
+        def louder(*args, keep=block.forward, **kwargs):
+            return 1.1 * keep(*args, **kwargs)
+        own[block] = block.forward = louder
+    full, reused = sample(model, FLUX), sample(attach(model, POLICY), FLUX)
+    assert 0 < distance(reused, full) < .5 and not torch.allclose(reused, plain)
+    assert all(block.__dict__["forward"] is forward for block, forward in own.items())
+    assert torch.equal(sample(model, FLUX), full)
+
+
 @pytest.mark.parametrize("first", [True, False], ids=["before", "after"])
 @pytest.mark.parametrize("cache", [EasyCacheNode, LazyCacheNode])
 def test_other_caches(cache, first):

@@ -141,6 +141,21 @@ def test_nothing_outlives_a_run(model, tiny, runs, error, monkeypatch):
     assert torch.equal(sample(model, tiny), before)
 
 
+def test_an_error_that_somebody_keeps_does_not_keep_the_cache(runs):
+    """Its traceback holds the run."""
+    model, calls = FLUX.build(), []
+
+    def interrupt(*_):
+        calls.append(1)
+        if len(calls) == 6:
+            raise Failure
+    chain_of(model.model.diffusion_model).blocks[-1].register_forward_pre_hook(interrupt)
+    with pytest.raises(Failure) as kept:
+        sample(attach(model, BlockDancePolicy()), FLUX)
+    run = runs[0]()
+    assert kept.tb and run.report.cache_bytes > 0 and run._cache.bytes == 0
+
+
 def test_image_to_image_starts_inside_the_window(model, tiny):
     """The structure is there already: the first step anchors, the second reuses."""
     reports = []
