@@ -147,11 +147,11 @@ def test_an_error_that_somebody_keeps_does_not_keep_the_cache(runs):
 
     def interrupt(*_):
         calls.append(1)
-        if len(calls) == 6:
+        if len(calls) == 2:  # in an evaluation that reuses
             raise Failure
     chain_of(model.model.diffusion_model).blocks[-1].register_forward_pre_hook(interrupt)
     with pytest.raises(Failure) as kept:
-        sample(attach(model, BlockDancePolicy()), FLUX)
+        sample(attach(model, DeltaCachePolicy()), FLUX)
     run = runs[0]()
     assert kept.tb and run.report.cache_bytes > 0 and run._cache.bytes == 0
 
