@@ -118,6 +118,18 @@ def test_a_block_that_is_an_object_patch():
     assert torch.equal(sample(attach(trial.model, POLICY), FLUX), plain)
 
 
+@pytest.mark.parametrize("kind", list(Kind))
+def test_a_replacement_that_calls_its_block_twice(kind):
+    """Which of the two calls is the block's cannot be known, so nothing is stored."""
+    def twice(args, extra):
+        extra["original_block"](args | {"img": 0 * args["img"]})
+        return extra["original_block"](args)
+    model, reports = FLUX.build(), []
+    model.set_model_patch_replace(twice, "dit", "single_block", 0)
+    reused = sample(attach(model, DeltaCachePolicy(n_cached=4, kind=kind), reports.append), FLUX)
+    assert torch.equal(reused, sample(model, FLUX)) and "exactly once" in reports[0].line()
+
+
 def test_blocks_that_have_a_forward_of_their_own():
     """Other packs put one on the instance; ours calls it, and puts it back."""
     model = FLUX.build()
