@@ -20,7 +20,8 @@ EXIT_CODES = """exit codes:
   4  the server does not have a node type of the workflow
   5  the server refused the workflow; nodes and inputs are named
   6  a node failed; its traceback is printed
-  130  interrupted: by Ctrl-C, which stops the prompt on the server, too, or by somebody on the server (143: SIGTERM)"""
+  130  interrupted: by Ctrl-C, which stops the prompt on the server, too, or by somebody on the server
+  143  ended by SIGTERM; the prompt is stopped as with Ctrl-C"""
 NEEDS = ("av", "kornia", "numpy", "PIL", "torch")
 WITHOUT = "without BlockDance"
 EXPLANATION = ("Sampling time: median of {rounds} round(s) after a warm-up; speedup: median of the rounds' own. PSNR "
