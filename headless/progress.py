@@ -13,10 +13,12 @@ def bar(prompt: Prompt, label: str = "") -> Progress | None:
     if not sys.stderr.isatty():
         return None
 
+    start = f"{label} " if label else ""
+
     def show(node: str, value: int, maximum: int) -> None:
         done = round(WIDTH * value / max(1, maximum))
         words = title(prompt, node) if node in prompt else node
-        print(f"\r\x1b[K{label} [{'#' * done}{'.' * (WIDTH - done)}] {value}/{maximum} {words}", end="",
+        print(f"\r\x1b[K{start}[{'#' * done}{'.' * (WIDTH - done)}] {value}/{maximum} {words}", end="",
               file=sys.stderr, flush=True)
     return show
 

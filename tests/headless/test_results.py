@@ -33,11 +33,12 @@ def test_nothing_is_overwritten_and_nothing_leaves_the_folder(tmp_path):
     result = Result(files={"1": [File("a.png", b"1"), File("a.png", b"2")], "2": [File("../../b.png", b"3")]},
                     written={"3": ["words", '{"a": 1}', "12"], "9.0": ["of no node"]})
     prompt = {"3": {"class_type": "Report", "inputs": {}, "_meta": {"title": "My: report"}}}
-    names = [path.name for path in outputs.save(result, prompt, tmp_path / "out")]
+    written = outputs.save(result, prompt, tmp_path / "out")
+    assert {path.resolve().parent for path in written} == {tmp_path / "out"}
+    names = [path.name for path in written]
     assert names == ["a.png", "a_2.png", "b.png", "My_report.txt", "My_report.json", "My_report_2.txt", "9.0.txt"]
     assert [path.read_bytes() for path in outputs.save(result, prompt, tmp_path / "out")][:3] == [b"1", b"2", b"3"]
     assert (tmp_path / "out" / "a.png").read_bytes() == b"1" and (tmp_path / "out" / "a_3.png").read_bytes() == b"1"
-    assert not (tmp_path / "b.png").exists()
 
 
 def test_the_quality_of_a_known_difference():
@@ -67,6 +68,8 @@ def test_videos_and_animations_are_compared_by_frame():
 
 def test_the_front_is_what_nothing_beats_in_both():
     assert front(ROWS) == [True, True, False, True, False]
+    assert front([ROWS[0], Row("as close, but slower", 5., .8, math.inf, 1.)]) == [True, False]
+    assert front([ROWS[1], Row("as fast, but less close", 1., 4., 20., .5)]) == [True, False]
 
 
 def test_a_table_and_a_csv_say_what_is_not_comparable(tmp_path):
@@ -96,4 +99,6 @@ def test_the_chart_shows_every_point_and_its_own_front(theme):
     beaten = [Point("only", 5., .8, 20., False)]
     assert orange not in colors(pareto(beaten, reference, "caption", THEMES[theme]))
     nothing = [Point("other size", 1., 4., math.nan, False), Point("same", 1., 4., math.inf, True)]
-    assert {orange, blue} <= colors(pareto(nothing, reference, "caption", THEMES[theme]))
+    image = pareto(nothing, reference, "caption", THEMES[theme])
+    assert {orange, blue} <= colors(image)
+    assert colors(image.crop((0, 0, image.width, image.height - 100))) & {orange, blue} == {orange}, "without the key"
