@@ -4,10 +4,9 @@ import copy
 from collections.abc import Collection
 
 from .graph import Prompt, followers, replace_links, sources
-from .node_types import NodeType
+from .node_types import NodeType, Types
 
 MODEL = "MODEL"
-Types = dict[str, NodeType]
 
 
 def patches(prompt: Prompt, types: Types) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from . import bypass, client, graph, outputs, overrides, progress
 from .errors import HeadlessError, UsageError
-from .node_types import node_types
+from .node_types import Types, node_types
 from .row import front
 
 EXIT_CODES = """exit codes:
@@ -121,7 +121,7 @@ def _submit(options: argparse.Namespace, label: str, prompt: graph.Prompt) -> cl
     return result
 
 
-def _compare(options: argparse.Namespace, prompt: graph.Prompt, types: overrides.Types,
+def _compare(options: argparse.Namespace, prompt: graph.Prompt, types: Types,
              combinations: list[tuple[overrides.Setting, ...]]) -> None:
     """`combinations` is a single empty one for --compare."""
     if missing := [package for package in NEEDS if importlib.util.find_spec(package) is None]:

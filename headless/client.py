@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 import aiohttp
 
@@ -71,7 +72,7 @@ def object_info(url: str, classes: Iterable[str]) -> dict[str, dict]:
         found: dict[str, dict] = {}
         async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
             for node_class in sorted(set(classes)):
-                async with session.get(f"{url}/object_info/{node_class}") as response:
+                async with session.get(f"{url}/object_info/{quote(node_class, safe='')}") as response:
                     response.raise_for_status()
                     found |= await response.json()
         return found
@@ -142,10 +143,14 @@ async def _cancel(session: aiohttp.ClientSession, url: str, prompt_id: str) -> N
 
 
 async def _check_exists(session: aiohttp.ClientSession, url: str, prompt_id: str) -> None:
-    """Raises Interrupted for a prompt that neither runs nor waits."""
+    """Raises Interrupted for a prompt that neither runs nor waits nor has ended."""
     async with session.get(f"{url}/queue") as response:
         queue = await response.json()
-    if not any(entry[1] == prompt_id for entry in (*queue["queue_running"], *queue["queue_pending"])):
+    if any(entry[1] == prompt_id for entry in (*queue["queue_running"], *queue["queue_pending"])):
+        return
+    async with session.get(f"{url}/history/{prompt_id}") as response:  # it may have ended since the last message
+        ended = prompt_id in await response.json()
+    if not ended:
         raise Interrupted("the prompt is no longer in the server's queue: somebody took it out, or cleared the queue")
 
 

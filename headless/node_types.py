@@ -28,8 +28,11 @@ class NodeType:
         return next((key for key, value in self.inputs.items() if value.type == type_), None)
 
 
-def node_types(url: str, prompt: Prompt) -> dict[str, NodeType]:
-    """By class. Raises ServerLost, and MissingNodes naming every node of `prompt` whose class the server lacks."""
+Types = dict[str, NodeType]  # by class
+
+
+def node_types(url: str, prompt: Prompt) -> Types:
+    """Those of the prompt. Raises ServerLost, and MissingNodes naming every node whose class the server lacks."""
     info = client.object_info(url, {PACK, *(node["class_type"] for node in prompt.values())})
     if missing := [node for node, value in prompt.items() if value["class_type"] not in info]:
         raise MissingNodes(_missing(url, prompt, missing, PACK in info))

@@ -7,9 +7,8 @@ from itertools import product
 
 from .errors import UsageError
 from .graph import Prompt, is_link, name, title
-from .node_types import NodeType
+from .node_types import Types
 
-Types = dict[str, NodeType]
 FORM = "write NODE.INPUT=VALUE, NODE being a title, a class or an id"
 TRUE, FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 

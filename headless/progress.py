@@ -12,7 +12,6 @@ def bar(prompt: Prompt, label: str = "") -> Progress | None:
     """Draws on stderr, one line over and over; None where stderr is no terminal."""
     if not sys.stderr.isatty():
         return None
-
     start = f"{label} " if label else ""
 
     def show(node: str, value: int, maximum: int) -> None:
