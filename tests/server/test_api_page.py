@@ -5,19 +5,21 @@ import json
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from blockdance.demo import workflow
+from blockdance.tests.documents import fenced, text
+from blockdance.tests.server.test_timeline import ask
 from headless import cli, client, errors
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+PAGE = text("docs/api.md")
 
 
 def block(language: str) -> str:
-    return re.search(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)[1]
+    only, = fenced("docs/api.md", language)
+    return only
 
 
 def test_the_workflow_lacks_only_the_weights(comfyui):
@@ -49,6 +51,11 @@ def test_the_script_says_why_a_workflow_was_refused(comfyui, tmp_path):
     done = subprocess.run([sys.executable, "run.py", comfyui.url, "workflow.json"], cwd=tmp_path, capture_output=True,
                           text=True, timeout=300)
     assert done.returncode == 1 and "value_not_in_list" in done.stderr
+
+
+def test_every_key_of_the_report_is_explained(comfyui):
+    explained = PAGE.split("## The report as JSON")[1]
+    assert not [key for key in ask(comfyui)["report"] if f"`{key}`" not in explained]
 
 
 def test_every_exit_code_is_on_the_page_and_in_the_help():
