@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from . import client, workflow, world
+from headless import client
+
+from . import workflow, world
 from .options import Options
 
 REPORT = re.compile(r"(\d+) of (\d+) blocks executed")

@@ -8,7 +8,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import base, client, host, server, sheet, table
+from headless import client
+
+from . import base, host, server, sheet, table
 from .options import Options, parse
 from .picture import ARMS, Arm, Picture, draw, scenes
 

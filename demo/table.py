@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from statistics import fmean, median
 
-import numpy as np
-import torch
-from kornia.metrics import psnr, ssim
+from headless import quality
 
 from . import checker
 from .picture import Arm, Picture
@@ -44,16 +42,12 @@ def _row(arm: Arm, runs: list[Picture], full: list[Picture], a_step: int) -> Row
 
 def picture_psnr(picture: Picture, reference: Picture) -> float:
     """Peak signal-to-noise ratio in dB, infinite for identical pictures."""
-    return psnr(_tensor(picture.pixels), _tensor(reference.pixels), 1.).item()
+    return quality.psnr(picture.pixels, reference.pixels)
 
 
 def picture_ssim(picture: Picture, reference: Picture) -> float:
     """Mean structural similarity, 1 for identical pictures."""
-    return ssim(_tensor(picture.pixels), _tensor(reference.pixels), window_size=11).mean().item()
-
-
-def _tensor(pixels: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(pixels).permute(2, 0, 1).unsqueeze(0)  # (1, 3, H, W)
+    return quality.ssim(picture.pixels, reference.pixels)
 
 
 def text(table: list[Row]) -> str:

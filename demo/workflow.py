@@ -3,10 +3,11 @@
 import json
 from pathlib import Path
 
+from headless.graph import Prompt, replace_links
+
 FILE = Path(__file__).with_name("workflow_api.json")
 PATCH = "BlockDance Patch"
 
-Prompt = dict[str, dict]
 Value = str | int | float
 
 
@@ -41,6 +42,4 @@ def exchange_patch(prompt: Prompt, node_class: str, inputs: dict[str, Value]) ->
 def remove_patch(prompt: Prompt) -> None:
     """Take BlockDance Patch out, so that its model input goes where its output went."""
     patch = node_id(prompt, PATCH)
-    source = prompt.pop(patch)["inputs"]["model"]
-    for node in prompt.values():
-        node["inputs"] = {name: source if value == [patch, 0] else value for name, value in node["inputs"].items()}
+    replace_links(prompt, [patch, 0], prompt.pop(patch)["inputs"]["model"])

@@ -20,6 +20,8 @@ def theme_input() -> io.Input:
 
 
 def shown(cls: type[io.ComfyNode], values: list, figures: list[Image.Image]) -> io.NodeOutput:
-    """The node output: values, then figures as IMAGE; the figures are shown on the node, too."""
+    """The node output: values, then figures as IMAGE. The node shows the figures, and the server's history has the
+    values as `text`, so that who works without a page needs no further node to read them."""
     images = [to_tensor(figure) for figure in figures]
-    return io.NodeOutput(*values, *images, ui=ui.PreviewImage([image[0] for image in images], cls=cls))
+    preview = ui.PreviewImage([image[0] for image in images], cls=cls)
+    return io.NodeOutput(*values, *images, ui={**preview.as_dict(), "text": tuple(values)})

@@ -13,9 +13,11 @@ import torch
 
 ROOT = Path(__file__).resolve().parent.parent
 
-package = types.ModuleType("blockdance")
-package.__path__ = [str(ROOT)]
-sys.modules["blockdance"] = package
+# `headless` has no parent: it is started from the root, as the demo is, which imports it by this name
+for name, folder in (("blockdance", ROOT), ("headless", ROOT / "headless")):
+    package = types.ModuleType(name)
+    package.__path__ = [str(folder)]
+    sys.modules[name] = package
 
 if "COMFYUI_PATH" in os.environ:
     sys.path.insert(0, os.environ["COMFYUI_PATH"])

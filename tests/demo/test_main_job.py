@@ -59,7 +59,7 @@ def test_a_prompt_that_fails_shows_the_servers_last_lines(tmp_path):
     (tmp_path / "broken.safetensors").write_bytes(b"not weights")
     done = main_job("--weights", tmp_path / "broken.safetensors", "--out", tmp_path)
     assert done.returncode == 1
-    assert "(ShapesWorldModelLoader) failed" in done.stderr
+    assert "(Model, ShapesWorldModelLoader) failed" in done.stderr
     assert "The server's last lines:\n  | " in done.stderr
 
 

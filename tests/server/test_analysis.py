@@ -6,9 +6,10 @@ import json
 import pytest
 from PIL import Image
 
-from blockdance.demo import client, workflow
+from blockdance.demo import workflow
 from blockdance.demo.server import Server
 from blockdance.tests.server.test_pack import get
+from headless import client
 
 # Saved workflows hold widget values by position: ids, names, order and defaults are for ever
 INPUTS = {

@@ -9,8 +9,9 @@ import time
 
 import pytest
 
-from blockdance.demo import client, host, server, workflow
+from blockdance.demo import host, server, workflow
 from blockdance.demo.base import make_base
+from headless import client
 
 
 def start(folder, weights, *arguments):

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from blockdance.demo import client, workflow
+from blockdance.demo import workflow
 from blockdance.demo.picture import ARMS, Arm, draw, scenes
+from headless import client
 
 WINDOW = (("block_index", -1), ("start", .40), ("end", .95))
 FULL = Arm("full")

@@ -1,0 +1,73 @@
+"""The same picture several ways: sampling times that can be compared, and how far each is from the reference."""
+
+import copy
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+
+import numpy as np
+
+from . import quality
+from .client import Result
+from .errors import PromptError
+from .graph import Prompt
+from .row import Row
+
+# No node has this input. The server ignores it, but takes the prompt for another one and so samples again
+FRESH = "headless_run"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to make the picture. `samplers` are the nodes whose time counts."""
+    label: str
+    prompt: Prompt
+    samplers: tuple[str, ...]
+
+
+Run = Callable[[str, Prompt], Result]  # label, prompt
+
+
+def compare(variants: list[Variant], rounds: int, shown: list[str], run: Run) -> tuple[list[Row], list[Result]]:
+    """Measure all variants against the first. `shown` are the nodes whose pictures are compared.
+
+    One run goes before and is not counted, and in each round another variant goes first, so that neither loading nor
+    warming up favours one. Returns the rows, and each variant's result of the first round.
+    """
+    run("warming up", _fresh(variants[-1]))
+    seconds: list[list[float]] = [[] for _ in variants]
+    results: list[Result | None] = [None] * len(variants)
+    for turn in range(rounds):
+        for index in _rotated(len(variants), turn):
+            variant = variants[index]
+            result = run(f"{turn + 1}/{rounds} {variant.label}", _fresh(variant))
+            seconds[index].append(_sampling(variant, result))
+            results[index] = results[index] or result
+    reference = _pictures(results[0], shown)
+    rows = [Row(variant.label, median(times), median(full / time for full, time in zip(seconds[0], times)),
+                *quality.compare(_pictures(result, shown), reference))
+            for variant, times, result in zip(variants, seconds, results)]
+    return rows, results
+
+
+def _rotated(count: int, turn: int) -> list[int]:
+    order = list(range(count))
+    return order[turn % count:] + order[:turn % count]
+
+
+def _fresh(variant: Variant) -> Prompt:
+    prompt = copy.deepcopy(variant.prompt)
+    for node in variant.samplers:
+        prompt[node]["inputs"][FRESH] = uuid.uuid4().hex
+    return prompt
+
+
+def _sampling(variant: Variant, result: Result) -> float:
+    if missing := [node for node in variant.samplers if node not in result.seconds]:
+        raise PromptError(f"cannot time {variant.label}: node {', '.join(missing)} was not executed")
+    return sum(result.seconds[node] for node in variant.samplers)
+
+
+def _pictures(result: Result, shown: list[str]) -> list[np.ndarray]:
+    return [frame for node in shown for file in result.files.get(node, ()) for frame in quality.frames(file)]

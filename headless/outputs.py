@@ -1,0 +1,82 @@
+"""Results as files, and comparisons as tables."""
+
+import csv
+import json
+import math
+import re
+from pathlib import Path, PurePosixPath
+
+from .client import Result
+from .graph import Prompt, title
+from .row import Row
+
+
+def save(result: Result, prompt: Prompt, folder: Path) -> list[Path]:
+    """Write what the nodes put out: files under the server's names, texts as `<title>.txt`, or .json where they are
+    JSON. Nothing is overwritten: a name that is taken gets a number. Returns what was written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    contents = [(file.name, file.data) for files in result.files.values() for file in files]
+    for node, texts in result.written.items():
+        stem = slug(title(prompt, node) if node in prompt else node)
+        contents.extend((f"{stem}.{'json' if _is_json(text) else 'txt'}", text.encode()) for text in texts)
+    written = []
+    for wanted, data in contents:
+        path = _free(folder, PurePosixPath(wanted.replace("\\", "/")).name)
+        path.write_bytes(data)
+        written.append(path)
+    return written
+
+
+def slug(text: str) -> str:
+    """The text as a file name."""
+    return re.sub(r"[^\w.=+-]+", "_", text).strip("_.") or "output"
+
+
+def table(rows: list[Row], front: list[bool]) -> str:
+    """The rows with aligned columns; a star marks those on the Pareto front."""
+    width = max(len(row.label) for row in rows)
+    lines = [f"{'':{width}}  {'sampling':>10} {'speedup':>8} {'PSNR':>9} {'SSIM':>7}"]
+    for row, best in zip(rows, front):
+        lines.append(f"{row.label:{width}}  {row.seconds:8.2f} s {row.speedup:7.2f}x {decibel(row.psnr):>9} "
+                     f"{'' if math.isnan(row.ssim) else f'{row.ssim:.4f}':>7}{' *' if best else ''}")
+    return "\n".join(lines)
+
+
+def decibel(psnr: float) -> str:
+    return "" if math.isnan(psnr) else "identical" if math.isinf(psnr) else f"{psnr:.1f} dB"
+
+
+def write_csv(path: Path, rows: list[Row], front: list[bool], settings: list[dict[str, str]]) -> None:
+    """A line per row, with a column for each key of its `settings`. What does not apply or could not be compared is
+    empty, and the PSNR of equal pictures is inf."""
+    keys = list(dict.fromkeys(key for entry in settings for key in entry))
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("run", *keys, "sampling_seconds", "speedup", "psnr_db", "ssim", "pareto"))
+        for row, best, entry in zip(rows, front, settings):
+            quality = ("" if math.isnan(value) else f"{value:.5g}" for value in (row.psnr, row.ssim))
+            writer.writerow((row.label, *(entry.get(key, "") for key in keys), f"{row.seconds:.4f}",
+                             f"{row.speedup:.4f}", *quality, int(best)))
+
+
+def draw(path: Path, rows: list[Row], front: list[bool], caption: str) -> None:
+    """The rows but the first, which is the reference, as a picture of quality against time."""
+    from blockdance_core.figures.canvas import THEMES  # not at the top: they bring in torch and Pillow
+    from blockdance_core.figures.pareto import Point, pareto
+    reference, *points = (Point(row.label, row.seconds, row.speedup, row.psnr, best) for row, best in zip(rows, front))
+    pareto(points, reference, caption, THEMES["light"]).save(path)
+
+
+def _free(folder: Path, name: str) -> Path:
+    path, number = folder / name, 1
+    while path.exists():
+        number += 1
+        path = folder / f"{Path(name).stem}_{number}{Path(name).suffix}"
+    return path
+
+
+def _is_json(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), (dict, list))
+    except ValueError:
+        return False

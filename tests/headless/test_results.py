@@ -1,0 +1,104 @@
+"""Saved outputs, PSNR and SSIM of files, and the Pareto front with its picture."""
+
+import csv
+import io
+import math
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from blockdance.blockdance_core.figures.canvas import THEMES, to_tensor
+from blockdance.blockdance_core.figures.pareto import Point, pareto
+from headless import outputs, quality
+from headless.client import File, Result
+from headless.row import Row, front
+
+ROWS = [Row("full", 4., 1., math.inf, 1.), Row("fast", 1., 4., 30., .9), Row("slow", 3., 1.3, 29., .8),
+        Row("good", 2., 2., 40., .95), Row("other size", .5, 8., math.nan, math.nan)]
+
+
+def noise(side: int = 32) -> np.ndarray:
+    return np.random.default_rng(0).integers(60, 200, (side, side, 3), np.uint8)
+
+
+def png(pixels: np.ndarray) -> File:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return File("picture.png", buffer.getvalue())
+
+
+def test_nothing_is_overwritten_and_nothing_leaves_the_folder(tmp_path):
+    result = Result(files={"1": [File("a.png", b"1"), File("a.png", b"2")], "2": [File("../../b.png", b"3")]},
+                    written={"3": ["words", '{"a": 1}', "12"], "9.0": ["of no node"]})
+    prompt = {"3": {"class_type": "Report", "inputs": {}, "_meta": {"title": "My: report"}}}
+    written = outputs.save(result, prompt, tmp_path / "out")
+    assert {path.resolve().parent for path in written} == {tmp_path / "out"}
+    names = [path.name for path in written]
+    assert names == ["a.png", "a_2.png", "b.png", "My_report.txt", "My_report.json", "My_report_2.txt", "9.0.txt"]
+    assert [path.read_bytes() for path in outputs.save(result, prompt, tmp_path / "out")][:3] == [b"1", b"2", b"3"]
+    assert (tmp_path / "out" / "a.png").read_bytes() == b"1" and (tmp_path / "out" / "a_3.png").read_bytes() == b"1"
+
+
+def test_the_quality_of_a_known_difference():
+    a, b = (quality.frames(png(noise() + np.uint8(shift))) for shift in (0, 10))
+    psnr, ssim = quality.compare(a, b)
+    assert psnr == pytest.approx(20 * math.log10(255 / 10), abs=1e-3) and .9 < ssim < 1
+    assert quality.compare(a, a) == (math.inf, pytest.approx(1))
+    assert all(map(math.isnan, quality.compare(a, quality.frames(png(noise(16))))))
+    assert all(map(math.isnan, quality.compare([], [])))
+
+
+def test_videos_and_animations_are_compared_by_frame():
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as video:
+        stream = video.add_stream("mpeg4", rate=8)
+        stream.width = stream.height = 32
+        for _ in range(3):
+            video.mux(stream.encode(av.VideoFrame.from_ndarray(noise())))
+        video.mux(stream.encode())
+    assert [frame.shape for frame in quality.frames(File("a.mp4", buffer.getvalue()))] == [(32, 32, 3)] * 3
+    buffer, pictures = io.BytesIO(), [Image.fromarray(noise() + np.uint8(shift)) for shift in (0, 9)]
+    pictures[0].save(buffer, "WEBP", save_all=True, append_images=pictures[1:], lossless=True)
+    first, second = quality.frames(File("a.webp", buffer.getvalue()))
+    assert np.array_equal(first, noise() / np.float32(255)) and not np.array_equal(first, second)
+    assert quality.frames(File("sound.flac", b"")) == []
+
+
+def test_the_front_is_what_nothing_beats_in_both():
+    assert front(ROWS) == [True, True, False, True, False]
+    assert front([ROWS[0], Row("as close, but slower", 5., .8, math.inf, 1.)]) == [True, False]
+    assert front([ROWS[1], Row("as fast, but less close", 1., 4., 20., .5)]) == [True, False]
+
+
+def test_a_table_and_a_csv_say_what_is_not_comparable(tmp_path):
+    table = outputs.table(ROWS, front(ROWS)).splitlines()
+    assert table[1].endswith("1.00x identical  1.0000 *") and table[3].endswith("1.30x   29.0 dB  0.8000")
+    assert table[5].rstrip().endswith("8.00x")
+    outputs.write_csv(tmp_path / "a.csv", ROWS, front(ROWS), [{}, *({"patch.N": str(n)} for n in range(4))])
+    with (tmp_path / "a.csv").open(newline="") as file:
+        first, second, *_, last = csv.DictReader(file)
+    assert first["psnr_db"] == "inf" and first["patch.N"] == "" and last["psnr_db"] == last["ssim"] == ""
+    assert second == {"run": "fast", "patch.N": "0", "sampling_seconds": "1.0000", "speedup": "4.0000",
+                      "psnr_db": "30", "ssim": "0.9", "pareto": "1"}
+
+
+def colors(image: Image.Image) -> set[tuple[int, ...]]:
+    return {color for _, color in image.convert("RGB").getcolors(image.width * image.height)}
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_the_chart_shows_every_point_and_its_own_front(theme):
+    reference, *points = (Point(row.label, row.seconds, row.speedup, row.psnr, best)
+                          for row, best in zip(ROWS, front(ROWS)))
+    image = pareto(points, reference, "caption", THEMES[theme])
+    assert to_tensor(image).shape[-1] == 3 and image.width > 700
+    orange, blue = (0xf0, 0xa8, 0x30), (0x4f, 0x8f, 0xe0)
+    assert {orange, blue} <= colors(image)
+    beaten = [Point("only", 5., .8, 20., False)]
+    assert orange not in colors(pareto(beaten, reference, "caption", THEMES[theme]))
+    nothing = [Point("other size", 1., 4., math.nan, False), Point("same", 1., 4., math.inf, True)]
+    image = pareto(nothing, reference, "caption", THEMES[theme])
+    assert {orange, blue} <= colors(image)
+    assert colors(image.crop((0, 0, image.width, image.height - 100))) & {orange, blue} == {orange}, "without the key"

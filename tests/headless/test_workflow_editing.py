@@ -1,0 +1,132 @@
+"""Overrides and bypassing, on workflows whose nodes are made up here."""
+
+import json
+
+import pytest
+
+from headless import bypass, graph, overrides
+from headless.errors import UsageError
+from headless.node_types import Input, NodeType
+
+MODEL, LATENT, IMAGE = Input("MODEL"), Input("LATENT"), Input("IMAGE")
+TYPES = {
+    "Loader": NodeType({"file": Input("COMBO", ("a", "b"))}, ("MODEL",), "loaders", False),
+    "OurLoader": NodeType({}, ("MODEL",), "model/patch/blockdance", True),
+    "Patch": NodeType({"model": MODEL, "N": Input("INT"), "start": Input("FLOAT"), "on": Input("BOOLEAN"),
+                       "note": Input("STRING")}, ("MODEL", "PROFILE"), "model/patch/blockdance", True),
+    "Guider": NodeType({"model": MODEL}, ("GUIDER",), "sampling", False),
+    "Sampler": NodeType({"guider": Input("GUIDER"), "model": MODEL, "steps": Input("INT")}, ("LATENT",), "", False),
+    "Decode": NodeType({"samples": LATENT}, ("IMAGE",), "", False),
+    "Save": NodeType({"images": IMAGE}, (), "", False),
+    "Report": NodeType(
+        {"model": MODEL, "latent": LATENT}, ("STRING", "IMAGE"), "model/patch/blockdance/analysis", True),
+    "Show": NodeType({"source": Input("*")}, ("STRING",), "", False),
+}
+
+
+def prompt(**nodes: tuple) -> graph.Prompt:
+    """id -> (class, inputs) or (class, inputs, title)."""
+    return {node: {"class_type": kind, "inputs": inputs, "_meta": {"title": (*title, kind)[0]}}
+            for node, (kind, inputs, *title) in nodes.items()}
+
+
+def full() -> graph.Prompt:
+    return prompt(
+        load=("Loader", {"file": "a"}), patch=("Patch", {"model": ["load", 0], "N": 2, "start": .4}, "My v1.5 = Patch"),
+        guide=("Guider", {"model": ["patch", 0]}), sample=("Sampler", {"guider": ["guide", 0], "steps": 8}),
+        decode=("Decode", {"samples": ["sample", 0]}), save=("Save", {"images": ["decode", 0]}),
+        report=("Report", {"model": ["patch", 0], "latent": ["sample", 0]}),
+        picture=("Save", {"images": ["report", 1]}), words=("Show", {"source": ["report", 0]}),
+        again=("Show", {"source": ["words", 0]}))
+
+
+@pytest.mark.parametrize("text, node, given, value", [
+    ("patch.N=3", "patch", "N", 3), ("Patch.N=3", "patch", "N", 3), ("My v1.5 = Patch.N=3", "patch", "N", 3),
+    ("patch.start=1", "patch", "start", 1.), ("patch.on=False", "patch", "on", False),
+    ("patch.on=1", "patch", "on", True), ("patch.note=a=b, c.d", "patch", "note", "a=b, c.d"),
+    ("load.file=b", "load", "file", "b"),
+])
+def test_a_node_is_found_by_id_title_and_class(text, node, given, value):
+    setting = overrides.parse(text, full(), TYPES)
+    assert (setting.node, setting.input, setting.value) == (node, given, value)
+    assert type(setting.value) is type(value)
+    before, expected = full(), full()
+    expected[node]["inputs"][given] = value
+    assert overrides.apply(before, [setting]) == expected and before == full()
+
+
+@pytest.mark.parametrize("text, message", [
+    ("patch", "write NODE.INPUT=VALUE"), ("patch=3", "write NODE.INPUT=VALUE"),
+    ("Nowhere.N=3", r"no such node(.|\n)*node patch \(My v1.5 = Patch, Patch\)"),
+    ("patch.M=3", "no such input; node patch .* has N, start, on, note"),
+    ("patch.model=3", r"input model \(MODEL\) takes a connection"),
+    ("patch.N=2.5", "N of node patch .* is INT, '2.5' is not"), ("patch.start=x", "is FLOAT, 'x' is not"),
+    ("patch.on=maybe", "use true or false"), ("load.file=c", "cannot be 'c', only a, b"),
+    ("Save.images=1", "connection"), ("decode.x=1", "no inputs that take a value"),
+])
+def test_what_is_wrong_is_said_with_what_is_allowed(text, message):
+    with pytest.raises(UsageError, match=message):
+        overrides.parse(text, full(), TYPES)
+
+
+def test_an_ambiguous_node_is_refused_with_the_candidates():
+    two = full() | prompt(other=("Patch", {"model": ["patch", 0], "N": 2}, "Other"))
+    with pytest.raises(UsageError, match=r"could be any of node patch .*, node other .*: use the id, as in patch.N="):
+        overrides.parse("Patch.N=3", two, TYPES)
+    assert overrides.parse("Other.N=3", two, TYPES).node == "other"
+    two["other"]["_meta"]["title"] = "patch"  # an id comes before a title
+    assert overrides.parse("patch.N=3", two, TYPES).node == "patch"
+
+
+def test_a_sweep_is_every_combination():
+    sweeps = [overrides.parse_sweep(text, full(), TYPES) for text in ("patch.N=2,3", 'patch.note=["a, b", "c"]')]
+    assert [tuple(setting.value for setting in settings) for settings in overrides.combinations(sweeps)] == [
+        (2, "a, b"), (2, "c"), (3, "a, b"), (3, "c")]
+    assert overrides.label(overrides.combinations(sweeps)[0]) == "N=2, note=a, b"
+    assert overrides.combinations([]) == [()]
+    with pytest.raises(UsageError, match="N of node patch is swept twice"):
+        overrides.combinations([sweeps[0], overrides.parse_sweep("Patch.N=4", full(), TYPES)])
+    with pytest.raises(UsageError, match="'' is not"):
+        overrides.parse_sweep("patch.N=2,", full(), TYPES)
+
+
+def test_bypassing_leaves_the_workflow_without_the_pack():
+    before = full()
+    plain = bypass.bypass(before, TYPES)
+    assert before == full()
+    assert plain.keys() == {"load", "guide", "sample", "decode", "save"}
+    assert plain["guide"]["inputs"] == {"model": ["load", 0]}
+
+
+def test_patches_in_a_row_and_loaders_of_the_pack():
+    row = prompt(load=("OurLoader", {}), a=("Patch", {"model": ["load", 0]}), b=("Patch", {"model": ["a", 0]}),
+                 sample=("Sampler", {"model": ["b", 0]}), profile=("Show", {"source": ["a", 1]}))
+    assert bypass.bypass(row, TYPES) == prompt(load=("OurLoader", {}), sample=("Sampler", {"model": ["load", 0]}))
+
+
+def test_the_time_that_counts_is_that_of_the_samplers_after_a_patch():
+    both = full() | prompt(baseline=("Sampler", {"model": ["load", 0]}), refine=(
+        "Sampler", {"model": ["load", 0], "latent": ["sample", 0]}))
+    assert bypass.samplers(both, TYPES) == ["sample"]
+    assert bypass.after(bypass.bypass(both, TYPES), ["sample"]) == ["decode", "save", "refine"]
+    whole = prompt(load=("Loader", {}), patch=("Patch", {"model": ["load", 0]}),
+                   all=("Guider", {"model": ["patch", 0]}))
+    assert bypass.samplers(whole, TYPES) == ["all"]
+
+
+@pytest.mark.parametrize("content, message", [
+    (None, "cannot read"), ("{", "is no JSON"), ("[]", "no workflow in the API format"), ("{}", "there is none"),
+    ({"1": {"inputs": {}}}, "'1' has not"), ({"nodes": [], "links": []}, r"File > Export \(API\)"),
+])
+def test_files_that_are_no_api_workflow(tmp_path, content, message):
+    path = tmp_path / "workflow.json"
+    if content is not None:
+        path.write_text(content if isinstance(content, str) else json.dumps(content))
+    with pytest.raises(UsageError, match=message):
+        graph.read(path)
+
+
+def test_the_body_of_a_request_is_a_workflow_too(tmp_path):
+    path = tmp_path / "body.json"
+    path.write_text(json.dumps({"prompt": full(), "client_id": "me"}))
+    assert graph.read(path) == full()

@@ -1,0 +1,214 @@
+"""`python -m headless` against a running server: what it saves, measures and refuses, and each exit code."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from urllib.request import ProxyHandler, Request, build_opener
+
+import pytest
+from PIL import Image
+
+from blockdance.demo import host, server, workflow
+from blockdance.tests.server.test_pack import get
+from headless import client
+from headless.graph import Prompt
+
+TITLES = {"video": ("CreateVideo", {"images": ["8", 0], "fps": 8.}),
+          "Clip": ("SaveVideo", {"video": ["video", 0], "filename_prefix": "clip", "format": "auto", "codec": "auto"}),
+          "Report": ("BlockDanceReport", {"model": ["2", 0], "latent": ["6", 0], "theme": "dark"})}
+
+
+def prompt(**nodes: tuple[str, dict]) -> Prompt:
+    """The demo's, of 8 steps, with more nodes: id and title -> class and inputs."""
+    result = workflow.load()
+    workflow.set_inputs(result, "Sampler", steps=8)
+    return result | {title: {"class_type": kind, "inputs": inputs, "_meta": {"title": title}}
+                     for title, (kind, inputs) in nodes.items()}
+
+
+@pytest.fixture
+def headless(comfyui, tmp_path):
+    """Runs the command line with a prompt and arguments; outputs go to tmp_path / "out"."""
+    def run(wanted: Prompt, *arguments: str, action: str = "run", url: str = comfyui.url):
+        done = subprocess.run(command(tmp_path, wanted, *arguments, action=action, url=url), cwd=host.REPOSITORY,
+                              capture_output=True, text=True, timeout=300)
+        return done.returncode, done.stdout, done.stderr
+    return run
+
+
+def command(folder: Path, wanted: Prompt, *arguments: str, url: str, action: str = "run") -> list[str]:
+    file = folder / "workflow.json"
+    file.write_text(json.dumps(wanted))
+    out = ("--out", str(folder / "out")) if action == "run" else ()
+    return [sys.executable, "-m", "headless", action, str(file), "--server", url, *out, *arguments]
+
+
+def test_saves_pictures_videos_and_reports(headless, tmp_path):
+    code, printed, told = headless(prompt(**TITLES), "--set", "BlockDance Patch.N=3",
+                                   "--set", "Caption.caption=a red circle at top, a blue cross at left, on navy")
+    assert code == 0, told
+    files = sorted(Path(line) for line in printed.splitlines())
+    assert all(file.parent == tmp_path / "out" and file.stat().st_size for file in files)
+    assert sorted(file.suffix for file in files) == [".json", ".mp4", ".png", ".png", ".txt"]
+    report = json.loads((tmp_path / "out" / "Report.json").read_text())
+    assert report["method"] == "BlockDance N=3" and report["steps"] == 8
+    assert f"{report['executed_blocks']} of 224 blocks executed" in told
+    assert (tmp_path / "out" / "Report.txt").read_text().startswith("BlockDance N=3 on PixArtMS")
+
+
+def test_lists_what_can_be_set(headless):
+    code, printed, _ = headless(prompt(), action="inputs")
+    assert code == 0
+    assert "node 2 (BlockDance Patch, BlockDancePatch)\n  N = 2\n  block_index = -1\n  start = 0.4\n" in printed
+    assert "model" not in printed
+
+
+def test_compares_with_the_workflow_without_the_pack(headless, tmp_path):
+    wanted = prompt(**TITLES, **{"Report map": ("SaveImage", {"images": ["Report", 2], "filename_prefix": "map"})})
+    code, printed, told = headless(wanted, "--compare", "--rounds", "2", "--set", "Sampler.steps=5")
+    assert code == 0, told
+    with (tmp_path / "out" / "comparison.csv").open(newline="") as file:
+        full, given = csv.DictReader(file)
+    assert (full["run"], full["psnr_db"], full["ssim"], full["speedup"]) == ("without BlockDance", "inf", "1", "1.0000")
+    assert given["run"] == "as given" and 10 < float(given["psnr_db"]) < 100 and 0 < float(given["ssim"]) < 1
+    assert float(full["sampling_seconds"]) > 0 and float(given["sampling_seconds"]) > 0
+    assert told.count("blocks executed") == 3  # the warm-up and two rounds: every run has sampled, none was cached
+    assert given["run"] in printed
+    without, patched = (sorted(path.suffix for path in (tmp_path / "out" / name).iterdir())
+                        for name in ("without_BlockDance", "as_given"))
+    assert without == [".mp4", ".png"] and patched == [".json", ".mp4", ".png", ".png", ".png", ".txt"]
+
+
+def test_reuse_turned_off_is_identical_in_a_sweep(headless, tmp_path):
+    arguments = ["--sweep", "BlockDance Patch.N=1,2", "--sweep", "BlockDancePatch.start=0.2,0.4", "--rounds", "1"]
+    code, _, told = headless(prompt(), *arguments, "--set", "Sampler.steps=5")
+    assert code == 0, told
+    with (tmp_path / "out" / "sweep.csv").open(newline="") as file:
+        full, *rows = csv.DictReader(file)
+    assert [(row["BlockDance Patch.N"], row["BlockDancePatch.start"]) for row in rows] == [
+        ("1", "0.2"), ("1", "0.4"), ("2", "0.2"), ("2", "0.4")]
+    assert [row["psnr_db"] == "inf" for row in rows] == [True, True, False, False]
+    assert any(row["pareto"] == "1" for row in (full, *rows))
+    assert Image.open(tmp_path / "out" / "sweep.png").width > 500
+    assert len(list((tmp_path / "out").glob("N=*/*.png"))) == 4
+
+
+def missing_node() -> Prompt:
+    return prompt() | {"8": {"class_type": "NoSuchNode", "inputs": {}, "_meta": {"title": "Decode"}}}
+
+
+@pytest.mark.parametrize("wanted, arguments, code, messages", [
+    (prompt(), ("--set", "Sampler.speed=3"), 2, ["no such input; node 6 (Sampler, KSampler) has seed, steps, cfg"]),
+    (prompt(), ("--set", "KSampler.scheduler=odd"), 2, ["cannot be 'odd', only simple,"]),
+    (prompt(), ("--rounds", "0"), 2, ["0 is too small"]),
+    ({"nodes": [], "links": []}, (), 2, ["File > Export (API)"]),
+    (missing_node(), (), 4, ["node 8 (Decode, NoSuchNode)", "restart ComfyUI"]),
+    (prompt(), ("--set", "2.N=0", "--set", "6.steps=0"), 5,
+     ["node 2 (BlockDance Patch, BlockDancePatch), input N: Value 0",
+      "node 6 (Sampler, KSampler), input steps: Value 0"]),
+    (prompt(), ("--set", "Caption.caption=a purple dog"), 6,
+     ["node 3 (Caption, ShapesWorldTextEncode) failed: ValueError: cannot read 'a purple dog'", "world.py"]),
+])
+def test_errors_are_told_apart_by_the_exit_code(headless, wanted, arguments, code, messages):
+    done, printed, told = headless(wanted, *arguments)
+    assert done == code, told
+    assert all(message in told for message in messages) and not printed
+    assert "cli.py" not in told, "no traceback of ours"
+
+
+def test_nothing_to_compare_is_an_error(headless):
+    plain = prompt()
+    workflow.remove_patch(plain)
+    code, _, told = headless(plain, "--compare")
+    assert code == 2 and "no node of BlockDance" in told
+
+
+def test_no_server(headless, comfyui):
+    code, _, told = headless(prompt(), url=f"127.0.0.1:{server.free_port()}")
+    assert code == 3 and "no server answers at http://127.0.0.1" in told and "start ComfyUI" in told
+    code, _, told = headless(prompt(), url=f"{comfyui.url}/nowhere")
+    assert code == 3 and "does not answer as ComfyUI does: 404" in told
+
+
+def test_a_folder_that_cannot_be_written(headless, tmp_path):
+    (tmp_path / "out").write_text("a file")
+    code, _, told = headless(prompt())
+    assert code == 1 and "cannot write" in told
+
+
+def post(comfyui, path: str, body: dict) -> None:
+    request = Request(f"{comfyui.url}/{path}", json.dumps(body).encode(), {"Content-Type": "application/json"})
+    with build_opener(ProxyHandler({})).open(request, timeout=30):
+        pass
+
+
+def queue(comfyui) -> tuple[list[str], list[str]]:
+    """The ids of prompts that run, and of those that wait."""
+    found = json.loads(get(comfyui, "/queue"))
+    return tuple([entry[1] for entry in found[name]] for name in ("queue_running", "queue_pending"))
+
+
+def wait_for(condition, seconds: float = 30) -> bool:
+    deadline = time.monotonic() + seconds
+    while not (met := condition()) and time.monotonic() < deadline:
+        time.sleep(.1)
+    return bool(met)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Ctrl-C cannot be sent to a single process on Windows")
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupt_stops_the_prompt_on_the_server(comfyui, tmp_path, number, code):
+    endless = command(tmp_path, prompt(), "--set", "Sampler.steps=2000", url=comfyui.url)
+    with subprocess.Popen(
+            endless, cwd=host.REPOSITORY, stderr=subprocess.PIPE, text=True,
+            # A shell that started the tests in the background has them ignore Ctrl-C
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler)) as job:
+        assert wait_for(lambda: queue(comfyui)[0])
+        job.send_signal(number)
+        told = job.stderr.read()
+    assert job.returncode == code and "Traceback" not in told
+    assert wait_for(lambda: queue(comfyui) == ([], []))
+
+
+def submit_aside(comfyui, **inputs) -> tuple[threading.Thread, list[Exception]]:
+    """Submit in another thread; the error that it ends with is listed."""
+    errors: list[Exception] = []
+    wanted = prompt()
+    workflow.set_inputs(wanted, "Sampler", **inputs)
+
+    def submit() -> None:
+        try:
+            client.submit(comfyui.url, wanted)
+        except client.PromptError as error:
+            errors.append(error)
+    thread = threading.Thread(target=submit)
+    thread.start()
+    return thread, errors
+
+
+def test_a_prompt_that_others_stop_or_take_out_of_the_queue(comfyui, monkeypatch):
+    monkeypatch.setattr(client, "POLL", .5)
+    running, stopped = submit_aside(comfyui, steps=2000)
+    assert wait_for(lambda: len(queue(comfyui)[0]) == 1)
+    waiting, removed = submit_aside(comfyui, steps=8, seed=50)
+    assert wait_for(lambda: len(queue(comfyui)[1]) == 1)
+    post(comfyui, "queue", {"delete": queue(comfyui)[1]})
+    waiting.join(30)
+    assert "no longer in the server's queue" in str(removed[0])
+    post(comfyui, "interrupt", {"prompt_id": queue(comfyui)[0][0]})
+    running.join(30)
+    assert "interrupted at node 6 (Sampler, KSampler)" in str(stopped[0])
+    assert isinstance(stopped[0], client.Interrupted) and isinstance(removed[0], client.Interrupted)
+
+
+def test_a_prompt_of_which_only_a_part_is_valid_is_not_run(comfyui):
+    wanted = prompt(lost=("SaveImage", {"images": ["8", 0]}))  # has no filename_prefix
+    with pytest.raises(client.Refused, match=r"node lost \(lost, SaveImage\), input filename_prefix: Required input"):
+        client.submit(comfyui.url, wanted)
+    assert wait_for(lambda: queue(comfyui) == ([], []))
