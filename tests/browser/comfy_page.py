@@ -1,5 +1,6 @@
 """ComfyUI's page, driven as a user and a script of it would."""
 
+import json
 import re
 from pathlib import Path
 from typing import Literal
@@ -7,6 +8,7 @@ from typing import Literal
 from playwright.sync_api import Page
 
 from blockdance.demo import workflow
+from blockdance.demo.base import make_base
 
 PICTURES = Path(__file__).resolve().parents[2] / "test-output"
 READY = "() => window.app?.extensionManager && window.LiteGraph?.registered_node_types?.BlockDancePatch"
@@ -14,6 +16,18 @@ TIMELINE = ".blockdance-timeline"
 # ComfyUI asks for this page before it takes the English one without a language in its name
 LOOKED_FOR_FIRST = re.compile(r"status of 404 .*\(\S+/extensions/blockdance/docs/\w+/en\.md\)$")
 PATCH = '() => app.graph.nodes.find((node) => node.type.endsWith("Patch"))'
+
+
+SETTINGS = {"Comfy.TutorialCompleted": True, "Comfy.Locale": "en", "Comfy.ColorPalette": "dark",
+            "Comfy.VueNodes.Enabled": False}
+
+
+def make_page_base(folder: Path, weights: Path) -> Path:
+    """The demo's folder for a ComfyUI, with a user whose page looks the same everywhere."""
+    base = make_base(folder, weights)
+    (base / "user" / "default").mkdir()
+    (base / "user" / "default" / "comfy.settings.json").write_text(json.dumps(SETTINGS))
+    return base
 
 
 class ComfyPage:

@@ -3,9 +3,7 @@
 Browser and server are those of one module: while playwright is on, other tests could not use asyncio.
 """
 
-import json
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,44 +12,34 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from blockdance.demo import host
-from blockdance.demo.base import make_base
 from blockdance.demo.server import Server, comfyui_server
-from blockdance.tests.browser.comfy_page import ComfyPage
+from blockdance.tests.browser.chromium import installed, launch
+from blockdance.tests.browser.comfy_page import ComfyPage, make_page_base
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 WEIGHTS = REPOSITORY / "demo" / "weights" / "pixart.safetensors"
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-SETTINGS = {"Comfy.TutorialCompleted": True, "Comfy.Locale": "en", "Comfy.ColorPalette": "dark",
-            "Comfy.VueNodes.Enabled": False}
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """The browser. Without one the tests are skipped; on CI it is installed."""
-    if (program := _installed()) is None and os.environ.get("CI") == "true":
+    if (program := installed()) is None and os.environ.get("CI") == "true":
         for arguments in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", "chromium"]):
             subprocess.run(["apt-get", *arguments], check=True, env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"})
-        program = _installed()
+        program = installed()
     if program is None:
         pytest.skip("no Chromium: `apt-get install chromium` as root (elsewhere: install Chromium or Chrome), or name "
                     "its program in BLOCKDANCE_CHROMIUM")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        browser = launch(playwright, program)
         yield browser
         browser.close()
-
-
-def _installed() -> str | None:
-    return os.environ.get("BLOCKDANCE_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 
 
 @pytest.fixture(scope="module")
 def comfyui(chromium, tmp_path_factory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("comfyui")
-    base = make_base(folder, WEIGHTS)
-    (base / "user" / "default").mkdir()
-    (base / "user" / "default" / "comfy.settings.json").write_text(json.dumps(SETTINGS))
+    base = make_page_base(folder, WEIGHTS)
     with comfyui_server(host.current(), base, folder / "comfyui.log", ("--cache-none",)) as server:
         yield server
 

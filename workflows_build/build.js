@@ -1,0 +1,83 @@
+/** Builds a workflow in the open page from graph.py's description, lays it out and returns it as the page saves it. */
+async ({ workflow, pack }) => {
+    const { system } = await (await fetch("/api/system_stats")).json();
+    const core = { cnr_id: "comfy-core", ver: system.comfyui_version };
+    const TITLE = LiteGraph.NODE_TITLE_HEIGHT;
+    const SPACE = 30; // between nodes, and between groups
+    const PADDING = 20; // between a group's frame and its nodes
+    const CAPTION = 50; // height of a group's title
+
+    const graph = app.graph;
+    graph.clear();
+    graph.id = workflow.id;
+    const all = workflow.columns.flat().flatMap((group) => group.nodes);
+
+    for (const described of all) {
+        const node = LiteGraph.createNode(described.type);
+        if (!node) throw new Error(`ComfyUI has no node ${described.type}`);
+        node.id = described.id;
+        graph.add(node);
+        if (described.title) node.title = described.title;
+        if (described.files.length) node.properties.models = described.files;
+        const module = node.constructor.nodeData?.python_module ?? "";
+        if (module === `custom_nodes.${pack.cnr_id}`) Object.assign(node.properties, pack);
+        if (module === "nodes" || module.startsWith("comfy_extras.")) Object.assign(node.properties, core);
+        for (const [name, { value }] of Object.entries(described.inputs)) {
+            if (value === undefined) continue;
+            const widget = node.widgets?.find((widget) => widget.name === name);
+            if (!widget) throw new Error(`${described.type} has no widget ${name}, but ${node.widgets?.map((widget) => widget.name)}`);
+            widget.value = value;
+            widget.callback?.(value);
+        }
+        for (const widget of node.widgets ?? []) {
+            if (widget.name === "control_after_generate") widget.value = "fixed";
+        }
+    }
+    for (const described of all) {
+        for (const [name, { node: source, slot }] of Object.entries(described.inputs)) {
+            if (source === undefined) continue;
+            const target = graph.getNodeById(described.id);
+            const input = target.findInputSlot(name);
+            if (input === -1) throw new Error(`${described.type} has no input ${name}`);
+            if (!graph.getNodeById(source).connect(slot, target, input)) {
+                throw new Error(`${described.type} does not take output ${slot} of node ${source} as ${name}`);
+            }
+        }
+    }
+    // Widgets that live in the document get their height when they are drawn
+    await new Promise((resolve) => setTimeout(resolve, 300));
+
+    let x = 0;
+    for (const column of workflow.columns) {
+        const members = column.flatMap((group) => group.nodes).map(({ id, size }) => {
+            const node = graph.getNodeById(id);
+            const least = node.computeSize();
+            node.setSize(size ? [size[0], Math.max(size[1], least[1])] : least);
+            return node;
+        });
+        const width = Math.max(...members.map((node) => node.size[0]));
+        let y = 0;
+        for (const { title, nodes } of column) {
+            const top = y;
+            if (title) y += CAPTION;
+            for (const { id } of nodes) {
+                const node = graph.getNodeById(id);
+                node.setSize([width, node.size[1]]);
+                node.pos = [x, y + TITLE];
+                y += TITLE + node.size[1] + SPACE;
+            }
+            if (!title) continue;
+            const group = new LiteGraph.LGraphGroup(title);
+            group.pos = [x - PADDING, top];
+            group.size = [width + 2 * PADDING, y - top - SPACE + PADDING];
+            graph.add(group);
+            y += PADDING;
+        }
+        x += width + 2 * PADDING + SPACE;
+    }
+    app.canvas.setDirty(true, true);
+    await new Promise((resolve) => setTimeout(resolve, 500)); // the plans arrive
+    const saved = graph.serialize();
+    const prompt = (await app.graphToPrompt()).output;
+    return { saved, prompt };
+}
