@@ -19,6 +19,10 @@ class Accelerator:
     node: str
     inputs: dict[str, Value] = field(default_factory=dict)
 
+    @property
+    def method(self) -> str:
+        return self.title.split(" Patch")[0]
+
     def on(self, model: Output) -> Node:
         return Node(self.node, {"model": model, **self.inputs}, title=self.title, size=(330, 0))
 

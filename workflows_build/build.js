@@ -3,7 +3,7 @@ async ({ workflow, pack }) => {
     const { system } = await (await fetch("/api/system_stats")).json();
     const core = { cnr_id: "comfy-core", ver: system.comfyui_version };
     const TITLE = LiteGraph.NODE_TITLE_HEIGHT;
-    const SPACE = 30; // between nodes, and between groups
+    const SPACE = 40; // between nodes, and between groups; Nodes 2.0 puts buttons there
     const PADDING = 20; // between a group's frame and its nodes
     const CAPTION = 50; // height of a group's title
 
@@ -44,34 +44,41 @@ async ({ workflow, pack }) => {
             }
         }
     }
-    // Widgets that live in the document get their height when they are drawn
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    for (const { id, size } of all) {
+        const node = graph.getNodeById(id);
+        const least = node.computeSize();
+        node.setSize(size ? [size[0], Math.max(size[1], least[1])] : least);
+    }
+    for (const column of workflow.columns) {
+        const members = column.flatMap((group) => group.nodes).map(({ id }) => graph.getNodeById(id));
+        const width = Math.max(...members.map((node) => node.size[0]));
+        for (const node of members) node.setSize([width, node.size[1]]);
+    }
+    // Tall enough for both renderers
+    const heights = await heightsInNodes2();
+    for (const { id } of all) {
+        const node = graph.getNodeById(id);
+        node.setSize([node.size[0], Math.max(node.size[1], heights[id] - TITLE)]);
+    }
 
     let x = 0;
     for (const column of workflow.columns) {
-        const members = column.flatMap((group) => group.nodes).map(({ id, size }) => {
-            const node = graph.getNodeById(id);
-            const least = node.computeSize();
-            node.setSize(size ? [size[0], Math.max(size[1], least[1])] : least);
-            return node;
-        });
-        const width = Math.max(...members.map((node) => node.size[0]));
+        const width = graph.getNodeById(column[0].nodes[0].id).size[0];
         let y = 0;
         for (const { title, nodes } of column) {
             const top = y;
             if (title) y += CAPTION;
             for (const { id } of nodes) {
                 const node = graph.getNodeById(id);
-                node.setSize([width, node.size[1]]);
                 node.pos = [x, y + TITLE];
                 y += TITLE + node.size[1] + SPACE;
             }
             if (!title) continue;
             const group = new LiteGraph.LGraphGroup(title);
             group.pos = [x - PADDING, top];
-            group.size = [width + 2 * PADDING, y - top - SPACE + PADDING];
+            group.size = [width + 2 * PADDING, y - top - SPACE + 2 * PADDING];
             graph.add(group);
-            y += PADDING;
+            y += 2 * PADDING;
         }
         x += width + 2 * PADDING + SPACE;
     }
@@ -80,4 +87,17 @@ async ({ workflow, pack }) => {
     const saved = graph.serialize();
     const prompt = (await app.graphToPrompt()).output;
     return { saved, prompt };
+
+    /** What the document shows, by node id, in pixels of the graph. */
+    async function heightsInNodes2() {
+        const { setting } = app.extensionManager;
+        app.canvas.ds.scale = 1;
+        await setting.set("Comfy.VueNodes.Enabled", true);
+        await new Promise((resolve) => setTimeout(resolve, 1000));
+        const measured = Object.fromEntries(all.map(({ id }) => [
+            id, document.querySelector(`[data-node-id="${id}"]`).getBoundingClientRect().height / app.canvas.ds.scale]));
+        await setting.set("Comfy.VueNodes.Enabled", false);
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        return measured;
+    }
 }

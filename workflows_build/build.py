@@ -31,9 +31,11 @@ def main() -> int:
         parser.error("no Chromium: install one, or name its program in BLOCKDANCE_CHROMIUM")
     with tempfile.TemporaryDirectory(prefix="blockdance-", ignore_cleanup_errors=True) as folder:
         base = make_page_base(Path(folder), WEIGHTS)
-        with comfyui_server(host.current(), base, base / "comfyui.log") as server, sync_playwright() as playwright:
+        with comfyui_server(
+                host.current(), base, base / "comfyui.log", ("--cache-none",)) as server, sync_playwright() as playwright:
             browser = chromium.launch(playwright, program)
             page = ComfyPage(browser.new_page(viewport=thumbnail.VIEWPORT), server.url)
+            page.set("LiteGraph.Canvas.MinFontSizeForLOD", 0)  # words also on small nodes
             for name in names:
                 write(page, workflows[name])
                 print(name, flush=True)
@@ -43,19 +45,27 @@ def main() -> int:
 
 def write(page: ComfyPage, workflow: Workflow) -> None:
     """workflows/<name>.json and .jpg, and workflows_api/<name>.json, in the workflow's folder."""
-    description = workflow.description()
-    page.new()
-    exported = page.evaluate(SCRIPT, {"workflow": description, "pack": pack()})
+    exported = build(page, workflow)
     saved = exported["saved"]
     saved["extra"]["ds"] = first_view(saved)
     for folder, content in (("workflows", saved), ("workflows_api", exported["prompt"])):
         path = workflow.folder / folder / f"{workflow.name}.json"
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    node_ids = {node: number for number, node in enumerate(
-        (node for column in workflow.columns for group in column for node in group.nodes), 1)}
-    thumbnail.take(page, node_ids[workflow.shown], workflow.runs).save(
-        workflow.folder / "workflows" / f"{workflow.name}.jpg", quality=85)
+    shown = workflow
+    if workflow.demonstration:
+        shown = workflow.demonstration
+        build(page, shown)
+        page.run_and_wait()
+    ids = shown.ids()
+    picture = thumbnail.take(page, [ids[node] for node in shown.shown], workflow.caption)
+    picture.save(workflow.folder / "workflows" / f"{workflow.name}.jpg", quality=85)
+
+
+def build(page: ComfyPage, workflow: Workflow) -> dict:
+    """Leaves the workflow open in the page; what the page would save, and its prompt."""
+    page.new()
+    return page.evaluate(SCRIPT, {"workflow": workflow.description(), "pack": pack()})
 
 
 def pack() -> dict[str, str]:

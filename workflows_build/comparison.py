@@ -1,12 +1,11 @@
-"""The shape of most workflows: a baseline and accelerated branches from one seed, side by side."""
+"""The shape of most workflows: a baseline and an accelerated branch from one seed, side by side."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .accelerators import Accelerator
-from .graph import Group, Node, Output
+from .graph import Group, Node, Output, Workflow
 
-VIEW = (400, 470)
+VIEW = (400, 440)
 
 
 @dataclass(frozen=True)
@@ -58,31 +57,29 @@ def branch(source: Source, model: Output, seed: Node, title: str, steps: int | N
     return Branch(title, sampler, source.decode(sampler))
 
 
-def compare(baseline: Branch, other: Branch, prefix: str) -> Group:
-    """The two pictures under a slider, their distance, and the accelerated one as a file."""
-    return Group(f"{other.title} and baseline", (
-        Node("ImageCompare", {"image_a": baseline.decode[0], "image_b": other.decode[0]}, size=VIEW),
-        Node("BlockDanceQuality", {"reference": baseline.decode[0], "image": other.decode[0]}),
-        Node("SaveImage", {"images": other.decode[0], "filename_prefix": f"{prefix}/{other.title}"})))
+def judged(baseline: Branch, other: Branch) -> tuple[Node, Node]:
+    """The two pictures under a slider, and their distance with a picture of it."""
+    return (Node("ImageCompare", {"image_a": baseline.decode[0], "image_b": other.decode[0]}, size=VIEW),
+            Node("BlockDanceQuality", {"reference": baseline.decode[0], "image": other.decode[0]}, size=(400, 480)))
 
 
-def comparison(prefix: str, source: Source, about: Node, accelerators: Sequence[Accelerator],
-               fewer_steps: Sequence[int] = ()) -> tuple[tuple[tuple[Group, ...], ...], Node]:
-    """The columns, and the first of the accelerating nodes. `fewer_steps` are branches without any."""
-    seed = seed_of(source)
-    patches = [accelerator.on(source.model) for accelerator in accelerators]
+def saved(of: Branch, prefix: str) -> Node:
+    return Node("SaveImage", {"images": of.decode[0], "filename_prefix": f"{prefix}/{of.title}"},
+                title=f"Save {of.title}", size=VIEW)
+
+
+def comparison(name: str, caption: str, source: Source, about: Node, accelerator: Accelerator) -> Workflow:
+    """The workflow with a baseline and one accelerated branch."""
+    seed, patch = seed_of(source), accelerator.on(source.model)
     baseline = branch(source, source.model, seed, "baseline")
-    others = [branch(source, patch[0], seed, accelerator.title.split(" Patch")[0])
-              for accelerator, patch in zip(accelerators, patches)]
-    others += [branch(source, source.model, seed, f"{steps} steps", steps) for steps in fewer_steps]
+    accelerated = branch(source, patch[0], seed, accelerator.method)
     columns = (
         (Group("", (about,)),),
         (Group("1 Models", source.loading),),
         (Group("2 Prompt", (*source.prompting, seed)),),
-        (Group("3 Accelerate", tuple(patches)),),
+        (Group("3 Accelerate", (patch,)),),
         (Group("4 Sample in full", (baseline.sampler, baseline.decode)),
-         *([Group("4 Sample accelerated", (others[0].sampler, others[0].decode))] if len(others) == 1 else [])),
-        *([tuple(Group(f"4 Sample: {other.title}", (other.sampler, other.decode)) for other in others)]
-          if len(others) > 1 else []),
-        *((compare(baseline, other, prefix),) for other in others))
-    return columns, patches[0]
+         Group("4 Sample accelerated", (accelerated.sampler, accelerated.decode))),
+        (Group("5 Compare", judged(baseline, accelerated)),),
+        (Group("6 Save", (saved(baseline, name), saved(accelerated, name))),))
+    return Workflow(name, columns, (patch,), caption)

@@ -37,9 +37,9 @@ Blocks are counted through both stacks, {STACKS[0]} double and {STACKS[1]} singl
 {BLOCKDANCE.computed(source.sampling.steps, *STACKS)} of the blocks are computed. No quality was published for Flux: the
 node **Compare Image Quality** measures it for your prompt.
 
-**First knob**: `N`. 3 and 4 are faster and change more. `start` is the next: later is safer.
+**First knob: N**. 3 and 4 are faster and change more. *start* is the next: later is safer.
 
 Flux.1-schnell's 4 steps leave nothing to reuse.
 """, source.loading)
     name = "blockdance_flux1_dev"
-    return Workflow(name, *comparison(name, source, about, (BLOCKDANCE,)))
+    return comparison(name, "Flux.1-dev", source, about, BLOCKDANCE)

@@ -47,21 +47,28 @@ class Group:
     nodes: tuple[Node, ...]
 
 
+Columns = tuple[tuple[Group, ...], ...]
+
+
 @dataclass(frozen=True)
 class Workflow:
-    """name: of the files; folder: where workflows/ and workflows_api/ are; shown: the node on the thumbnail;
-    runs: whether the demo's ComfyUI can run it, for a thumbnail with a result."""
+    """name: of the files; shown: the nodes on the thumbnail; caption: below them; folder: where workflows/ and
+    workflows_api/ are; demonstration: the same on the demo's model, run for the thumbnail."""
     name: str
-    columns: tuple[tuple[Group, ...], ...]
-    shown: Node
+    columns: Columns
+    shown: tuple[Node, ...]
+    caption: str
     folder: Path = REPOSITORY
-    runs: bool = False
+    demonstration: "Workflow | None" = None
+
+    def ids(self) -> dict[Node, int]:
+        """Counted along the columns."""
+        nodes = (node for column in self.columns for group in column for node in group.nodes)
+        return {node: number for number, node in enumerate(nodes, 1)}
 
     def description(self) -> dict:
-        """For build.js. Ids are counted along the columns. Raises ValueError for a link from a node that is not here.
-        """
-        nodes = [node for column in self.columns for group in column for node in group.nodes]
-        ids = {node: number for number, node in enumerate(nodes, 1)}
+        """For build.js. Raises ValueError for a link from a node that is in no group."""
+        ids = self.ids()
 
         def value(given: Value | Output) -> dict:
             if not isinstance(given, Output):

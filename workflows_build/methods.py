@@ -1,8 +1,9 @@
 """All methods on one seed of PixArt-Sigma, and what fewer steps do for the same compute."""
 
+from . import shapes_world
 from .accelerators import BLOCKDANCE, DELTA_CACHE, DELTA_DIT
-from .comparison import comparison
-from .graph import Workflow
+from .comparison import Source, branch, judged, saved, seed_of
+from .graph import Group, Node, Workflow
 from .notes import note
 from .pixart import BLOCKS, sigma
 
@@ -11,13 +12,13 @@ METHODS = (
     DELTA_CACHE,
     DELTA_DIT,
 )
-FEWER_STEPS = 23  # the compute of BlockDance at N = 2
+STEPS, FEWER_STEPS = 30, 23  # the compute of BlockDance at N = 2
+NAME = "compare_methods_pixart_sigma"
 
 
 def compare_methods() -> Workflow:
-    source, name = sigma(30), "compare_methods_pixart_sigma"
-    computed = "\n".join(f"- {method.title.split(' Patch')[0]}: {method.computed(source.sampling.steps, BLOCKS)}"
-                         for method in METHODS)
+    source = sigma(STEPS)
+    computed = "\n".join(f"- {method.method}: {method.computed(STEPS, BLOCKS)}" for method in METHODS)
     about = note("Methods compared", f"""
 One seed of PixArt-Sigma: in full, by each method, and in {FEWER_STEPS} steps without any. Each has a slider against the
 full picture, and **Compare Image Quality** with PSNR and SSIM.
@@ -25,11 +26,28 @@ full picture, and **Compare Image Quality** with PSNR and SSIM.
 Blocks computed:
 
 {computed}
-- {FEWER_STEPS} of 30 steps: {FEWER_STEPS / 30:.0%}
+- {FEWER_STEPS} of {STEPS} steps: {FEWER_STEPS / STEPS * 100:.0f} %
 
 **Fewer steps** are what the same compute buys without a patch: a method has to beat them. On the demo's small model
 BlockDance did (53.2 dB against 47.6 dB), the Delta methods did not (36.5 dB against 42.8 dB at equal cost).
 
-**First knob**: `N` of each patch. Bypass (Ctrl+B) what you do not want to wait for.
+**First knob: N** of each patch. Bypass (Ctrl+B) what you do not want to wait for.
 """, source.loading)
-    return Workflow(name, *comparison(name, source, about, METHODS, (FEWER_STEPS,)))
+    return _lanes(source, about, _lanes(shapes_world.source(), Node("MarkdownNote")))
+
+
+def _lanes(source: Source, about: Node, demonstration: Workflow | None = None) -> Workflow:
+    """A column for the baseline, for each method and for fewer steps."""
+    seed = seed_of(source)
+    baseline = branch(source, source.model, seed, "baseline")
+    patches = [method.on(source.model) for method in METHODS]
+    lanes = [((patch,), branch(source, patch[0], seed, method.method)) for method, patch in zip(METHODS, patches)]
+    lanes.append(((), branch(source, source.model, seed, f"{FEWER_STEPS} steps", FEWER_STEPS)))
+    columns = (
+        (Group("", (about,)),),
+        (Group("1 Models", source.loading),),
+        (Group("2 Prompt", (*source.prompting, seed)),),
+        (Group("3 In full", (baseline.sampler, baseline.decode, saved(baseline, NAME))),),
+        *((Group(f"4 {lane.title}", (*patch, lane.sampler, lane.decode, *judged(baseline, lane), saved(lane, NAME))),)
+          for patch, lane in lanes))
+    return Workflow(NAME, columns, tuple(patches), "All methods", demonstration=demonstration)

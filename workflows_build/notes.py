@@ -6,16 +6,21 @@ from collections.abc import Iterable
 from .graph import File, Node
 
 WIDTH = 400
-LINE, CHARACTERS = 22, 52  # height of a line in pixels, and how many characters fit on one
+LINE, CHARACTERS = 20, 58  # height of a line in pixels, and how many characters fit on one
+
+SLIDER = "The slider of **Compare Images** is drawn by Nodes 2.0 only (a switch in ComfyUI's menu)."
 
 
 def note(title: str, text: str, loading: Iterable[Node] = ()) -> Node:
-    """A MarkdownNote of the text, followed by links to the files of these nodes."""
+    """A MarkdownNote of the text, followed by links to the files of these nodes.
+
+    Without code spans, which Nodes 2.0 prints blue on blue.
+    """
     files = [file for node in loading for file in node.files]
-    paragraphs = [f"## {title}", *map(_unwrapped, text.strip().split("\n\n")), *_links(files)]
+    paragraphs = [f"## {title}", *map(_unwrapped, text.strip().split("\n\n")), SLIDER, *_links(files)]
     markdown = "\n\n".join(paragraphs)
     rows = sum(-(-max(1, len(line)) // CHARACTERS) for line in _visible(markdown).splitlines())
-    return Node("MarkdownNote", {"text": markdown}, title="About this workflow", size=(WIDTH, rows * LINE + 60))
+    return Node("MarkdownNote", {"text": markdown}, title="About this workflow", size=(WIDTH, rows * LINE + 40))
 
 
 def _unwrapped(paragraph: str) -> str:
@@ -26,8 +31,8 @@ def _unwrapped(paragraph: str) -> str:
 def _links(files: list[File]) -> list[str]:
     if not files:
         return []
-    lines = [f"- [{file.name}]({file.url}) into `models/{file.directory}`" for file in files]
-    renamed = [f"`{file.served_as}` is to be renamed to `{file.name}`." for file in files
+    lines = [f"- [{file.name}]({file.url}) into *models/{file.directory}*" for file in files]
+    renamed = [f"Rename *{file.served_as}* to *{file.name}*." for file in files
                if file.served_as != file.name]
     return ["### Files", "\n".join(lines), *renamed]
 

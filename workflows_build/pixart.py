@@ -51,11 +51,11 @@ From 40 % of sampling on, every second step reuses the output of the first 21 of
 {BLOCKDANCE.computed(source.sampling.steps, BLOCKS)} of the blocks are computed. The map on the node shows which, and
 after a run what was executed and how long it took.
 
-**First knob**: `N`. 3 and 4 are faster and change more of the picture. `start` is the next: later is safer.
+**First knob: N**. 3 and 4 are faster and change more of the picture. *start* is the next: later is safer.
 
 Bypass the node (Ctrl+B) and both branches are equal.
 """, source.loading)
-    return Workflow(name, *comparison(name, source, about, (BLOCKDANCE,)))
+    return comparison(name, "PixArt-Sigma", source, about, BLOCKDANCE)
 
 
 def pixart_alpha() -> Workflow:
@@ -63,13 +63,13 @@ def pixart_alpha() -> Workflow:
     about = note("BlockDance on PixArt-alpha", f"""
 The model of the BlockDance paper, with its 30 steps. The same seed is sampled in full and with **BlockDance Patch**.
 
-Published on a GPU: `N` = 2 is 25.4 % faster at SSIM 0.89, 3 is 32.6 % at 0.83, 4 is 39.4 % at 0.79. Those runs reuse 22
+Published on a GPU: N = 2 is 25.4 % faster at SSIM 0.89, 3 is 32.6 % at 0.83, 4 is 39.4 % at 0.79. Those runs reuse 22
 blocks up to the last step, as **BlockDance Preset** does; the patch as it comes reuses 21 and ends at 95 %:
 {BLOCKDANCE.computed(source.sampling.steps, BLOCKS)} of the blocks are computed.
 
-**First knob**: `N`. `start` is the next: later is safer.
+**First knob: N**. *start* is the next: later is safer.
 """, source.loading)
-    return Workflow(name, *comparison(name, source, about, (BLOCKDANCE,)))
+    return comparison(name, "PixArt-alpha", source, about, BLOCKDANCE)
 
 
 def delta_dit() -> Workflow:
@@ -82,7 +82,7 @@ multiply-accumulates.
 
 It reuses from the second step on, so it moves further from the full picture than BlockDance does.
 
-**First knob**: `n_cached`, the blocks that a cached step skips: 12 stays closer. Or set `budget`, the cost as a
+**First knob: n_cached**, the blocks that a cached step skips: 12 stays closer. Or set *budget*, the cost as a
 fraction of full compute.
 """, source.loading)
-    return Workflow(name, *comparison(name, source, about, (DELTA_DIT,)))
+    return comparison(name, "Delta-DiT on PixArt-alpha", source, about, DELTA_DIT)

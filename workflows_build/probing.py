@@ -1,26 +1,31 @@
 """Look inside a model, get settings recommended, try them and see what was executed: on PixArt-Sigma."""
 
+from . import shapes_world
 from .accelerators import BLOCKDANCE
-from .comparison import VIEW, branch, seed_of
+from .comparison import VIEW, Source, branch, seed_of
 from .graph import Group, Node, Workflow
 from .notes import note
 from .pixart import sigma
 
 
 def probe_and_choose() -> Workflow:
-    source, name = sigma(30), "probe_and_choose_pixart_sigma"
+    source = sigma(30)
     about = note("Probe a model and choose settings", """
 1. **Feature Similarity Probe** records, in a run in full, how alike each block's features are from step to step. The
 picture is the same, bit for bit.
-2. **Feature Similarity** draws it and recommends `block_index`, `start` and `end` in words.
+2. **Feature Similarity** draws it and recommends *block_index*, *start* and *end* in words.
 3. Enter them in **BlockDance Patch** and run again: only the lower branch is sampled anew. **BlockDance Report** shows
 what was executed and the time of each evaluation, the slider what it did to the picture.
 
-**First knob**: `tolerance` of Feature Similarity, how far features may move and still be reused. 0.04 to 0.10 are
+**First knob: tolerance** of Feature Similarity, how far features may move and still be reused. 0.04 to 0.10 are
 sensible; higher saves more.
 
 For another model, replace the loaders and the sampler's settings.
 """, source.loading)
+    return _probing(source, about, _probing(shapes_world.source(), Node("MarkdownNote")))
+
+
+def _probing(source: Source, about: Node, demonstration: Workflow | None = None) -> Workflow:
     seed = seed_of(source)
     probe = Node("BlockDanceProbe", {"model": source.model}, size=(330, 0))
     patch = BLOCKDANCE.on(source.model)
@@ -29,7 +34,7 @@ For another model, replace the loaders and the sampler's settings.
     similarity = Node("BlockDanceSimilarity", {
         "model": probe[0], "latent": full.sampler[0], "image_a": full.decode[0], "image_b": accelerated.decode[0]},
         size=(420, 560))
-    return Workflow(name, (
+    return Workflow("probe_and_choose_pixart_sigma", (
         (Group("", (about,)),),
         (Group("1 Models", source.loading),),
         (Group("2 Prompt", (*source.prompting, seed)),),
@@ -41,4 +46,4 @@ For another model, replace the loaders and the sampler's settings.
         (Group("6 Judge", (
             Node("BlockDanceReport", {"model": patch[0], "latent": accelerated.sampler[0]}, size=(VIEW[0], 400)),
             Node("ImageCompare", {"image_a": full.decode[0], "image_b": accelerated.decode[0]}, size=VIEW))),)),
-        shown=similarity)
+        shown=(similarity,), caption="Probe and choose", demonstration=demonstration)

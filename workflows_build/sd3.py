@@ -30,13 +30,13 @@ def sd3_medium() -> Workflow:
 The same seed is sampled in full and with **BlockDance Patch**, and compared under a slider.
 
 In these 28 steps {BLOCKDANCE.computed(source.sampling.steps, 24)} of the blocks are computed. Published on a GPU for
-SD3: `N` = 2 is 25.3 % faster at SSIM 0.96, 3 is 31.3 % at 0.95, 4 is 37.0 % at 0.92.
+SD3: N = 2 is 25.3 % faster at SSIM 0.96, 3 is 31.3 % at 0.95, 4 is 37.0 % at 0.92.
 
-**First knob**: `N`. `start` is the next: later is safer.
+**First knob: N**. *start* is the next: later is safer.
 
 The file is behind a licence: accept it on the model's page first. It holds the text encoders and the VAE.
 """, source.loading)
-    return Workflow(name, *comparison(name, source, about, (BLOCKDANCE,)))
+    return comparison(name, "SD3 medium", source, about, BLOCKDANCE)
 
 
 def sd35_large() -> Workflow:
@@ -47,8 +47,8 @@ ComfyUI's own template for this model, sampled in full and with **BlockDance Pat
 In these 20 steps {BLOCKDANCE.computed(source.sampling.steps, 38)} of the blocks are computed. No quality was published
 for 3.5: the node **Compare Image Quality** measures it for your prompt.
 
-**First knob**: `N`. 3 and 4 are faster and change more. More steps leave more to reuse.
+**First knob: N**. 3 and 4 are faster and change more. More steps leave more to reuse.
 
 The file holds the text encoders and the VAE.
 """, source.loading)
-    return Workflow(name, *comparison(name, source, about, (BLOCKDANCE,)))
+    return comparison(name, "SD3.5 large", source, about, BLOCKDANCE)

@@ -40,13 +40,13 @@ ComfyUI's own template for the 1.3 B model: {FRAMES} frames of 832 x 480, sample
 from the same seed. The slider compares a frame in the middle, **Compare Image Quality** all of them.
 
 In these 30 steps {BLOCKDANCE.computed(source.sampling.steps, BLOCKS)} of the blocks are computed. The paper measured
-video on Open-Sora, where reuse began much earlier: 34.8 % faster with `N` = 2, 45.2 % with 3.
+video on Open-Sora, where reuse began much earlier: 34.8 % faster with N = 2, 45.2 % with 3.
 
-**First knob**: `start`. Video allows earlier reuse than pictures; 0.25 is the paper's choice for it. Then `N`.
+**First knob: start**. Video allows earlier reuse than pictures; 0.25 is the paper's choice for it. Then *N*.
 """, source.loading)
     seed, patch = seed_of(source), BLOCKDANCE.on(source.model)
     baseline = branch(source, source.model, seed, "baseline")
-    accelerated = branch(source, patch[0], seed, BLOCKDANCE.title)
+    accelerated = branch(source, patch[0], seed, BLOCKDANCE.method)
     before, after = _frame(baseline), _frame(accelerated)
     return Workflow(name, (
         (Group("", (about,)),),
@@ -58,9 +58,11 @@ video on Open-Sora, where reuse began much earlier: 34.8 % faster with `N` = 2, 
         (Group("5 Compare", (
             before, after,
             Node("ImageCompare", {"image_a": before[0], "image_b": after[0]}, size=VIEW),
-            Node("BlockDanceQuality", {"reference": baseline.decode[0], "image": accelerated.decode[0]}))),),
+            Node("BlockDanceQuality", {"reference": baseline.decode[0], "image": accelerated.decode[0]},
+                 size=(400, 480)))),),
         (Group("6 Videos", (*_video(baseline.decode[0], f"{name}/baseline"),
-                            *_video(accelerated.decode[0], f"{name}/BlockDance"))),)), patch)
+                            *_video(accelerated.decode[0], f"{name}/BlockDance"))),)),
+        shown=(patch,), caption="Wan 2.1 text-to-video")
 
 
 def _frame(of: Branch) -> Node:

@@ -114,6 +114,16 @@ class ComfyPage:
         }""")
         self.page.wait_for_timeout(500)
 
+    def run_and_wait(self) -> None:
+        """Run the workflow and wait until it is done."""
+        self.evaluate("""() => new Promise((done, failed) => {
+            app.api.addEventListener("execution_success", done, { once: true });
+            app.api.addEventListener("execution_error", ({ detail }) => failed(detail.exception_message),
+                                     { once: true });
+            app.queuePrompt(0);
+        })""")
+        self.page.wait_for_timeout(500)
+
     def expect(self, phase: str, text: str = "", timeout: float = 30) -> str:
         """Wait for the timeline to be in a phase with this text on it; returns all of its text."""
         self.page.wait_for_function(

@@ -16,7 +16,8 @@ export class View {
         this.map = document.createElementNS("http://www.w3.org/2000/svg", "svg");
         this.map.setAttribute("preserveAspectRatio", "none");
         this.map.setAttribute("role", "img");
-        this.map.style.cssText = "grid-area: map; width: 100%; height: 100%; min-height: 0;";
+        // Without size containment its viewBox gives it a height by its width, and Nodes 2.0 a node of that height
+        this.map.style.cssText = "grid-area: map; width: 100%; height: 100%; min-height: 0; contain: size;";
         this.blocks = element("div", `grid-area: blocks; display: flex; flex-direction: column;
             justify-content: space-between; text-align: right; line-height: 1; ${SMALL}`);
         this.steps = element("div", `grid-area: steps; display: flex; justify-content: space-between; ${SMALL}`);
