@@ -39,7 +39,7 @@ class BlockDancePatch(PatchNode):
                             "to 1 are sensible, later is faster."),
             ],
             outputs=[io.Model.Output(display_name="model", tooltip="The same model, sampling with block reuse.")],
-            hidden=[io.Hidden.unique_id],
+            hidden=[io.Hidden.unique_id], not_idempotent=True,  # notify.py says why
         )
 
     @classmethod

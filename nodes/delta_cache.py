@@ -43,7 +43,7 @@ class DeltaCachePatch(PatchNode):
                             "finest detail full steps and saves less."),
             ],
             outputs=[io.Model.Output(display_name="model", tooltip="The same model, sampling with Delta-Cache.")],
-            hidden=[io.Hidden.unique_id],
+            hidden=[io.Hidden.unique_id], not_idempotent=True,  # notify.py says why
         )
 
     @classmethod

@@ -40,7 +40,7 @@ class DeltaDiTPatch(PatchNode):
                             "from it (Eq. 6 and 7 of the paper) and are shown on the node."),
             ],
             outputs=[io.Model.Output(display_name="model", tooltip="The same model, sampling with Delta-DiT.")],
-            hidden=[io.Hidden.unique_id],
+            hidden=[io.Hidden.unique_id], not_idempotent=True,  # notify.py says why
         )
 
     @classmethod

@@ -1,4 +1,9 @@
-"""What a node tells the page while it works: a line of text, and the events of the timeline on it."""
+"""What a node tells the page while it works: a line of text, and the events of the timeline on it.
+
+Nodes that do so declare `not_idempotent`, which has ComfyUI cache their outputs by node id. Asking for `unique_id` has
+that effect for the old kind of nodes only (comfy_execution/caching.py looks for a string where V3 nodes have a tuple):
+a model cached for a node of another workflow would report there.
+"""
 
 import time
 from dataclasses import asdict

@@ -25,7 +25,7 @@ class BlockDancePreset(PatchNode):
                                        "the full picture."),
             ],
             outputs=[io.Model.Output(display_name="model", tooltip="The same model, sampling as published.")],
-            hidden=[io.Hidden.unique_id],
+            hidden=[io.Hidden.unique_id], not_idempotent=True,  # notify.py says why
         )
 
     @classmethod

@@ -32,7 +32,7 @@ class BlockDanceProbe(io.ComfyNode):
                                                     "that the model may have.")],
             outputs=[io.Model.Output(display_name="model", tooltip="The same model, recording. Connect it to the "
                                                                    "sampler and to Feature Similarity.")],
-            hidden=[io.Hidden.unique_id],
+            hidden=[io.Hidden.unique_id], not_idempotent=True,  # notify.py says why
         )
 
     @classmethod
@@ -75,7 +75,7 @@ class BlockDanceSimilarity(io.ComfyNode):
                 io.Image.Output(display_name="pca", tooltip="What the features of some blocks show at some steps."),
                 io.Image.Output(display_name="spectrum", tooltip="Outline and detail of image_a and image_b."),
             ],
-            hidden=[io.Hidden.unique_id],
+            hidden=[io.Hidden.unique_id], not_idempotent=True,  # notify.py says why
             is_output_node=True,
         )
 

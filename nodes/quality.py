@@ -42,7 +42,7 @@ class BlockDanceQuality(io.ComfyNode):
                 io.Image.Output(display_name="difference", tooltip="Absolute difference, amplified: black is equal."),
                 io.String.Output(display_name="text", tooltip="The numbers in one line per picture."),
             ],
-            hidden=[io.Hidden.unique_id],
+            hidden=[io.Hidden.unique_id], not_idempotent=True,  # notify.py says why
             is_output_node=True,
         )
 

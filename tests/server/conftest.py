@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from blockdance.demo import host
-from blockdance.demo.base import make_base
+from blockdance.demo.base import link_folder, make_base
 from blockdance.demo.model import CONFIG, build
 from blockdance.demo.options import Options
 from blockdance.demo.server import Server, comfyui_server
@@ -26,10 +26,17 @@ def weights(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def comfyui(tmp_path_factory, weights) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("comfyui")
+def base(tmp_path_factory, weights) -> Path:
+    """The server's folder, with the tests' own nodes."""
+    base = make_base(tmp_path_factory.mktemp("comfyui"), weights)
+    link_folder(Path(__file__).with_name("pack"), base / "custom_nodes" / "blockdance_tests")
+    return base
+
+
+@pytest.fixture(scope="session")
+def comfyui(base) -> Iterator[Server]:
     # The classic cache forgets what the last prompt did not use, so that a repeated prompt samples again
-    with comfyui_server(host.current(), make_base(folder, weights), folder / "comfyui.log", ("--cache-classic",)) as it:
+    with comfyui_server(host.current(), base, base / "comfyui.log", ("--cache-classic",)) as it:
         yield it
 
 

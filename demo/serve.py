@@ -1,0 +1,34 @@
+"""ComfyUI's page with both packs and the demo's model, until Ctrl-C: `python3 -m demo.serve`, any Python from 3.10.
+
+The template browser has the workflow blockdance_shapes_world there, which any CPU runs.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from . import base, host, server
+
+WEIGHTS = base.DEMO / "weights" / "pixart.safetensors"
+
+
+def main() -> int:
+    chosen = host.prepare()
+    with tempfile.TemporaryDirectory(prefix="blockdance-", ignore_cleanup_errors=True) as folder:
+        place = base.make_base(Path(folder), WEIGHTS)
+        try:
+            with server.comfyui_server(chosen, place, place / "comfyui.log") as comfyui:
+                print(f"Open {comfyui.url}, then Workflow > Browse Templates > blockdance_demo.\n"
+                      "Ctrl-C ends it, and its folder with all pictures is deleted.", flush=True)
+                code = comfyui.process.wait()
+                raise server.ServerError(f"ComfyUI ended with exit code {code}:\n{comfyui.last_lines()}")
+        except server.ServerError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            print("\nComfyUI is stopped")
+            return 0
+
+
+if __name__ == "__main__":
+    sys.exit(host.report_errors(main))
