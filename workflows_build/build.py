@@ -31,8 +31,8 @@ def main() -> int:
         parser.error("no Chromium: install one, or name its program in BLOCKDANCE_CHROMIUM")
     with tempfile.TemporaryDirectory(prefix="blockdance-", ignore_cleanup_errors=True) as folder:
         base = make_page_base(Path(folder), WEIGHTS)
-        with comfyui_server(
-                host.current(), base, base / "comfyui.log", ("--cache-none",)) as server, sync_playwright() as playwright:
+        log = base / "comfyui.log"
+        with comfyui_server(host.current(), base, log, ("--cache-none",)) as server, sync_playwright() as playwright:
             browser = chromium.launch(playwright, program)
             page = ComfyPage(browser.new_page(viewport=thumbnail.VIEWPORT), server.url)
             page.set("LiteGraph.Canvas.MinFontSizeForLOD", 0)  # words also on small nodes

@@ -73,6 +73,7 @@ def comparison(name: str, caption: str, source: Source, about: Node, accelerator
     seed, patch = seed_of(source), accelerator.on(source.model)
     baseline = branch(source, source.model, seed, "baseline")
     accelerated = branch(source, patch[0], seed, accelerator.method)
+    files = saved(baseline, name), saved(accelerated, name)
     columns = (
         (Group("", (about,)),),
         (Group("1 Models", source.loading),),
@@ -81,5 +82,5 @@ def comparison(name: str, caption: str, source: Source, about: Node, accelerator
         (Group("4 Sample in full", (baseline.sampler, baseline.decode)),
          Group("4 Sample accelerated", (accelerated.sampler, accelerated.decode))),
         (Group("5 Compare", judged(baseline, accelerated)),),
-        (Group("6 Save", (saved(baseline, name), saved(accelerated, name))),))
-    return Workflow(name, columns, (patch,), caption)
+        (Group("6 Save", files),))
+    return Workflow(name, columns, (patch,), caption, saved=files)

@@ -60,6 +60,7 @@ class Workflow:
     caption: str
     folder: Path = REPOSITORY
     demonstration: "Workflow | None" = None
+    saved: tuple[Node, ...] = ()  # the nodes that save the pictures
 
     def ids(self) -> dict[Node, int]:
         """Counted along the columns."""

@@ -31,5 +31,6 @@ def take(page: ComfyPage, node_ids: list[int], caption: str) -> Image.Image:
         "x": CENTER[0] - width // 2, "y": CENTER[1] - height // 2, "width": width, "height": height})
     picture = Image.new("RGB", SIZE, "#171718")
     picture.paste(Image.open(io.BytesIO(png)), (0, 0))
-    ImageDraw.Draw(picture).text((width // 2, height + CAPTION // 2), caption, "white", ImageFont.load_default(24), "mm")
+    middle = width // 2, height + CAPTION // 2
+    ImageDraw.Draw(picture).text(middle, caption, "white", ImageFont.load_default(24), "mm")
     return picture

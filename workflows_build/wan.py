@@ -6,9 +6,9 @@ from .graph import File, Group, Node, Output, Workflow
 from .notes import note
 
 BLOCKS, FRAMES, RATE = 30, 33, 16.
-PROMPT = ("a fox moving quickly in a beautiful winter scenery nature trees mountains daytime tracking camera")
-NEGATIVE = ("overexposed, static, blurred details, subtitles, painting, still picture, gray, worst quality, low quality, "
-            "JPEG artifacts, ugly, deformed, extra fingers, messy background, walking backwards")
+PROMPT = "a fox moving quickly in a beautiful winter scenery nature trees mountains daytime tracking camera"
+NEGATIVE = ("overexposed, static, blurred details, subtitles, painting, still picture, gray, worst quality, "
+            "low quality, JPEG artifacts, ugly, deformed, extra fingers, messy background, walking backwards")
 _REPACKAGED = "https://huggingface.co/Comfy-Org/Wan_2.1_ComfyUI_repackaged/resolve/main/split_files/"
 
 
