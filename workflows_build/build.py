@@ -17,6 +17,7 @@ from . import catalogue, thumbnail
 from .graph import REPOSITORY, Workflow
 
 SCRIPT = Path(__file__).with_name("build.js").read_text(encoding="utf-8")
+LEGIBLE = .6  # below this zoom the classic renderer draws no words
 WEIGHTS = REPOSITORY / "demo" / "weights" / "pixart.safetensors"
 
 
@@ -74,12 +75,12 @@ def pack() -> dict[str, str]:
     return {"cnr_id": project["name"], "ver": project["version"]}
 
 
-def first_view(saved: dict, width: int = 1500, height: int = 800) -> dict:
-    """Zoom and offset at which the page shows everything in a window of about this size, in pixels."""
+def first_view(saved: dict, width: int = 1800, height: int = 900) -> dict:
+    """Zoom and offset at which the page shows all of it, or as much as stays legible, in a window of this size."""
     boxes = [(*node["pos"], *node["size"]) for node in saved["nodes"]]
     left, top = (min(box[axis] for box in boxes) for axis in (0, 1))
     right, bottom = (max(box[axis] + box[axis + 2] for box in boxes) for axis in (0, 1))
-    scale = min(1., width / (right - left), height / (bottom - top))
+    scale = max(LEGIBLE, min(1., width / (right - left), height / (bottom - top)))
     return {"scale": round(scale, 3), "offset": [round(100 / scale - left), round(120 / scale - top)]}
 
 
