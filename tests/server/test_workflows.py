@@ -12,10 +12,10 @@ import pytest
 
 from blockdance.blockdance_core.plan import Transformer
 from blockdance.blockdance_core.schedule import Schedule
-from blockdance.demo import client
 from blockdance.demo.world import CHANNELS
 from blockdance.tests.server.checkpoints import FAMILIES, Family
 from blockdance.workflows_build.accelerators import POLICIES
+from headless import client
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TWINS = {path.stem: path for path in sorted((REPOSITORY / "workflows_api").glob("*.json"))}
