@@ -1,0 +1,68 @@
+"""A demo model, sampled as ComfyUI samples it, with everything that is measured on the way."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable
+
+import comfy.sample
+import numpy as np
+import torch
+from comfy.model_patcher import ModelPatcher
+
+from ..demo import model, world
+from .meter import Meter, Work
+from .setting import Setting
+
+MEASURED, CALIBRATION = 20_000_000, 30_000_000  # seeds of captions; training draws its scenes from fresh entropy
+FRAMES = 16
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """latents: (B, 3, H, W) or (B, 3, T, H, W); seconds: wall clock; cpu: seconds of computing, which other programs
+    on the machine hardly change."""
+    latents: torch.Tensor
+    seconds: float
+    cpu: float
+    work: Work
+
+
+def scenes(count: int, of: int = MEASURED) -> list[world.Scene]:
+    """The first captions of a set; more of them begin with the same ones."""
+    rng = np.random.default_rng(of)
+    return [world.random_scene(rng) for _ in range(count)]
+
+
+class Subject:
+    """One loaded model. `patcher` is what methods are put on."""
+
+    def __init__(self, weights: Path):
+        self.name = weights.stem
+        self.patcher = model.load(weights)
+        self._meter = Meter(self.patcher)
+        self._meter.measure(lambda: self._sample(self.patcher, Setting(steps=1), scenes(1), 0, None))
+
+    def draw(self, patched: ModelPatcher, setting: Setting, captions: list[world.Scene], seed: int,
+             on_step: Callable[[], None] | None = None) -> Drawing:
+        """One run with a batch of these captions."""
+        self._meter.restart()
+        wall, cpu = time.perf_counter(), time.process_time()
+        latents = self._sample(patched, setting, captions, seed, on_step)
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        return Drawing(latents, time.perf_counter() - wall, time.process_time() - cpu, self._meter.read())
+
+    def _sample(self, patched: ModelPatcher, setting: Setting, captions: list[world.Scene], seed: int,
+                on_step: Callable[[], None] | None) -> torch.Tensor:
+        positive = [[torch.from_numpy(np.stack([world.embed(scene) for scene in captions])), {}]]
+        negative = [[torch.from_numpy(world.embed(None))[None], {}]]
+        frames = (FRAMES,) * (self.patcher.model.latent_format.latent_dimensions - 2)
+        latent = torch.zeros(len(captions), 3, *frames, world.SIZE, world.SIZE)
+        noise = comfy.sample.prepare_noise(latent, seed)
+        patched = patched.clone()
+        if not setting.together:
+            patched.get_free_memory = lambda *_: 0  # then ComfyUI takes the conditions one by one
+        return comfy.sample.sample(
+            patched, noise, setting.steps, setting.cfg, setting.sampler, setting.scheduler, positive, negative, latent,
+            disable_pbar=True, seed=seed, callback=on_step and (lambda *_: on_step()))
