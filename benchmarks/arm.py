@@ -1,7 +1,7 @@
 """A method at one point of its knob: a point of a curve in the end."""
 
 from dataclasses import dataclass, field, replace
-from typing import Callable
+from typing import Callable, TypeVar
 
 from comfy.model_patcher import ModelPatcher
 
@@ -10,13 +10,22 @@ from ..blockdance_core.host.run import Policy
 from .setting import Setting
 from .subject import CALIBRATION, Drawing, Subject, scenes
 
+Learned = TypeVar("Learned")
+
 
 @dataclass(frozen=True)
 class Calibration:
-    """What a method may learn from before it is measured: full runs of other captions, in the setting at hand."""
+    """What a method may learn from before it is measured: runs of other captions, in the setting at hand."""
     subject: Subject
     setting: Setting
     captions: int = 2
+    _learned: dict[str, object] = field(default_factory=dict)
+
+    def learn(self, name: str, how: Callable[["Calibration"], Learned]) -> Learned:
+        """What `how` finds out, found out once for all arms that ask for this name."""
+        if name not in self._learned:
+            self._learned[name] = how(self)
+        return self._learned[name]
 
     def draw(self, patched: ModelPatcher) -> list[Drawing]:
         """The calibration captions, each in a run of its own."""

@@ -13,28 +13,12 @@ from pathlib import Path
 
 from demo import host
 
-# A bare parent package stands in for the repository's root, whose `__init__.py` only ComfyUI may execute; and the root
-# itself stays off the path, where its folder `nodes` would hide the host's `nodes.py`.
-BOOT = """
-import os, runpy, sys, types
-root, target, *arguments = sys.argv[1:]
-sys.path[0] = os.environ["COMFYUI_PATH"]
-package = types.ModuleType("blockdance")
-package.__path__ = [root]
-sys.modules["blockdance"] = package
-sys.argv = [target, *arguments]
-import comfy.cli_args, torch
-comfy.cli_args.args.cpu = not torch.cuda.is_available()
-if target.endswith(".py"):
-    runpy.run_path(target, run_name="__main__")
-else:
-    runpy.run_module(target, run_name="__main__", alter_sys=True)
-"""
+BOOT = Path(__file__).with_name("boot.py")
 
 
 def command(target: str, arguments: list[str]) -> list[str]:
     """Arguments for ComfyUI's Python: `target` is a module of `blockdance`, or the path of a script."""
-    return ["-c", BOOT, str(host.REPOSITORY), target, *arguments]
+    return [str(BOOT), target, *arguments]
 
 
 def execute(target: str, arguments: list[str]) -> int:

@@ -16,9 +16,6 @@ class Estimate:
     high: float
     spread: float
 
-    def __str__(self) -> str:
-        return f"{self.mean:.1f}"
-
 
 def estimate(values: Sequence[float]) -> Estimate:
     """Of independent samples. Raises ValueError without any."""

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from comfy.model_patcher import ModelPatcher
 
+from ..blockdance_core.host.architectures import transformer_of
 from ..demo import model, world
 from .meter import Meter, Work
 from .setting import Setting
@@ -40,6 +41,7 @@ class Subject:
     def __init__(self, weights: Path):
         self.name = weights.stem
         self.patcher = model.load(weights)
+        self.depth = transformer_of(self.patcher.model.diffusion_model).depth
         self._meter = Meter(self.patcher)
         self._meter.measure(lambda: self._sample(self.patcher, Setting(steps=1), scenes(1), 0, None))
 

@@ -1,0 +1,79 @@
+"""All arms. To add one, add a line."""
+
+from dataclasses import replace
+from typing import Callable, Iterable
+
+from comfy_extras.nodes_easycache import EasyCacheNode, LazyCacheNode
+
+from ..blockdance_core.blockdance import BlockDancePolicy
+from ..blockdance_core.delta_cache import DeltaCachePolicy
+from ..blockdance_core.delta_dit import DeltaDiTPolicy
+from .arm import Arm, Calibration, policy
+from .compare import FEWER_STEPS
+from .rivals.dbcache import DBCache
+from .rivals.dicache import DiCache
+from .rivals.easycache import EasyCache
+from .rivals.first_block import FirstBlockCache
+from .rivals.fora import FORA
+from .rivals.hicache import HiCache
+from .rivals.magcache import MagCache, RatioLog
+from .rivals.rival import Rival
+from .rivals.run import attach_rival
+from .rivals.spectrum import Spectrum
+from .rivals.taylorseer import TaylorSeer
+from .rivals.teacache import ChangeLog, TeaCache
+
+
+def rival(method: str, point: str, of: Rival) -> Arm:
+    return Arm(method, point, lambda model, _: attach_rival(model, of))
+
+
+def fitted(method: str, point: str, of: TeaCache | MagCache, log: Callable[[], ChangeLog | RatioLog]) -> Arm:
+    """A rival whose published procedure measures the model first, in full runs of calibration captions."""
+    def listen(calibration: Calibration) -> ChangeLog | RatioLog:
+        listener = log()
+        calibration.draw(attach_rival(calibration.subject.patcher, listener))
+        return listener
+    return Arm(method, point, lambda model, calibration: attach_rival(
+        model, of.fitted(calibration.learn(log.__name__, listen))))
+
+
+def native(method: str, node: type, threshold: float) -> Arm:
+    """The host's own node, as it is, with its own defaults."""
+    return Arm(method, f"{threshold:g}", lambda model, _: node.execute(
+        model, reuse_threshold=threshold, start_percent=.15, end_percent=.95, verbose=False).args[0])
+
+
+ALL: tuple[Arm, ...] = (
+    *FEWER_STEPS,
+    *(replace(arm, method=f"fewer steps, {sampler}", sampler=sampler)
+      for sampler in ("dpmpp_2m", "res_multistep") for arm in FEWER_STEPS[1:]),
+    *(policy("BlockDance", f"N={N}", BlockDancePolicy(N)) for N in (2, 3, 4)),
+    *(policy("Delta-Cache", f"N={N}", DeltaCachePolicy(N)) for N in (2, 3, 4)),
+    *(policy("Delta-DiT", f"N={N}", DeltaDiTPolicy(N)) for N in (2, 3, 4)),
+    *(native("EasyCache (ComfyUI)", EasyCacheNode, threshold) for threshold in (.05, .1, .2, .4)),
+    *(native("LazyCache (ComfyUI)", LazyCacheNode, threshold) for threshold in (.05, .1, .2, .4)),
+    *(rival("EasyCache", f"{threshold:g}", EasyCache(threshold)) for threshold in (.02, .05, .1, .2)),
+    *(fitted("TeaCache", f"{threshold:g}", TeaCache(threshold), ChangeLog) for threshold in (.05, .1, .2, .4)),
+    *(fitted("MagCache", f"{threshold:g} K={most}", MagCache(threshold, most), RatioLog)
+      for threshold, most in ((.03, 1), (.06, 2), (.12, 3), (.24, 5))),
+    *(rival("First Block Cache", f"{threshold:g}", FirstBlockCache(threshold)) for threshold in (.04, .08, .12, .2)),
+    *(rival("DBCache F8B0", f"{threshold:g}", DBCache(8, 0, threshold)) for threshold in (.04, .08, .12, .2)),
+    *(rival("DBCache F1B0", f"{threshold:g}", DBCache(1, 0, threshold)) for threshold in (.04, .08, .12, .2)),
+    *(rival("DBCache F4B4", f"{threshold:g}", DBCache(4, 4, threshold)) for threshold in (.04, .08, .12, .2)),
+    *(rival("DiCache", f"{threshold:g}", DiCache(threshold)) for threshold in (.05, .1, .2, .4)),
+    *(rival("FORA", f"N={N}", FORA(N)) for N in (2, 3, 4, 6)),
+    *(rival("TaylorSeer order 1", f"N={N}", TaylorSeer(N, 1)) for N in (2, 3, 4, 6)),
+    *(rival("TaylorSeer order 2", f"N={N}", TaylorSeer(N, 2)) for N in (2, 3, 4, 6)),
+    *(rival("HiCache", f"N={N}", HiCache(N)) for N in (2, 3, 4, 6)),
+    *(rival("Spectrum", f"growth {growth:g}", Spectrum(growth)) for growth in (0, .75, 1.5, 3)),
+)
+
+
+def thinned(arms: Iterable[Arm], most: int = 3) -> tuple[Arm, ...]:
+    """At most so many points of each curve, its ends among them."""
+    curves: dict[str, list[Arm]] = {}
+    for arm in arms:
+        curves.setdefault(arm.method, []).append(arm)
+    return tuple(points[round(i * (len(points) - 1) / max(1, min(most, len(points)) - 1))]
+                 for points in curves.values() for i in range(min(most, len(points))))

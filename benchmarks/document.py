@@ -1,0 +1,109 @@
+"""The report: docs/benchmarks.md, its pictures, and a CSV of the tables."""
+
+import csv
+import math
+from pathlib import Path
+from statistics import fmean
+from typing import Sequence
+
+from ..blockdance_core.figures.canvas import THEMES
+from .pareto import pareto
+from .record import Memory, Record
+from .row import BASELINE, Row, rows
+from .setting import BASE, Setting
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+INTRODUCTION = """# Benchmarks
+
+Written by `python3 -m benchmarks`; do not edit. Every method runs in the same ComfyUI, on the same models, captions and
+seeds. MACs are counted in the model itself, attention included, block by block, whoever skips them. Quality is measured
+against full sampling of the same seed. MACs and seconds are fractions of full sampling; seconds are medians of runs
+paired with a full run nearby, so a busy machine changes them little. PSNR is a mean over captions with its 95 %
+bootstrap interval, after the sign +- the standard deviation over captions. *Ahead* is how many dB more than running
+fewer steps of the same sampler for the same MACs: below 0, nobody needs the method. *Held* is what is kept in memory
+from step to step beyond what full sampling keeps, *peak* the most that sampling takes.
+
+The rivals are written from their papers (`benchmarks/rivals`) and not their authors' code; TeaCache and MagCache are
+fitted to the model on other captions first, as their authors do. The models are tiny and draw 48 x 48 pictures of
+shapes: they rank methods, and say nothing about how a picture of a large model would look.
+"""
+COLUMNS = ("method", "", "MACs", "blocks", "seconds", "PSNR, dB", "ahead, dB", "SSIM", "relative L1", "objects right",
+           "peak, MiB", "held, MiB")
+
+
+def write(folder: Path, records: Sequence[Record], memories: Sequence[Memory], versions: Sequence[dict]) -> list[Path]:
+    """Write the report into a folder; returns the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    parts, written = [INTRODUCTION, _versions(versions)], []
+    tables: list[tuple[str, Setting, list[Row]]] = []
+    for model in dict.fromkeys(record.model for record in records):
+        found = dict.fromkeys(record.setting for record in records if record.model == model)
+        of_model = {setting: rows(r for r in records if (r.model, r.setting) == (model, setting)) for setting in found}
+        tables += [(model, setting, table) for setting, table in of_model.items()]
+        main = BASE if BASE in of_model else next(iter(of_model))
+        picture = folder / f"benchmarks-{model}.png"
+        caption = (f"{main.name}; {of_model[main][0].samples} captions. Higher and further left is better; thick: "
+                   "fewer steps, and ours.")
+        pareto(of_model[main], f"{model}: quality for compute", caption, THEMES["light"]).save(picture)
+        written.append(picture)
+        used = {(memory.method, memory.point): memory for memory in memories
+                if (memory.model, memory.setting) == (model, main)}
+        parts += [f"## {model}\n\n{main.name}, {of_model[main][0].samples} captions.\n\n![{model}]({picture.name})\n",
+                  _markdown(COLUMNS, [_cells(row, used) for row in of_model[main]])]
+        if len(of_model) > 1:
+            parts.append(_across(of_model))
+    document = folder / "benchmarks.md"
+    document.write_text("\n".join(parts))
+    return [document, *written, _csv(folder / "benchmarks.csv", tables)]
+
+
+def _versions(versions: Sequence[dict]) -> str:
+    merged: dict[str, dict[str, None]] = {}
+    for some in versions:
+        for name, value in some.items():
+            if name != "kind":
+                merged.setdefault(name, {})[value] = None
+    return "Measured with " + "; ".join(f"{name} {' and '.join(values)}" for name, values in merged.items()) + ".\n"
+
+
+def _cells(row: Row, used: dict[tuple[str, str], Memory]) -> tuple[str, ...]:
+    psnr = "equal" if math.isinf(row.psnr.mean) else (
+        f"{row.psnr.mean:.1f} ({row.psnr.low:.1f} to {row.psnr.high:.1f}) +- {row.psnr.spread:.1f}")
+    ahead = "" if row.ahead is None or row.method == BASELINE else f"{row.ahead:+.1f}"
+    memory, full = used.get((row.method, row.point)), used.get(("full", ""))
+    peak = f"{memory.peak / 2 ** 20:.1f}" if memory else ""
+    held = f"{max(0, memory.held - full.held) / 2 ** 20:.2f}" if memory and full else ""
+    return (row.method, row.point, f"{row.macs:.3f}", f"{row.blocks:.3f}", f"{row.seconds:.2f}", psnr, ahead,
+            f"{row.ssim.mean:.4f}", f"{row.l1.mean:.4f}", f"{row.right} / {row.objects}", peak, held)
+
+
+def _across(tables: dict[Setting, list[Row]]) -> str:
+    """How far each method is ahead of fewer steps in each setting: the mean over its points on that curve."""
+    methods = dict.fromkeys(row.method for table in tables.values() for row in table if row.method != BASELINE)
+    lines = []
+    for method in methods:
+        cells = [method]
+        for table in tables.values():
+            ahead = [row.ahead for row in table if row.method == method and row.ahead is not None]
+            cells.append(f"{fmean(ahead):+.1f}" if ahead else "")
+        lines.append(tuple(cells))
+    return ("### Other ways of sampling\n\ndB ahead of fewer steps at equal MACs, mean over a method's points.\n\n"
+            + _markdown(("method", *(setting.name for setting in tables)), lines))
+
+
+def _markdown(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (columns, ["---"] * len(columns), *lines)) + "\n"
+
+
+def _csv(path: Path, tables: Sequence[tuple[str, Setting, list[Row]]]) -> Path:
+    names = ("macs", "blocks", "seconds", "cpu", "psnr", "psnr_low", "psnr_high", "psnr_spread", "ahead", "ssim", "l1",
+             "right", "objects", "samples")
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("model", *Setting.__dataclass_fields__, "method", "point", *names))
+        for model, setting, table in tables:
+            for row in table:
+                writer.writerow((model, *setting.as_dict().values(), row.method, row.point, row.macs, row.blocks,
+                                 row.seconds, row.cpu, row.psnr.mean, row.psnr.low, row.psnr.high, row.psnr.spread,
+                                 row.ahead, row.ssim.mean, row.l1.mean, row.right, row.objects, row.samples))
+    return path

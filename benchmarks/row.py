@@ -1,0 +1,73 @@
+"""The records of an arm over all captions, and how far it is ahead of fewer steps."""
+
+import math
+from dataclasses import dataclass, replace
+from statistics import fmean, median
+from typing import Iterable, Sequence
+
+from .record import Record
+from .statistics import Estimate, at, estimate
+
+BASELINE = "fewer steps"  # the method that every other has to beat
+
+
+@dataclass(frozen=True)
+class Row:
+    """macs, blocks, cpu, seconds: fractions of full sampling, the latter two medians of paired runs; spread of
+    everything else is over samples; ahead: dB more than fewer steps of the same sampler give for the same MACs, None
+    outside their curve."""
+    method: str
+    point: str
+    samples: int
+    macs: float
+    blocks: float
+    cpu: float
+    seconds: float
+    psnr: Estimate
+    ssim: Estimate
+    l1: Estimate
+    right: int
+    objects: int
+    ahead: float | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.method} {self.point}".strip()
+
+
+def rows(records: Iterable[Record]) -> list[Row]:
+    """One row per arm, in the order in which arms first come; the records are of one model in one setting."""
+    arms: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        arms.setdefault(record.arm, []).append(record)
+    found = [_row(some) for some in arms.values()]
+    curve = [(row.macs, row.psnr.mean) for row in found if row.method == BASELINE]
+    return [replace(row, ahead=_ahead(row, curve)) for row in found]
+
+
+def _row(records: Sequence[Record]) -> Row:
+    qualities = [quality for record in records for quality in record.qualities]
+    return Row(
+        records[0].method, records[0].point, len(qualities), fmean(r.macs / r.full_macs for r in records),
+        fmean(r.blocks / r.full_blocks for r in records), median(r.cpu / r.full_cpu for r in records),
+        median(r.seconds / r.full_seconds for r in records), estimate([quality.psnr for quality in qualities]),
+        estimate([quality.ssim for quality in qualities]), estimate([quality.l1 for quality in qualities]),
+        sum(quality.right for quality in qualities), sum(quality.objects for quality in qualities))
+
+
+def _ahead(row: Row, curve: Sequence[tuple[float, float]]) -> float | None:
+    expected = at(row.macs, curve)
+    return None if expected is None or math.isinf(row.psnr.mean) else row.psnr.mean - expected
+
+
+def text(table: Sequence[Row]) -> str:
+    """For people at a terminal."""
+    lines = [f"{'':28} {'MACs':>6} {'CPU':>6} {'wall':>6} {'PSNR':>7} {'95 %':>13} {'ahead':>7} {'SSIM':>7} "
+             f"{'L1':>7} {'objects right':>14}"]
+    for row in table:
+        ahead = "" if row.ahead is None else f"{row.ahead:+.1f}"
+        interval = f"{row.psnr.low:.1f}-{row.psnr.high:.1f}"
+        lines.append(f"{row.name:28} {row.macs:6.3f} {row.cpu:6.3f} {row.seconds:6.3f} {row.psnr.mean:7.2f} "
+                     f"{interval:>13} {ahead:>7} {row.ssim.mean:7.4f} {row.l1.mean:7.4f} "
+                     f"{f'{row.right} / {row.objects}':>14}")
+    return "\n".join(lines)

@@ -1,0 +1,52 @@
+"""The command in ComfyUI's Python: start the workers, wait for them, write the report."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from . import document, search
+from .options import Options, parse
+from .record import load
+
+BOOT = Path(__file__).with_name("boot.py")
+
+
+def main() -> int:
+    options = parse(sys.argv[1:])
+    options.out.mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds, so that the workers are stopped
+    if options.search:
+        search.search(options)
+        return 0
+    started = time.monotonic()
+    if (code := work(options)) != 0:
+        print("a worker has failed; what was measured is kept, and the same command goes on from there",
+              file=sys.stderr)
+        return code
+    records, memories, versions = load(options.out)
+    written = document.write(options.out, records, memories, versions)
+    if options.publish:
+        written += document.write(document.DOCS, records, memories, versions)
+    print(f"measured in {(time.monotonic() - started) / 60:.1f} minutes; report: {', '.join(map(str, written))}")
+    return 0
+
+
+def work(options: Options) -> int:
+    """Run the workers to their end; returns the first exit code that is not 0. Stops all when interrupted."""
+    workers = [subprocess.Popen([sys.executable, str(BOOT), "blockdance.benchmarks.worker",
+                                 f"{number}/{options.workers}", *sys.argv[1:]]) for number in range(options.workers)]
+    try:
+        return next((code for code in [worker.wait() for worker in workers] if code), 0)
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        for worker in workers:
+            if worker.poll() is None:
+                worker.terminate()
+            worker.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

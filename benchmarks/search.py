@@ -1,0 +1,67 @@
+"""Hyper-parameters of the paper modes, searched on a few calibration captions and reported on others.
+
+Delta-DiT, section 5 (FlashEval's protocol): (b, Nc); BlockDance: (N, block_index, start, end). For the compute of each
+paper default, and for less, the settings with the best PSNR are looked for; what they are worth on held-out captions is
+what counts.
+"""
+
+from dataclasses import asdict
+from itertools import product
+from typing import Iterable, Iterator
+
+from ..blockdance_core.blockdance import BlockDancePolicy
+from ..blockdance_core.delta_dit import DeltaDiTPolicy
+from ..blockdance_core.host.run import Policy
+from .arm import Arm, policy
+from .compare import Contest
+from .options import Options
+from .row import Row, rows
+from .setting import BASE
+from .subject import CALIBRATION, Subject, scenes
+
+CALIBRATION_CAPTIONS = 4
+Candidates = dict[str, Policy]
+
+
+def candidates(depth: int) -> Iterator[tuple[str, Candidates, Candidates]]:
+    """Per method: its name, its paper settings, and the settings among which to search, for a model of this depth."""
+    def named(policies: Iterable[Policy]) -> Candidates:
+        return {", ".join(f"{name}={value}" for name, value in asdict(some).items()): some for some in policies}
+    blocks = sorted({max(1, round(share * depth)) for share in (.25, .5, .65, .75, .85)})
+    yield "Delta-DiT", named(DeltaDiTPolicy(N) for N in (2, 3)), named(
+        DeltaDiTPolicy(N, b, count) for N, b, count in product((2, 3), (.2, .4, .6, .8, 1.), blocks))
+    yield "BlockDance", named(BlockDancePolicy(N) for N in (2, 3, 4)), named(
+        BlockDancePolicy(N, count - 1, start, end)
+        for N, count, start, end in product((2, 3, 4), blocks[1:], (.2, .4, .6), (.95, 1.)))
+
+
+def search(options: Options) -> None:
+    """Search on every model, and print what was found."""
+    for weights in options.models:
+        subject = Subject(weights)
+        for method, defaults, wide in candidates(subject.depth):
+            settings = {**defaults, **wide}
+            arms = [policy(method, point, some) for point, some in settings.items()]
+            print(f"{subject.name}: {method}, {len(arms)} settings on {CALIBRATION_CAPTIONS} captions", flush=True)
+            known = _measure(subject, arms, CALIBRATION, CALIBRATION_CAPTIONS)
+            winners = {point: best(known, next(row for row in known if row.point == point)) for point in defaults}
+            chosen = [arm for arm in arms if arm.point in {*winners, *winners.values()}]
+            held_out = {row.point: row for row in _measure(subject, chosen, None, options.captions)}
+            for point, winner in winners.items():
+                print(f"  paper  {_line(held_out[point])}\n  found  {_line(held_out[winner])}", flush=True)
+
+
+def best(known: list[Row], default: Row) -> str:
+    """The point with the best PSNR among those that cost no more than the default."""
+    return max((row for row in known if row.macs <= default.macs + 1e-9), key=lambda row: row.psnr.mean).point
+
+
+def _measure(subject: Subject, arms: list[Arm], of: int | None, captions: int) -> list[Row]:
+    contest = Contest(subject, arms, BASE)
+    wanted = scenes(captions) if of is None else scenes(captions, of)
+    return rows(record for number, scene in enumerate(wanted) for record in contest.run([scene], number, number))
+
+
+def _line(row: Row) -> str:
+    return (f"{row.macs:.3f} of MACs, {row.psnr.mean:.1f} dB ({row.psnr.low:.1f} to {row.psnr.high:.1f}), "
+            f"{row.right} / {row.objects} right: {row.point}")

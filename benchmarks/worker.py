@@ -1,0 +1,101 @@
+"""One of the processes that measure: `worker I/N` takes every N-th batch of captions, and appends to a file of its own.
+
+What is on record already is not measured again.
+"""
+
+import json
+import logging
+import sys
+from dataclasses import dataclass
+from typing import Iterator
+
+import torch
+
+from .arm import FULL, Arm
+from .arms import ALL, thinned
+from .compare import Contest, batches
+from .options import Options, parse
+from .record import Memory, Record, load, reopen
+from .row import BASELINE
+from .setting import ALL as SETTINGS
+from .setting import BASE, Setting
+from .subject import Subject
+from .versions import versions
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one worker does of everything."""
+    number: int
+    of: int
+
+    def __contains__(self, place: int) -> bool:
+        return place % self.of == self.number
+
+
+def main() -> int:
+    number, of = map(int, sys.argv[1].split("/"))
+    options = parse(sys.argv[2:])
+    torch.set_num_threads(1)
+    logging.disable(logging.INFO)  # the host's nodes log every run
+    with reopen(options.out / f"records-{number}.jsonl") as file:
+        print(json.dumps({"kind": "versions", **versions(options.models)}), file=file)
+        for record in measure(options, Share(number, of)):
+            print(record.line(), file=file, flush=True)
+    return 0
+
+
+def measure(options: Options, share: Share) -> Iterator[Record | Memory]:
+    """All that this worker has to measure and that is not on record."""
+    runs, memories, _ = load(options.out)
+    done = {record.key for record in [*runs, *memories]}
+    for weights in options.models:
+        subject = Subject(weights)
+        for setting in chosen_settings(options):
+            arms = chosen_arms(options)
+            contest = None
+            for number, captions in batches(options.captions, setting.batch):
+                def missing(arm: Arm) -> bool:
+                    return (subject.name, setting, number, arm.method, arm.point) not in done
+                if number not in share or not any(map(missing, arms)):
+                    continue
+                contest = contest or _contest(subject, arms, setting)
+                yield from contest.run(captions, number, number, missing)
+                print(f"{subject.name}, {setting.name}: caption {number + 1} of {options.captions}", flush=True)
+            mine = {arm for place, arm in enumerate((FULL, *arms)) if place in share
+                    and (subject.name, setting, arm.method, arm.point) not in done}
+            if mine:
+                contest = contest or _contest(subject, arms, setting)
+                yield from contest.memory(batches(setting.batch, setting.batch)[0][1], 0, mine.__contains__)
+
+
+def _contest(subject: Subject, arms: tuple[Arm, ...], setting: Setting) -> Contest:
+    contest = Contest(subject, arms, setting)
+    for arm, reason in contest.refused.items():
+        print(f"{subject.name}: {arm.name} left out, {reason}", flush=True)
+    return contest
+
+
+def chosen_arms(options: Options) -> tuple[Arm, ...]:
+    """Those that the options ask for, the baseline always among them."""
+    arms = tuple(arm for arm in ALL if arm.method == BASELINE or not options.arms
+                 or any(text.lower() in arm.method.lower() for text in options.arms))
+    if not options.quick:
+        return arms
+    baseline = [arm for arm in arms if arm.method == BASELINE]
+    return *baseline, *thinned(arm for arm in arms if arm.method != BASELINE)
+
+
+def chosen_settings(options: Options) -> tuple[Setting, ...]:
+    """Those that the options ask for. Exits where there is none."""
+    settings = (BASE,) if options.quick and not options.settings else SETTINGS
+    wanted = tuple(setting for setting in settings if not options.settings
+                   or any(text.lower() in setting.name.lower() for text in options.settings))
+    if not wanted:
+        known = "\n  ".join(setting.name for setting in SETTINGS)
+        sys.exit(f"error: no setting has {' or '.join(options.settings)} in its name; known are\n  {known}")
+    return wanted
+
+
+if __name__ == "__main__":
+    sys.exit(main())

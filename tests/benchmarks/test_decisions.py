@@ -1,0 +1,85 @@
+"""When the rivals' papers reuse: their rules, on numbers that can be followed by hand."""
+
+import numpy as np
+import pytest
+import torch
+
+from blockdance.benchmarks.rivals.dbcache import DBCache
+from blockdance.benchmarks.rivals.easycache import EasyCache
+from blockdance.benchmarks.rivals.first_block import FirstBlockCache
+from blockdance.benchmarks.rivals.magcache import MagCache, RatioLog
+from blockdance.benchmarks.rivals.rival import Moment, Sight
+from blockdance.benchmarks.rivals.teacache import ChangeLog, TeaCache
+from blockdance.blockdance_core.cache import Stored
+
+
+def tokens(value: float) -> torch.Tensor:
+    return torch.full((1, 4, 2), value)
+
+
+def computed(rival, count: int, see, store=lambda number: 1.) -> list[int]:
+    """The evaluations that the rival computes, where it sees and stores what these functions say."""
+    stream, numbers = rival.begin(), []
+    for number in range(count):
+        sight = see(number)
+        if stream.weights(Moment(number, count), sight) is None:
+            stream.computed(Moment(number, count), sight, Stored({0: (tokens(store(number)),)}, (None,), {}))
+            numbers.append(number)
+    return numbers
+
+
+def probing(course):
+    return lambda number: Sight((tokens(0.),), (tokens(course(number)),), None)
+
+
+def test_first_block_cache_compares_with_the_last_computed_evaluation():
+    """The probe grows by 3 % of its first value: the threshold of 10 % is reached at the fourth."""
+    assert computed(FirstBlockCache(.1), 9, probing(lambda number: 1 + .03 * number)) == [0, 4, 8]
+
+
+def test_dbcache_has_a_warm_up_and_a_limit_on_reuses_in_a_row():
+    assert computed(DBCache(1, 0, .1, warm_up=3, most=2), 10, probing(lambda number: 1.)) == [0, 1, 2, 5, 8]
+
+
+def test_magcache_spends_its_budget():
+    """Ratios of .9 make errors of .1, then .1 + .19: one skip at a threshold of .2. The first 20 % are computed."""
+    assert computed(MagCache(.2, 5, .2, (.9,) * 10), 10, probing(lambda number: 1.)) == [0, 1, 3, 5, 7, 9]
+    assert computed(MagCache(.2, 2, .2, (1.,) * 10), 10, probing(lambda number: 1.)) == [0, 1, 4, 7]
+
+
+def test_magcache_measures_its_ratios():
+    log = RatioLog()
+    for scale in (1., 3.):  # two captions; sizes do not matter, only their ratios do
+        computed(log, 5, probing(lambda number: 1.), lambda number: scale * .8 ** number)
+    assert MagCache().fitted(log).ratios == pytest.approx((1., .8, .8, .8, .8))
+
+
+def modulating(course):
+    return lambda number: Sight((tokens(1.),), (tokens(1.),), lambda: tokens(course(number)))
+
+
+def test_teacache_sums_up_predicted_changes_and_computes_the_ends():
+    """Each change is 10 %, which the polynomial doubles: .2, .4, .6 reaches .5 at the third."""
+    rival = TeaCache(.5, (2., 0.))
+    assert computed(rival, 9, modulating(lambda number: 1.1 ** number)) == [0, 3, 6, 8]
+
+
+def test_teacache_fits_the_polynomial_of_full_runs():
+    """Input changes of .05 to .5, with output changes that are their squares plus a tenth."""
+    inputs, outputs = [1.], [1.]
+    for change in np.linspace(.05, .5, 10):
+        inputs.append(inputs[-1] * (1 + change))
+        outputs.append(outputs[-1] * (1.1 + change ** 2))
+    log = ChangeLog()
+    computed(log, 11, modulating(inputs.__getitem__), lambda number: outputs[number] - 1)
+    polynomial = TeaCache(.1).fitted(log).polynomial
+    assert np.polyval(polynomial, .33) == pytest.approx(.1 + .33 ** 2, rel=1e-3)
+
+
+def test_easycache_predicts_the_change_of_an_output_that_follows_its_input():
+    """The output is 3 x. x moves by 1, from 10: predicted are 1/11, then 1/11 more, ... of the last computed output."""
+    def see(number: int) -> Sight:
+        return Sight((tokens(10. + number),), (), None)
+    numbers = computed(EasyCache(.25, retained=.1), 20, see, lambda number: 2 * (10. + number))
+    assert numbers[:3] == [0, 1, 4]  # 2 / 11 stays below .25, 3 / 11 does not
+    assert numbers[-1] == 19
