@@ -61,7 +61,7 @@ class Contest:
         for arm, patched in ((FULL, self._subject.patcher), *self._arms):
             if wanted(arm):
                 use = memory.measure(lambda on_step: self._draw(arm, patched, captions, seed, on_step))
-                yield Memory(self._subject.name, self._setting, arm.method, arm.point, use.peak, use.held)
+                yield Memory(self._subject.name, self._setting, arm.method, use.peak, use.held)
 
     def _draw(self, arm: Arm, patched: ModelPatcher, captions: list[world.Scene], seed: int,
               on_step: Callable[[], None] | None = None) -> Drawing:

@@ -46,8 +46,7 @@ def write(folder: Path, records: Sequence[Record], memories: Sequence[Memory], v
                    "fewer steps, and ours.")
         pareto(of_model[main], f"{model}: quality for compute", caption, THEMES["light"]).save(picture)
         written.append(picture)
-        used = {(memory.method, memory.point): memory for memory in memories
-                if (memory.model, memory.setting) == (model, main)}
+        used = {memory.method: memory for memory in memories if (memory.model, memory.setting) == (model, main)}
         parts += [f"## {model}\n\n{main.name}, {of_model[main][0].samples} captions.\n\n![{model}]({picture.name})\n",
                   _markdown(COLUMNS, [_cells(row, used) for row in of_model[main]])]
         if len(of_model) > 1:
@@ -66,11 +65,11 @@ def _versions(versions: Sequence[dict]) -> str:
     return "Measured with " + "; ".join(f"{name} {' and '.join(values)}" for name, values in merged.items()) + ".\n"
 
 
-def _cells(row: Row, used: dict[tuple[str, str], Memory]) -> tuple[str, ...]:
+def _cells(row: Row, used: dict[str, Memory]) -> tuple[str, ...]:
     psnr = "equal" if math.isinf(row.psnr.mean) else (
         f"{row.psnr.mean:.1f} ({row.psnr.low:.1f} to {row.psnr.high:.1f}) +- {row.psnr.spread:.1f}")
     ahead = "" if row.ahead is None or row.method == BASELINE else f"{row.ahead:+.1f}"
-    memory, full = used.get((row.method, row.point)), used.get(("full", ""))
+    memory, full = used.get(row.method), used.get("full")
     peak = f"{memory.peak / 2 ** 20:.1f}" if memory else ""
     held = f"{max(0, memory.held - full.held) / 2 ** 20:.2f}" if memory and full else ""
     return (row.method, row.point, f"{row.macs:.3f}", f"{row.blocks:.3f}", f"{row.seconds:.2f}", psnr, ahead,

@@ -30,10 +30,13 @@ def _on_gpu(run: Callable[[Callable[[], None]], object]) -> Use:
 
 
 def _on_cpu(run: Callable[[Callable[[], None]], object]) -> Use:
-    before = living()
     held: list[int] = []
-    run(lambda: held.append(living() - before))
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+    gc.freeze()  # what is there already is neither walked through nor counted
+    try:
+        run(lambda: held.append(living()))
+    finally:
+        gc.unfreeze()
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True) as profiler:
         run(lambda: None)
     now = peak = 0
     events = (event for event in profiler.profiler.kineto_results.events() if event.name() == "[memory]")
@@ -44,7 +47,7 @@ def _on_cpu(run: Callable[[Callable[[], None]], object]) -> Use:
 
 
 def living() -> int:
-    """Bytes behind all tensors of this process."""
+    """Bytes behind all tensors that the garbage collector knows and that are not frozen."""
     storages = (tensor.untyped_storage() for tensor in gc.get_objects() if issubclass(type(tensor), torch.Tensor)
                 and tensor.device.type != "meta")
     return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())

@@ -60,18 +60,17 @@ class Record:
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes of one run of an arm, above what the loaded model takes: the most at any moment, and the most that is held
+    """Bytes of one run of a method, above what the loaded model takes: the most at any moment, and the most that is held
     from one step to the next, which is the latent and whatever the method stores."""
     model: str
     setting: Setting
     method: str
-    point: str
     peak: int
     held: int
 
     @property
     def key(self) -> tuple:
-        return self.model, self.setting, self.method, self.point
+        return self.model, self.setting, self.method
 
     def line(self) -> str:
         return json.dumps({"kind": "memory", **asdict(self)})

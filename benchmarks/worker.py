@@ -62,8 +62,8 @@ def measure(options: Options, share: Share) -> Iterator[Record | Memory]:
                 contest = contest or _contest(subject, arms, setting)
                 yield from contest.run(captions, number, number, missing)
                 print(f"{subject.name}, {setting.name}: caption {number + 1} of {options.captions}", flush=True)
-            mine = {arm for place, arm in enumerate((FULL, *arms)) if place in share
-                    and (subject.name, setting, arm.method, arm.point) not in done}
+            mine = {arm for place, arm in enumerate(remembering(arms)) if place in share
+                    and (subject.name, setting, arm.method) not in done}
             if mine:
                 contest = contest or _contest(subject, arms, setting)
                 yield from contest.memory(batches(setting.batch, setting.batch)[0][1], 0, mine.__contains__)
@@ -84,6 +84,11 @@ def chosen_arms(options: Options) -> tuple[Arm, ...]:
         return arms
     baseline = [arm for arm in arms if arm.method == BASELINE]
     return *baseline, *thinned(arm for arm in arms if arm.method != BASELINE)
+
+
+def remembering(arms: tuple[Arm, ...]) -> tuple[Arm, ...]:
+    """One arm of each method, full sampling among them: what a method stores hardly depends on its knob."""
+    return FULL, *{arm.method: arm for arm in reversed(arms) if arm.patch is not None}.values()
 
 
 def chosen_settings(options: Options) -> tuple[Setting, ...]:

@@ -24,7 +24,7 @@ class Gate:
     """A recorder for Interception. `decide` says what replaces the span, or None to have it computed and stored."""
 
     def __init__(self, chain: Chain, reuse: Reuse, decide: Callable[[Sight], Stored | None]):
-        self.sight: Sight | None = None
+        self._sight: Sight | None = None
         self._chain = chain
         self._reuse = reuse
         self._decide = decide
@@ -49,20 +49,24 @@ class Gate:
         return gated
 
     def _open(self, arrived: Hidden) -> None:
-        self.sight = Sight(self._entered, arrived, self._modulated)
-        stored = self._decide(self.sight)
+        self._sight = Sight(self._entered, arrived, self._modulated)
+        stored = self._decide(self._sight)
         if stored is not None:
             self._replay = Replay(self._chain, self._reuse, stored)
 
-    def stored(self) -> Stored | None:
-        """After the pass: what it has stored, or None where it has replaced. Raises RuntimeError if it could not."""
+    def finish(self) -> tuple[Sight, Stored | None]:
+        """After the pass: what was seen, and what it has stored, None where it has replaced. Not to be called twice.
+
+        Raises RuntimeError where the span could not be stored.
+        """
+        sight, self._sight, self._modulated = self._sight, None, None  # they lead back here, and would wait for the gc
         if self._replay is not None:
             self._replay.finish()
-            return None
+            return sight, None
         stored = self._recorder.stored()
         if stored is None:
             raise RuntimeError(f"the span could not be stored: {self._recorder.failure or 'it did not run just once'}")
-        return stored
+        return sight, stored
 
 
 def modulated(block: Module, forward: Callable[[], object]) -> torch.Tensor:

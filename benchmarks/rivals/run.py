@@ -53,9 +53,9 @@ class RivalRun:
         gate = Gate(chain, self._rival.reuse(chain), decide)
         with Interception(chain, recorders=(gate,)):
             output = forward()
-        stored = gate.stored()
+        sight, stored = gate.finish()
         if stored is not None:
-            stream.computed(moment, gate.sight, stored)
+            stream.computed(moment, sight, stored)
         return output
 
 

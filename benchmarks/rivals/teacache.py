@@ -2,9 +2,11 @@
 blocks are left out until the predicted changes sum up to a threshold.
 
 Timestep Embedding Tells, arXiv 2411.19108 (CVPR 2025), section 3.3. The authors publish a polynomial per model; for
-any other model it is fitted as they did, from full runs.
+any other model it is fitted as they did, from full runs. Beyond the changes that those have shown, where a polynomial
+of degree four may go anywhere (below zero it would never compute again), the value at the end of their range is used.
 """
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,16 +21,24 @@ DEGREE = 4
 
 @dataclass(frozen=True)
 class TeaCache(WholeDelta):
-    """threshold: of the summed change; polynomial: its coefficients, highest power first."""
+    """threshold: of the summed change; polynomial: its coefficients, highest power first; known: the range in which
+    it was fitted."""
     threshold: float = .25
     polynomial: tuple[float, ...] = (1., 0.)
+    known: tuple[float, float] = (0., math.inf)
 
     def begin(self) -> Stream:
         return _Summing(self)
 
     def fitted(self, log: "ChangeLog") -> "TeaCache":
         """With the polynomial that fits full runs."""
-        return replace(self, polynomial=tuple(np.polyfit(*zip(*log.pairs), DEGREE)))
+        inputs, outputs = zip(*log.pairs)
+        return replace(self, polynomial=tuple(np.polyfit(inputs, outputs, DEGREE)), known=(min(inputs), max(inputs)))
+
+    def predict(self, change_of_input: float) -> float:
+        """The relative change of the output."""
+        low, high = self.known
+        return float(np.polyval(self.polynomial, min(high, max(low, change_of_input))))
 
 
 class _Summing(Stream):
@@ -41,7 +51,7 @@ class _Summing(Stream):
     def weights(self, moment: Moment, sight: Sight) -> list[float] | None:
         now = sight.modulated()
         if self._before is not None:
-            self._sum += float(np.polyval(self._settings.polynomial, relative_l1(now, self._before)))
+            self._sum += self._settings.predict(relative_l1(now, self._before))
         self._before = now
         if not self.anchors or moment.is_last or self._sum >= self._settings.threshold:
             return None

@@ -72,8 +72,9 @@ def test_teacache_fits_the_polynomial_of_full_runs():
         outputs.append(outputs[-1] * (1.1 + change ** 2))
     log = ChangeLog()
     computed(log, 11, modulating(inputs.__getitem__), lambda number: outputs[number] - 1)
-    polynomial = TeaCache(.1).fitted(log).polynomial
-    assert np.polyval(polynomial, .33) == pytest.approx(.1 + .33 ** 2, rel=1e-3)
+    fitted = TeaCache(.1).fitted(log)
+    assert fitted.predict(.33) == pytest.approx(.1 + .33 ** 2, rel=1e-3)
+    assert fitted.predict(9.) == pytest.approx(fitted.predict(.5), rel=1e-3)
 
 
 def test_easycache_predicts_the_change_of_an_output_that_follows_its_input():
