@@ -60,8 +60,8 @@ class Record:
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes of one run of a method, above what the loaded model takes: the most at any moment, and the most that is held
-    from one step to the next, which is the latent and whatever the method stores."""
+    """Bytes of one run of a method, above what the loaded model takes: the most at any moment, and the most that is
+    held from one step to the next, which is the latent and whatever the method stores."""
     model: str
     setting: Setting
     method: str

@@ -1,0 +1,106 @@
+"""From records to the report."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from blockdance.benchmarks import document, options, worker
+from blockdance.benchmarks.quality import Quality
+from blockdance.benchmarks.record import Memory, Record, load, reopen
+from blockdance.benchmarks.row import rows
+from blockdance.benchmarks.setting import ALL as SETTINGS
+from blockdance.benchmarks.setting import BASE
+from blockdance.benchmarks.statistics import at, estimate
+
+RECORD = Record("tiny", BASE, 0, "FORA", "N=2", 50., 5, 1., 1., 100., 10, 2., 2., (Quality(30., .9, .1, 4, 3),))
+EQUAL = replace(RECORD, method="other", point="", macs=100., qualities=(Quality(math.inf, 1., 0., 4, 4),))
+FEWER = tuple(replace(RECORD, method="fewer steps", point=str(macs), macs=macs,
+                      qualities=(Quality(psnr, .9, .1, 4, 4),)) for macs, psnr in ((40., 20.), (60., 26.)))
+
+
+def record(folder, *entries):
+    with reopen(folder / "records-0.jsonl") as file:
+        file.writelines(entry.line() + "\n" for entry in entries)
+
+
+def test_records_are_read_as_they_were_written(tmp_path):
+    memory = Memory("tiny", BASE, "FORA", 2000, 100)
+    record(tmp_path, RECORD, EQUAL, memory)
+    assert load(tmp_path) == ([RECORD, EQUAL], [memory], [])
+
+
+def test_a_line_that_was_cut_short_is_dropped_and_the_next_one_is_whole(tmp_path):
+    record(tmp_path, RECORD)
+    path = tmp_path / "records-0.jsonl"
+    path.write_text(path.read_text() + EQUAL.line()[:40])
+    assert load(tmp_path)[0] == [RECORD]
+    record(tmp_path, EQUAL)
+    assert load(tmp_path)[0] == [RECORD, EQUAL]
+
+
+def test_what_is_on_record_is_not_measured_again(tmp_path, monkeypatch):
+    """Two arms of one caption: one has a record, so only the other is asked for."""
+    asked = []
+
+    class Asked:
+        def __init__(self, *_):
+            self.refused = {}
+
+        def run(self, captions, number, seed, wanted):
+            asked.extend(arm.name for arm in arms if wanted(arm))
+            return ()
+
+        def memory(self, *_):
+            return ()
+    arms = tuple(arm for arm in worker.ALL if arm.method == "FORA")[:2]
+    monkeypatch.setattr(worker, "Contest", Asked)
+    monkeypatch.setattr(worker, "Subject", lambda weights: type("Named", (), {"name": "tiny"}))
+    monkeypatch.setattr(worker, "chosen_arms", lambda _: arms)
+    given = replace(options.parse(["--quick", "--captions", "1"]), out=tmp_path)
+    record(tmp_path, RECORD)
+    assert not list(worker.measure(given, worker.Share(0, 1)))
+    assert asked == ["FORA N=3"]
+
+
+def test_rows_are_fractions_of_the_full_run_beside_them():
+    slow = replace(RECORD, number=1, seconds=6., full_seconds=8., qualities=(Quality(40., .9, .1, 2, 2),))
+    *_, row = rows([*FEWER, RECORD, slow])
+    assert (row.macs, row.blocks, row.seconds, row.psnr.mean) == (.5, .5, (.5 + .75) / 2, 35.)
+    assert (row.right, row.objects, row.samples) == (5, 6, 2)
+    assert row.ahead == pytest.approx(35 - 23)  # fewer steps: 20 at .4, 26 at .6
+
+
+def test_an_estimate_has_an_interval_that_shrinks_with_more_samples():
+    few, many = estimate([30., 34.] * 4), estimate([30., 34.] * 64)
+    assert few.mean == many.mean == 32 and few.low < many.low < 32 < many.high < few.high
+    assert many.spread == pytest.approx(2, abs=.02)
+    assert estimate([5.]).spread == 0 and math.isinf(estimate([math.inf, 5.]).mean)
+    with pytest.raises(ValueError):
+        estimate([])
+
+
+def test_a_curve_has_no_height_beyond_its_ends():
+    assert at(.5, [(.6, 26.), (.4, 20.)]) == pytest.approx(23)
+    assert at(.3, [(.6, 26.), (.4, 20.)]) is None and at(.3, []) is None
+
+
+def test_the_report_says_what_was_measured(tmp_path):
+    entries = [*FEWER, RECORD, EQUAL, replace(RECORD, setting=SETTINGS[1])]
+    memories = [Memory("tiny", BASE, "full", 2 ** 20, 2 ** 18), Memory("tiny", BASE, "FORA", 2 ** 21, 2 ** 19)]
+    written = document.write(tmp_path, entries, memories, [{"kind": "versions", "comfyui": "0.30.0"}])
+    assert {path.name for path in written} == {"benchmarks.md", "benchmarks-tiny.png", "benchmarks.csv"}
+    text = (tmp_path / "benchmarks.md").read_text()
+    assert "comfyui 0.30.0" in text and SETTINGS[1].name in text
+    assert "| FORA | N=2 | 0.500 | 0.500 | 0.50 | 30.0 (30.0 to 30.0) +- 0.0 | +7.0 | 0.9000 | 0.1000 | 3 / 4 | 2.0 " \
+           "| 0.25 |" in text
+    assert "| other |  | 1.000 | 0.500 | 0.50 | equal |" in text
+    assert len((tmp_path / "benchmarks.csv").read_text().splitlines()) == 1 + len(entries)
+
+
+def test_wrong_options_say_what_is_right(tmp_path):
+    with pytest.raises(SystemExit, match="no weights at .*absent.safetensors"):
+        options.parse(["--models", str(tmp_path / "absent.safetensors")])
+    with pytest.raises(SystemExit, match="known are"):
+        worker.chosen_settings(options.parse(["--settings", "nonsense"]))
+    assert [s.sampler for s in worker.chosen_settings(options.parse(["--settings", "heun"]))] == ["heun"]
