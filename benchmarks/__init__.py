@@ -6,7 +6,7 @@ start, options    how the command gets into ComfyUI's Python, and what it can be
 setting, subject  one way of sampling, and a demo model that is sampled in that way
 arm, arms         a method at one point of its knob, and all of them
 rivals            other people's methods, from their published definitions
-meter, memory     work that was really done, and bytes that were really held
+work, memory      work that was really done, and bytes that were really held
 quality           how near a picture is to the one of full sampling
 compare           the same captions by several arms: call it to try a new method
 records, workers  measurements as JSON lines that an interrupted run goes on from

@@ -17,18 +17,22 @@ INTRODUCTION = """# Benchmarks
 
 Written by `python3 -m benchmarks`; do not edit. Every method runs in the same ComfyUI, on the same models, captions and
 seeds. MACs are counted in the model itself, attention included, block by block, whoever skips them. Quality is measured
-against full sampling of the same seed. MACs and seconds are fractions of full sampling; seconds are medians of runs
-paired with a full run nearby, so a busy machine changes them little. PSNR is a mean over captions with its 95 %
-bootstrap interval, after the sign +- the standard deviation over captions. *Ahead* is how many dB more than running
-fewer steps of the same sampler for the same MACs: below 0, nobody needs the method. *Held* is what is kept in memory
-from step to step beyond what full sampling keeps, *peak* the most that sampling takes.
+against full sampling of the same seed. MACs, blocks and seconds are fractions of full sampling; seconds are medians of
+runs paired with a full run nearby. *Wall* is what a clock shows, and noisy where the machine had other work;
+*processor* is the time of computing, of the CPU alone. PSNR is a mean over captions with its 95 % bootstrap interval,
+and after +- the standard deviation over captions. *Ahead* is how many dB more than running fewer steps of the same
+sampler for the same MACs: below 0, nobody needs the method. *Held* is what is kept in memory from step to step beyond
+what full sampling keeps, *peak* the most that sampling takes.
+
+A better sampler with fewer steps may come nearer to the exact solution than the full run does that everything is
+compared with, so its PSNR has a ceiling that is not its own fault.
 
 The rivals are written from their papers (`benchmarks/rivals`) and not their authors' code; TeaCache and MagCache are
 fitted to the model on other captions first, as their authors do. The models are tiny and draw 48 x 48 pictures of
 shapes: they rank methods, and say nothing about how a picture of a large model would look.
 """
-COLUMNS = ("method", "", "MACs", "blocks", "seconds", "PSNR, dB", "ahead, dB", "SSIM", "relative L1", "objects right",
-           "peak, MiB", "held, MiB")
+COLUMNS = ("method", "", "MACs", "blocks", "wall s", "processor s", "PSNR, dB", "ahead, dB", "SSIM",
+           "relative L1", "objects right", "peak, MiB", "held, MiB")
 
 
 def write(folder: Path, records: Sequence[Record], memories: Sequence[Memory], versions: Sequence[dict]) -> list[Path]:
@@ -42,12 +46,13 @@ def write(folder: Path, records: Sequence[Record], memories: Sequence[Memory], v
         tables += [(model, setting, table) for setting, table in of_model.items()]
         main = BASE if BASE in of_model else next(iter(of_model))
         picture = folder / f"benchmarks-{model}.png"
-        caption = (f"{main.name}; {of_model[main][0].samples} captions. Higher and further left is better; thick: "
-                   "fewer steps, and ours.")
-        pareto(of_model[main], f"{model}: quality for compute", caption, THEMES["light"]).save(picture)
+        setting = f"{main.name}; captions: {of_model[main][0].samples}."
+        caption = f"{setting} Higher and further left is better; thick: fewer steps, and squares: ours."
+        on_cpu = all(some.get("device") == "cpu" for some in versions)
+        pareto(of_model[main], f"{model}: quality for compute", caption, on_cpu, THEMES["light"]).save(picture)
         written.append(picture)
         used = {memory.method: memory for memory in memories if (memory.model, memory.setting) == (model, main)}
-        parts += [f"## {model}\n\n{main.name}, {of_model[main][0].samples} captions.\n\n![{model}]({picture.name})\n",
+        parts += [f"## {model}\n\n{setting}\n\n![{model}]({picture.name})\n",
                   _markdown(COLUMNS, [_cells(row, used) for row in of_model[main]])]
         if len(of_model) > 1:
             parts.append(_across(of_model))
@@ -72,8 +77,8 @@ def _cells(row: Row, used: dict[str, Memory]) -> tuple[str, ...]:
     memory, full = used.get(row.method), used.get("full")
     peak = f"{memory.peak / 2 ** 20:.1f}" if memory else ""
     held = f"{max(0, memory.held - full.held) / 2 ** 20:.2f}" if memory and full else ""
-    return (row.method, row.point, f"{row.macs:.3f}", f"{row.blocks:.3f}", f"{row.seconds:.2f}", psnr, ahead,
-            f"{row.ssim.mean:.4f}", f"{row.l1.mean:.4f}", f"{row.right} / {row.objects}", peak, held)
+    return (row.method, row.point, f"{row.macs:.3f}", f"{row.blocks:.3f}", f"{row.seconds:.2f}", f"{row.cpu:.2f}",
+            psnr, ahead, f"{row.ssim.mean:.4f}", f"{row.l1.mean:.4f}", f"{row.right} / {row.objects}", peak, held)
 
 
 def _across(tables: dict[Setting, list[Row]]) -> str:

@@ -11,17 +11,21 @@ from ..blockdance_core.figures.curves import levels
 from .row import BASELINE, Row
 
 _SIZE = 820, 470
+_GOLDEN = .618034  # of the circle of hues: multiples of it never come near each other
 _OURS = ("BlockDance", "Delta")
 Axis = Callable[[Row], float]
 Curves = dict[str, list[tuple[float, float]]]
 
 
-def pareto(table: Sequence[Row], title: str, caption: str, theme: Theme) -> Image.Image:
-    """PSNR against the fractions of MACs and of seconds, one above the other."""
+def pareto(table: Sequence[Row], title: str, caption: str, on_cpu: bool, theme: Theme) -> Image.Image:
+    """PSNR against the fractions of MACs and of seconds, one above the other.
+
+    Measured on a CPU, seconds are those of computing, which other programs on the machine hardly change.
+    """
     colors = palette([row.method for row in table])
-    charts = [_chart(curves(table, axis), colors, label, theme)
-              for axis, label in ((lambda row: row.macs, "multiply-accumulates, as a fraction of full sampling"),
-                                  (lambda row: row.seconds, "seconds, as a fraction of full sampling"))]
+    seconds = ((lambda row: row.cpu, "processor seconds") if on_cpu else (lambda row: row.seconds, "seconds"))
+    charts = [_chart(curves(table, axis), colors, f"{label}, as a fraction of full sampling", theme)
+              for axis, label in ((lambda row: row.macs, "multiply-accumulates"), seconds)]
     return sheet(title, caption, beside([below(charts, theme), _legend(colors, theme)], theme, 2 * GAP), theme)
 
 
@@ -35,11 +39,10 @@ def curves(table: Sequence[Row], axis: Axis) -> Curves:
 
 
 def palette(methods: Sequence[str]) -> dict[str, Color | None]:
-    """A color for each, as far apart as they can be; None, which is the color of text, for the baseline."""
+    """A color for each, neighbours far apart; None, which is the color of text, for the baseline."""
     colors: dict[str, Color | None] = dict.fromkeys(methods)
-    others = [method for method in colors if method != BASELINE]
-    for place, method in enumerate(others):
-        red, green, blue = colorsys.hsv_to_rgb(place / len(others), (.85, .55)[place % 2], (.95, .7, .85)[place % 3])
+    for place, method in enumerate(method for method in colors if method != BASELINE):
+        red, green, blue = colorsys.hsv_to_rgb(place * _GOLDEN % 1, (.9, .6)[place % 2], (.9, .65, .8)[place % 3])
         colors[method] = round(255 * red), round(255 * green), round(255 * blue)
     return colors
 

@@ -36,7 +36,8 @@ def candidates(depth: int) -> Iterator[tuple[str, Candidates, Candidates]]:
 
 
 def search(options: Options) -> None:
-    """Search on every model, and print what was found."""
+    """Search on every model; print what was found, and keep it in search.txt."""
+    found: list[str] = []
     for weights in options.models:
         subject = Subject(weights)
         for method, defaults, wide in candidates(subject.depth):
@@ -47,8 +48,12 @@ def search(options: Options) -> None:
             winners = {point: best(known, next(row for row in known if row.point == point)) for point in defaults}
             chosen = [arm for arm in arms if arm.point in {*winners, *winners.values()}]
             held_out = {row.point: row for row in _measure(subject, chosen, None, options.captions)}
-            for point, winner in winners.items():
-                print(f"  paper  {_line(held_out[point])}\n  found  {_line(held_out[winner])}", flush=True)
+            lines = [f"{subject.name}, {BASE.name}, {method}, on {options.captions} held-out captions",
+                     *(f"  {origin}  {_line(held_out[point])}" for pair in winners.items()
+                       for origin, point in zip(("paper", "found"), pair))]
+            print("\n".join(lines), flush=True)
+            found += lines
+    (options.out / "search.txt").write_text("\n".join(found) + "\n")
 
 
 def best(known: list[Row], default: Row) -> str:

@@ -12,7 +12,7 @@ from comfy.model_patcher import ModelPatcher
 
 from ..blockdance_core.host.architectures import transformer_of
 from ..demo import model, world
-from .meter import Meter, Work
+from .work import Work, WorkCounter
 from .setting import Setting
 
 MEASURED, CALIBRATION = 20_000_000, 30_000_000  # seeds of captions; training draws its scenes from fresh entropy
@@ -42,18 +42,18 @@ class Subject:
         self.name = weights.stem
         self.patcher = model.load(weights)
         self.depth = transformer_of(self.patcher.model.diffusion_model).depth
-        self._meter = Meter(self.patcher)
-        self._meter.measure(lambda: self._sample(self.patcher, Setting(steps=1), scenes(1), 0, None))
+        self._counter = WorkCounter(self.patcher)
+        self._counter.measure(lambda: self._sample(self.patcher, Setting(steps=1), scenes(1), 0, None))
 
     def draw(self, patched: ModelPatcher, setting: Setting, captions: list[world.Scene], seed: int,
              on_step: Callable[[], None] | None = None) -> Drawing:
         """One run with a batch of these captions."""
-        self._meter.restart()
+        self._counter.restart()
         wall, cpu = time.perf_counter(), time.process_time()
         latents = self._sample(patched, setting, captions, seed, on_step)
         if torch.cuda.is_available():
             torch.cuda.synchronize()
-        return Drawing(latents, time.perf_counter() - wall, time.process_time() - cpu, self._meter.read())
+        return Drawing(latents, time.perf_counter() - wall, time.process_time() - cpu, self._counter.read())
 
     def _sample(self, patched: ModelPatcher, setting: Setting, captions: list[world.Scene], seed: int,
                 on_step: Callable[[], None] | None) -> torch.Tensor:

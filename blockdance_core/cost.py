@@ -29,17 +29,7 @@ class Cost:
 
 def count(forward: Callable[[], object], blocks: Sequence[torch.nn.Module], linear_only: bool) -> Cost:
     """The cost of one call of `forward`, in which each of `blocks` runs once."""
-<<<<<<< HEAD
     meter = Meter()
-=======
-    counter = FlopCounterMode(display=False, custom_mapping=_KERNELS)
-
-    def macs() -> int:
-        by_kernel = counter.get_flop_counts().get("Global", {})  # none before the first kernel
-        return sum(flops for kernel, flops in by_kernel.items() if not linear_only or kernel in _LINEAR) // 2
-
-    before = [0] * len(blocks)
->>>>>>> b9060da (Benchmark: compare arms on a demo model, with work counted in the model itself)
     costs = [0] * len(blocks)
     hooks = []
 

@@ -7,7 +7,7 @@ from blockdance.benchmarks import memory
 from blockdance.benchmarks.arm import Arm, Calibration, policy
 from blockdance.benchmarks.arms import ALL, rival, thinned
 from blockdance.benchmarks.compare import compare
-from blockdance.benchmarks.meter import Meter
+from blockdance.benchmarks.work import WorkCounter
 from blockdance.benchmarks.options import WEIGHTS
 from blockdance.benchmarks.rivals.fora import FORA
 from blockdance.benchmarks.setting import BASE, Setting
@@ -25,27 +25,27 @@ def subject():
 
 
 @pytest.mark.parametrize("tiny", [PIXART, SD3, FLUX], ids=lambda tiny: tiny.model.__name__)
-def test_the_meter_counts_what_a_method_leaves_out(tiny):
-    """Of 4 evaluations two replace blocks 1 to 4: a patch of ours and the meter have to agree on what was computed."""
+def test_the_counter_counts_what_a_method_leaves_out(tiny):
+    """Of 4 evaluations two replace blocks 1 to 4: a patch of ours and the counter have to agree on what was computed."""
     model = tiny.build()
-    meter = Meter(model)
-    meter.measure(lambda: sample(model, tiny, steps=1))
+    counter = WorkCounter(model)
+    counter.measure(lambda: sample(model, tiny, steps=1))
     sample(model, tiny, steps=4)
-    full = meter.read()
-    meter.restart()
+    full = counter.read()
+    counter.restart()
     reports = []
     sample(attach(model, DeltaCachePolicy(2, 1, 4), reports.append), tiny, steps=4)
-    reused = meter.read()
+    reused = counter.read()
     assert full.blocks == 2 * reports[0].total and reused.blocks == 2 * reports[0].executed
     assert full.blocks - reused.blocks == 2 * 2 * 4  # rows, evaluations, blocks
     assert 0 < reused.macs < full.macs
 
 
-def test_the_meter_refuses_a_model_whose_work_it_does_not_see():
+def test_the_counter_refuses_a_model_whose_work_it_does_not_see():
     model = PIXART.build()
-    meter = Meter(model)
+    counter = WorkCounter(model)
     with pytest.raises(RuntimeError, match="neither"):
-        meter.measure(lambda: (sample(model, PIXART, steps=1), torch.ones(999, 999) @ torch.ones(999, 999)))
+        counter.measure(lambda: (sample(model, PIXART, steps=1), torch.ones(999, 999) @ torch.ones(999, 999)))
 
 
 @pytest.mark.parametrize("setting", [

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from blockdance.benchmarks.meter import Meter
+from blockdance.benchmarks.work import WorkCounter
 from blockdance.benchmarks.rivals.dbcache import DBCache
 from blockdance.benchmarks.rivals.dicache import DiCache
 from blockdance.benchmarks.rivals.easycache import EasyCache
@@ -80,9 +80,9 @@ def test_conditions_in_two_calls_do_not_share_what_is_stored(subject, monkeypatc
 def test_blocks_that_are_computed(rival, blocks):
     """Of 8 blocks in 8 evaluations. Of DBCache the first 3 evaluations and one of every 4 after them are computed."""
     model = PIXART.build()
-    meter = Meter(model)
+    counter = WorkCounter(model)
     draw(attach_rival(model, rival), PIXART)
-    assert meter.read().blocks == 2 * blocks  # cond and uncond
+    assert counter.read().blocks == 2 * blocks  # cond and uncond
 
 
 def test_the_modulated_input_is_what_the_first_block_attends_to(subject):

@@ -24,7 +24,7 @@ class Work:
     blocks: int
 
 
-class Meter:
+class WorkCounter:
     """Counts the work of one model from now on; `measure` must be called before the first reading."""
 
     def __init__(self, model: ModelPatcher):

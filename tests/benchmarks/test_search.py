@@ -1,0 +1,53 @@
+"""The search stays within the compute of the paper's settings, and reports captions that it has not seen."""
+
+from dataclasses import replace
+
+import pytest
+
+from blockdance.benchmarks import options, search
+from blockdance.benchmarks.arm import policy
+from blockdance.benchmarks.compare import compare
+from blockdance.benchmarks.subject import CALIBRATION, MEASURED, Subject, scenes
+from blockdance.blockdance_core.plan import Transformer
+from blockdance.blockdance_core.schedule import Schedule
+
+
+@pytest.mark.parametrize("depth", [12, 24, 28])
+def test_every_candidate_fits_the_model(depth):
+    for _, defaults, wide in search.candidates(depth):
+        for some in (*defaults.values(), *wide.values()):
+            assert some.plan(Schedule.even(30), Transformer("any", (depth,))).reused_steps
+
+
+def test_the_best_setting_costs_no_more_than_the_default():
+    subject = Subject(options.WEIGHTS / "pixart.safetensors")
+    (_, defaults, wide), _ = search.candidates(subject.depth)
+    chosen = {**defaults, **dict(list(wide.items())[::12])}
+    rows = compare(subject, [policy("", point, some) for point, some in chosen.items()], captions=1, steps=6,
+                   fewer_steps=())
+    for default in rows[:len(defaults)]:
+        best = next(row for row in rows if row.point == search.best(rows, default))
+        assert best.macs <= default.macs + 1e-9
+        assert all(row.psnr.mean <= best.psnr.mean for row in rows if row.macs <= default.macs)
+
+
+def test_the_search_reports_other_captions_than_it_has_searched_on(tmp_path, monkeypatch):
+    """Searched on one set, held out another; one setting found for one paper setting."""
+    measure, asked = search._measure, []
+
+    def one(depth):
+        name, defaults, wide = next(iter(candidates(depth)))
+        yield name, dict(list(defaults.items())[:1]), dict(list(wide.items())[:1])
+
+    def short(subject, arms, of, captions):
+        asked.append(of or MEASURED)
+        return measure(subject, arms, of, captions)
+    candidates = search.candidates
+    monkeypatch.setattr(search, "candidates", one)
+    monkeypatch.setattr(search, "_measure", short)
+    monkeypatch.setattr(search, "CALIBRATION_CAPTIONS", 1)
+    monkeypatch.setattr(search, "BASE", replace(search.BASE, steps=6))
+    search.search(replace(options.parse(["--search", "--captions", "1", "--quick"]), out=tmp_path))
+    assert asked == [CALIBRATION, MEASURED] and scenes(1, CALIBRATION) != scenes(1, MEASURED)
+    title, paper, found = (tmp_path / "search.txt").read_text().splitlines()
+    assert "1 held-out captions" in title and paper.startswith("  paper") and found.startswith("  found")
