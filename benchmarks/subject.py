@@ -12,8 +12,8 @@ from comfy.model_patcher import ModelPatcher
 
 from ..blockdance_core.host.architectures import transformer_of
 from ..demo import model, world
-from .work import Work, WorkCounter
 from .setting import Setting
+from .work import Work, WorkCounter
 
 MEASURED, CALIBRATION = 20_000_000, 30_000_000  # seeds of captions; training draws its scenes from fresh entropy
 FRAMES = 16

@@ -7,11 +7,11 @@ from blockdance.benchmarks import memory
 from blockdance.benchmarks.arm import Arm, Calibration, policy
 from blockdance.benchmarks.arms import ALL, rival, thinned
 from blockdance.benchmarks.compare import compare
-from blockdance.benchmarks.work import WorkCounter
 from blockdance.benchmarks.options import WEIGHTS
 from blockdance.benchmarks.rivals.fora import FORA
 from blockdance.benchmarks.setting import BASE, Setting
 from blockdance.benchmarks.subject import Subject, scenes
+from blockdance.benchmarks.work import WorkCounter
 from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
 from blockdance.blockdance_core.host.attach import attach
 from blockdance.tests.host.tiny import FLUX, PIXART, SD3, sample
@@ -26,7 +26,7 @@ def subject():
 
 @pytest.mark.parametrize("tiny", [PIXART, SD3, FLUX], ids=lambda tiny: tiny.model.__name__)
 def test_the_counter_counts_what_a_method_leaves_out(tiny):
-    """Of 4 evaluations two replace blocks 1 to 4: a patch of ours and the counter have to agree on what was computed."""
+    """Of 4 evaluations two replace blocks 1 to 4; our patch and the counter have to agree on what was computed."""
     model = tiny.build()
     counter = WorkCounter(model)
     counter.measure(lambda: sample(model, tiny, steps=1))

@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from blockdance.benchmarks.work import WorkCounter
 from blockdance.benchmarks.rivals.dbcache import DBCache
 from blockdance.benchmarks.rivals.dicache import DiCache
 from blockdance.benchmarks.rivals.easycache import EasyCache
@@ -16,6 +15,7 @@ from blockdance.benchmarks.rivals.run import attach_rival
 from blockdance.benchmarks.rivals.spectrum import Spectrum
 from blockdance.benchmarks.rivals.taylorseer import TaylorSeer
 from blockdance.benchmarks.rivals.teacache import TeaCache
+from blockdance.benchmarks.work import WorkCounter
 from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
 from blockdance.blockdance_core.host.architectures import chain_of, transformer_of
 from blockdance.blockdance_core.host.attach import attach
