@@ -1,11 +1,12 @@
 """Bytes that a run really takes, whoever holds them."""
 
-import gc
+import weakref
 from dataclasses import dataclass
 from typing import Callable
 
 import torch
-from torch.profiler import ProfilerActivity, profile
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 
 @dataclass(frozen=True)
@@ -16,38 +17,47 @@ class Use:
 
 
 def measure(run: Callable[[Callable[[], None]], object]) -> Use:
-    """The memory of one run, which is given what to call after each step. Slow: never around a timed run."""
-    return _on_gpu(run) if torch.cuda.is_available() else _on_cpu(run)
-
-
-def _on_gpu(run: Callable[[Callable[[], None]], object]) -> Use:
-    torch.cuda.synchronize()
-    torch.cuda.reset_peak_memory_stats()
-    before = torch.cuda.memory_allocated()
+    """The memory of one run, which is given what to call after each step. Slow on a CPU: never around a timed run."""
     held: list[int] = []
-    run(lambda: held.append(torch.cuda.memory_allocated() - before))
-    return Use(torch.cuda.max_memory_allocated() - before, max(held))
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        run(lambda: held.append(torch.cuda.memory_allocated() - before))
+        return Use(torch.cuda.max_memory_allocated() - before, max(held))
+    with _Living() as living:
+        run(lambda: held.append(living.now))
+    return Use(living.peak, max(held))
 
 
-def _on_cpu(run: Callable[[Callable[[], None]], object]) -> Use:
-    held: list[int] = []
-    gc.freeze()  # what is there already is neither walked through nor counted
-    try:
-        run(lambda: held.append(living()))
-    finally:
-        gc.unfreeze()
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True) as profiler:
-        run(lambda: None)
-    now = peak = 0
-    events = (event for event in profiler.profiler.kineto_results.events() if event.name() == "[memory]")
-    for event in sorted(events, key=lambda event: event.start_ns()):
-        now += event.nbytes()
-        peak = max(peak, now)
-    return Use(peak, max(held))
+class _Living(TorchDispatchMode):
+    """Counts the bytes behind all tensors that operators have made and that are still there.
 
+    What was there before is known by being an input first. Workspace inside of an operator is not seen.
+    """
 
-def living() -> int:
-    """Bytes behind all tensors that the garbage collector knows and that are not frozen."""
-    storages = (tensor.untyped_storage() for tensor in gc.get_objects() if issubclass(type(tensor), torch.Tensor)
-                and tensor.device.type != "meta")
-    return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())
+    def __init__(self):
+        super().__init__()
+        self.now = self.peak = 0
+        self._known: set[int] = set()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self._see((args, kwargs), made=False)
+        out = func(*args, **(kwargs or {}))
+        self._see(out, made=True)
+        return out
+
+    def _see(self, values: object, made: bool) -> None:
+        for value in tree_leaves(values):
+            if isinstance(value, torch.Tensor):
+                storage = value.untyped_storage()
+                if storage._cdata not in self._known:
+                    size = storage.nbytes() if made else 0
+                    self._known.add(storage._cdata)
+                    self.now += size
+                    self.peak = max(self.peak, self.now)
+                    weakref.finalize(storage, self._gone, storage._cdata, size)
+
+    def _gone(self, storage: int, size: int) -> None:
+        self._known.discard(storage)
+        self.now -= size
