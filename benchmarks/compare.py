@@ -57,7 +57,7 @@ class Contest:
                 full.cpu, tuple(map(judge, drawing.latents, full.latents, captions)))
 
     def memory(self, captions: list[world.Scene], seed: int, wanted: Callable[[Arm], bool]) -> Iterator[Memory]:
-        """What arms take of it, the full one included, in two more runs of each."""
+        """What arms take of it, the full one included, in one more run of each."""
         for arm, patched in ((FULL, self._subject.patcher), *self._arms):
             if wanted(arm):
                 use = memory.measure(lambda on_step: self._draw(arm, patched, captions, seed, on_step))

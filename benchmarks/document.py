@@ -91,6 +91,8 @@ def _across(tables: dict[Setting, list[Row]]) -> str:
             ahead = [row.ahead for row in table if row.method == method and row.ahead is not None]
             cells.append(f"{fmean(ahead):+.1f}" if ahead else "")
         lines.append(tuple(cells))
+    lines.append(("seconds a picture, full sampling", *(f"{table[0].full_seconds / setting.batch:.2f}"
+                                                        for setting, table in tables.items())))
     return ("### Other ways of sampling\n\ndB ahead of fewer steps at equal MACs, mean over a method's points.\n\n"
             + _markdown(("method", *(setting.name for setting in tables)), lines))
 
@@ -101,7 +103,7 @@ def _markdown(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
 def _csv(path: Path, tables: Sequence[tuple[str, Setting, list[Row]]]) -> Path:
     names = ("macs", "blocks", "seconds", "cpu", "psnr", "psnr_low", "psnr_high", "psnr_spread", "ahead", "ssim", "l1",
-             "right", "objects", "samples")
+             "right", "objects", "samples", "full_seconds")
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("model", *Setting.__dataclass_fields__, "method", "point", *names))
@@ -109,5 +111,6 @@ def _csv(path: Path, tables: Sequence[tuple[str, Setting, list[Row]]]) -> Path:
             for row in table:
                 writer.writerow((model, *setting.as_dict().values(), row.method, row.point, row.macs, row.blocks,
                                  row.seconds, row.cpu, row.psnr.mean, row.psnr.low, row.psnr.high, row.psnr.spread,
-                                 row.ahead, row.ssim.mean, row.l1.mean, row.right, row.objects, row.samples))
+                                 row.ahead, row.ssim.mean, row.l1.mean, row.right, row.objects, row.samples,
+                                 row.full_seconds))
     return path

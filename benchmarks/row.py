@@ -13,9 +13,9 @@ BASELINE = "fewer steps"  # the method that every other has to beat
 
 @dataclass(frozen=True)
 class Row:
-    """macs, blocks, cpu, seconds: fractions of full sampling, the latter two medians of paired runs; spread of
-    everything else is over samples; ahead: dB more than fewer steps of the same sampler give for the same MACs, None
-    outside their curve."""
+    """macs, blocks, cpu, seconds: fractions of full sampling, the latter two medians of paired runs; full_seconds: of a
+    full run, median; ahead: dB more than fewer steps of the same sampler give for the same MACs, None outside their
+    curve. Estimates are over samples."""
     method: str
     point: str
     samples: int
@@ -28,6 +28,7 @@ class Row:
     l1: Estimate
     right: int
     objects: int
+    full_seconds: float
     ahead: float | None = None
 
     @property
@@ -52,7 +53,8 @@ def _row(records: Sequence[Record]) -> Row:
         fmean(r.blocks / r.full_blocks for r in records), median(r.cpu / r.full_cpu for r in records),
         median(r.seconds / r.full_seconds for r in records), estimate([quality.psnr for quality in qualities]),
         estimate([quality.ssim for quality in qualities]), estimate([quality.l1 for quality in qualities]),
-        sum(quality.right for quality in qualities), sum(quality.objects for quality in qualities))
+        sum(quality.right for quality in qualities), sum(quality.objects for quality in qualities),
+        median(r.full_seconds for r in records))
 
 
 def _ahead(row: Row, curve: Sequence[tuple[float, float]]) -> float | None:
