@@ -9,7 +9,7 @@ from typing import Sequence
 from ..blockdance_core.figures.canvas import THEMES
 from .pareto import pareto
 from .record import Memory, Record
-from .row import BASELINE, Row, rows
+from .row import BASELINE, Row, rows, shared
 from .setting import BASE, Setting
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -41,8 +41,9 @@ def write(folder: Path, records: Sequence[Record], memories: Sequence[Memory], v
     parts, written = [INTRODUCTION, _versions(versions)], []
     tables: list[tuple[str, Setting, list[Row]]] = []
     for model in dict.fromkeys(record.model for record in records):
-        found = dict.fromkeys(record.setting for record in records if record.model == model)
-        of_model = {setting: rows(r for r in records if (r.model, r.setting) == (model, setting)) for setting in found}
+        of_model = _tables([record for record in records if record.model == model])
+        if not of_model:
+            continue
         tables += [(model, setting, table) for setting, table in of_model.items()]
         main = BASE if BASE in of_model else next(iter(of_model))
         picture = folder / f"benchmarks-{model}.png"
@@ -59,6 +60,13 @@ def write(folder: Path, records: Sequence[Record], memories: Sequence[Memory], v
     document = folder / "benchmarks.md"
     document.write_text("\n".join(parts))
     return [document, *written, _csv(folder / "benchmarks.csv", tables)]
+
+
+def _tables(records: Sequence[Record]) -> dict[Setting, list[Row]]:
+    """Rows by setting, of those settings in which at least one batch of captions is complete."""
+    settings = dict.fromkeys(record.setting for record in records)
+    complete = {setting: shared([r for r in records if r.setting == setting]) for setting in settings}
+    return {setting: rows(some) for setting, some in complete.items() if some}
 
 
 def _versions(versions: Sequence[dict]) -> str:

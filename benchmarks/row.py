@@ -46,6 +46,15 @@ def rows(records: Iterable[Record]) -> list[Row]:
     return [replace(row, ahead=_ahead(row, curve)) for row in found]
 
 
+def shared(records: Sequence[Record]) -> list[Record]:
+    """Those of the captions that every arm has drawn, so that an unfinished run, too, compares like with like."""
+    drawn: dict[tuple[str, str], set[int]] = {}
+    for record in records:
+        drawn.setdefault(record.arm, set()).add(record.number)
+    common = set.intersection(*drawn.values()) if drawn else set()
+    return [record for record in records if record.number in common]
+
+
 def _row(records: Sequence[Record]) -> Row:
     qualities = [quality for record in records for quality in record.qualities]
     return Row(

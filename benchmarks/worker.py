@@ -54,6 +54,11 @@ def measure(options: Options, share: Share) -> Iterator[Record | Memory]:
         for setting in chosen_settings(options):
             arms = chosen_arms(options)
             contest = None
+            mine = {arm for place, arm in enumerate(remembering(arms)) if place in share
+                    and (subject.name, setting, arm.method) not in done}
+            if mine:
+                contest = _contest(subject, arms, setting)
+                yield from contest.memory(batches(setting.batch, setting.batch)[0][1], 0, mine.__contains__)
             for number, captions in batches(options.captions, setting.batch):
                 def missing(arm: Arm) -> bool:
                     return (subject.name, setting, number, arm.method, arm.point) not in done
@@ -61,12 +66,7 @@ def measure(options: Options, share: Share) -> Iterator[Record | Memory]:
                     continue
                 contest = contest or _contest(subject, arms, setting)
                 yield from contest.run(captions, number, number, missing)
-                print(f"{subject.name}, {setting.name}: caption {number + 1} of {options.captions}", flush=True)
-            mine = {arm for place, arm in enumerate(remembering(arms)) if place in share
-                    and (subject.name, setting, arm.method) not in done}
-            if mine:
-                contest = contest or _contest(subject, arms, setting)
-                yield from contest.memory(batches(setting.batch, setting.batch)[0][1], 0, mine.__contains__)
+                print(f"{subject.name}, {setting.name}: batch {number + 1} of captions", flush=True)
 
 
 def _contest(subject: Subject, arms: tuple[Arm, ...], setting: Setting) -> Contest:

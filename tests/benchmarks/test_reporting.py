@@ -8,7 +8,7 @@ import pytest
 from blockdance.benchmarks import document, options, worker
 from blockdance.benchmarks.quality import Quality
 from blockdance.benchmarks.record import Memory, Record, load, reopen
-from blockdance.benchmarks.row import rows
+from blockdance.benchmarks.row import rows, shared
 from blockdance.benchmarks.setting import ALL as SETTINGS
 from blockdance.benchmarks.setting import BASE
 from blockdance.benchmarks.statistics import at, estimate
@@ -69,6 +69,12 @@ def test_rows_are_fractions_of_the_full_run_beside_them():
     assert (row.macs, row.blocks, row.seconds, row.psnr.mean) == (.5, .5, (.5 + .75) / 2, 35.)
     assert (row.right, row.objects, row.samples) == (5, 6, 2)
     assert row.ahead == pytest.approx(35 - 23)  # fewer steps: 20 at .4, 26 at .6
+
+
+def test_an_unfinished_run_compares_the_captions_that_all_arms_have():
+    second = replace(RECORD, number=1)
+    assert shared([RECORD, EQUAL, second]) == [RECORD, EQUAL]
+    assert shared([RECORD, replace(EQUAL, number=1)]) == [] == shared([])
 
 
 def test_an_estimate_has_an_interval_that_shrinks_with_more_samples():
