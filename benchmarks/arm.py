@@ -8,7 +8,7 @@ from comfy.model_patcher import ModelPatcher
 from ..blockdance_core.host.attach import attach
 from ..blockdance_core.host.run import Policy
 from .setting import Setting
-from .subject import CALIBRATION, Drawing, Subject, scenes
+from .subject import CALIBRATION, Drawing, Subject
 
 Learned = TypeVar("Learned")
 
@@ -31,7 +31,7 @@ class Calibration:
         """The calibration captions, each in a run of its own."""
         single = replace(self.setting, batch=1)
         return [self.subject.draw(patched, single, [scene], seed)
-                for seed, scene in enumerate(scenes(self.captions, CALIBRATION))]
+                for seed, scene in enumerate(self.subject.scenes(self.captions, CALIBRATION))]
 
 
 Patch = Callable[[ModelPatcher, Calibration], ModelPatcher]

@@ -21,7 +21,7 @@ from .quality import compare as judge
 from .record import Memory, Record
 from .row import Row, rows
 from .setting import Setting
-from .subject import Drawing, Subject, scenes
+from .subject import Drawing, Subject
 
 REFERENCE_EVERY = 8  # arms: load and heat change over minutes, so a full run nearby is what seconds are compared with
 FEWER_STEPS = tuple(Arm("fewer steps", f"{share:.0%}", share=share) for share in (.9, .8, .7, .6, .5, .4, .33, .25))
@@ -80,11 +80,11 @@ def compare(weights: str | Path | Subject, arms: Sequence[Arm], captions: int = 
     contest = Contest(subject, [*fewer_steps, *arms], setting)
     for arm, reason in contest.refused.items():
         raise ValueError(f"{arm.name}: {reason}")
-    return rows(record for number, some in batches(captions, batch)
+    return rows(record for number, some in batches(subject, captions, batch)
                 for record in contest.run(some, number, seed + number))
 
 
-def batches(captions: int, batch: int) -> list[tuple[int, list[world.Scene]]]:
+def batches(subject: Subject, captions: int, batch: int) -> list[tuple[int, list[world.Scene]]]:
     """The measured captions in numbered batches; the last one may be smaller."""
-    wanted = scenes(captions)
+    wanted = subject.scenes(captions)
     return [(number, wanted[first:first + batch]) for number, first in enumerate(range(0, captions, batch))]

@@ -17,7 +17,7 @@ from .compare import Contest
 from .options import Options
 from .row import Row, rows
 from .setting import BASE
-from .subject import CALIBRATION, Subject, scenes
+from .subject import CALIBRATION, MEASURED, Subject
 
 CALIBRATION_CAPTIONS = 4
 Candidates = dict[str, Policy]
@@ -47,7 +47,7 @@ def search(options: Options) -> None:
             known = _measure(subject, arms, CALIBRATION, CALIBRATION_CAPTIONS)
             winners = {point: best(known, next(row for row in known if row.point == point)) for point in defaults}
             chosen = [arm for arm in arms if arm.point in {*winners, *winners.values()}]
-            held_out = {row.point: row for row in _measure(subject, chosen, None, options.captions)}
+            held_out = {row.point: row for row in _measure(subject, chosen, MEASURED, options.captions)}
             lines = [f"{subject.name}, {BASE.name}, {method}, on {options.captions} held-out captions",
                      *(f"  {origin}  {_line(held_out[point])}" for pair in winners.items()
                        for origin, point in zip(("paper", "found"), pair))]
@@ -61,10 +61,10 @@ def best(known: list[Row], default: Row) -> str:
     return max((row for row in known if row.macs <= default.macs + 1e-9), key=lambda row: row.psnr.mean).point
 
 
-def _measure(subject: Subject, arms: list[Arm], of: int | None, captions: int) -> list[Row]:
+def _measure(subject: Subject, arms: list[Arm], of: int, captions: int) -> list[Row]:
     contest = Contest(subject, arms, BASE)
-    wanted = scenes(captions) if of is None else scenes(captions, of)
-    return rows(record for number, scene in enumerate(wanted) for record in contest.run([scene], number, number))
+    return rows(record for number, scene in enumerate(subject.scenes(captions, of))
+                for record in contest.run([scene], number, number))
 
 
 def _line(row: Row) -> str:

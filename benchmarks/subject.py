@@ -29,12 +29,6 @@ class Drawing:
     work: Work
 
 
-def scenes(count: int, of: int = MEASURED) -> list[world.Scene]:
-    """The first captions of a set; more of them begin with the same ones."""
-    rng = np.random.default_rng(of)
-    return [world.random_scene(rng) for _ in range(count)]
-
-
 class Subject:
     """One loaded model. `patcher` is what methods are put on."""
 
@@ -43,7 +37,12 @@ class Subject:
         self.patcher = model.load(weights)
         self.depth = transformer_of(self.patcher.model.diffusion_model).depth
         self._counter = WorkCounter(self.patcher)
-        self._counter.measure(lambda: self._sample(self.patcher, Setting(steps=1), scenes(1), 0, None))
+        self._counter.measure(lambda: self._sample(self.patcher, Setting(steps=1), self.scenes(1), 0, None))
+
+    def scenes(self, count: int, of: int = MEASURED) -> list[world.Scene]:
+        """The first captions of a set; more of them begin with the same ones."""
+        rng = np.random.default_rng(of)
+        return [world.random_scene(rng) for _ in range(count)]
 
     def draw(self, patched: ModelPatcher, setting: Setting, captions: list[world.Scene], seed: int,
              on_step: Callable[[], None] | None = None) -> Drawing:

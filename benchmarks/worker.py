@@ -58,8 +58,8 @@ def measure(options: Options, share: Share) -> Iterator[Record | Memory]:
                     and (subject.name, setting, arm.method) not in done}
             if mine:
                 contest = _contest(subject, arms, setting)
-                yield from contest.memory(batches(setting.batch, setting.batch)[0][1], 0, mine.__contains__)
-            for number, captions in batches(options.captions, setting.batch):
+                yield from contest.memory(batches(subject, setting.batch, setting.batch)[0][1], 0, mine.__contains__)
+            for number, captions in batches(subject, options.captions, setting.batch):
                 def missing(arm: Arm) -> bool:
                     return (subject.name, setting, number, arm.method, arm.point) not in done
                 if number not in share or not any(map(missing, arms)):

@@ -10,7 +10,7 @@ from blockdance.benchmarks.compare import compare
 from blockdance.benchmarks.options import WEIGHTS
 from blockdance.benchmarks.rivals.fora import FORA
 from blockdance.benchmarks.setting import BASE, Setting
-from blockdance.benchmarks.subject import Subject, scenes
+from blockdance.benchmarks.subject import Subject
 from blockdance.benchmarks.work import WorkCounter
 from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
 from blockdance.blockdance_core.host.attach import attach
@@ -78,12 +78,14 @@ def test_the_measured_captions_are_not_the_calibration_captions(subject):
     for learner in ("a", "a", "b"):
         calibration.learn(learner, lambda calibration: drawn.extend(calibration.draw(subject.patcher)))
     assert len(drawn) == 2 * calibration.captions
-    assert not torch.equal(drawn[0].latents, subject.draw(subject.patcher, Setting(steps=2), scenes(1), 0).latents)
+    measured = subject.draw(subject.patcher, Setting(steps=2), subject.scenes(1), 0)
+    assert not torch.equal(drawn[0].latents, measured.latents)
 
 
 def test_memory_held_is_what_the_method_stores(subject):
     """One change of the hidden state of 144 tokens and 128 channels, cond and uncond, in float32."""
-    full, reused = (memory.measure(lambda on_step: subject.draw(patched, Setting(steps=4), scenes(1), 0, on_step))
+    full, reused = (memory.measure(lambda on_step: subject.draw(patched, Setting(steps=4), subject.scenes(1), 0,
+                                                        on_step))
                     for patched in (subject.patcher, HALF.prepare(Calibration(subject, BASE))))
     assert reused.held - full.held == 2 * 144 * 128 * 4
     assert full.peak > full.held and reused.peak > full.peak

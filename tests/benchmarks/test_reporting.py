@@ -43,6 +43,12 @@ def test_what_is_on_record_is_not_measured_again(tmp_path, monkeypatch):
     """Two arms of one caption: one has a record, so only the other is asked for."""
     asked = []
 
+    class Named:
+        name = "tiny"
+
+        def __init__(self, weights):
+            self.scenes = range
+
     class Asked:
         def __init__(self, *_):
             self.refused = {}
@@ -55,7 +61,7 @@ def test_what_is_on_record_is_not_measured_again(tmp_path, monkeypatch):
             return ()
     arms = tuple(arm for arm in worker.ALL if arm.method == "FORA")[:2]
     monkeypatch.setattr(worker, "Contest", Asked)
-    monkeypatch.setattr(worker, "Subject", lambda weights: type("Named", (), {"name": "tiny"}))
+    monkeypatch.setattr(worker, "Subject", Named)
     monkeypatch.setattr(worker, "chosen_arms", lambda _: arms)
     given = replace(options.parse(["--quick", "--captions", "1"]), out=tmp_path)
     record(tmp_path, RECORD)
