@@ -7,6 +7,7 @@ from statistics import fmean
 from typing import Sequence
 
 from ..blockdance_core.figures.canvas import THEMES
+from .options import QUICK_CAPTIONS
 from .pareto import pareto
 from .record import Memory, Record
 from .row import BASELINE, Row, rows, shared
@@ -53,7 +54,9 @@ def write(folder: Path, records: Sequence[Record], memories: Sequence[Memory], v
         pareto(of_model[main], f"{model}: quality for compute", caption, on_cpu, THEMES["light"]).save(picture)
         written.append(picture)
         used = {memory.method: memory for memory in memories if (memory.model, memory.setting) == (model, main)}
-        parts += [f"## {model}\n\n{setting}\n\n![{model}]({picture.name})\n",
+        preview = "" if of_model[main][0].samples >= QUICK_CAPTIONS else (
+            f" **A preview: {QUICK_CAPTIONS} captions are the fewest that say something.**")
+        parts += [f"## {model}\n\n{setting}{preview}\n\n![{model}]({picture.name})\n",
                   _markdown(COLUMNS, [_cells(row, used) for row in of_model[main]])]
         if len(of_model) > 1:
             parts.append(_across(of_model))
