@@ -3,11 +3,21 @@
 from dataclasses import replace
 from typing import Callable, Iterable
 
+from comfy.model_patcher import ModelPatcher
+from comfy.samplers import sampler_object
 from comfy_extras.nodes_easycache import EasyCacheNode, LazyCacheNode
 
+from ..blockdance_core.auto.kernel import Kernel, mean
+from ..blockdance_core.auto.library import general
+from ..blockdance_core.auto.policy import AutoPolicy, RecordPolicy
 from ..blockdance_core.blockdance import BlockDancePolicy
 from ..blockdance_core.delta_cache import DeltaCachePolicy
 from ..blockdance_core.delta_dit import DeltaDiTPolicy
+from ..blockdance_core.flow_time import Quantity
+from ..blockdance_core.forecasting import Forecasting
+from ..blockdance_core.host.anything import ANYTHING
+from ..blockdance_core.host.attach import attach
+from ..blockdance_core.host.clock import traits_of
 from .arm import Arm, Calibration, policy
 from .compare import FEWER_STEPS
 from .rivals.dbcache import DBCache
@@ -44,11 +54,32 @@ def native(method: str, node: type, threshold: float) -> Arm:
         model, reuse_threshold=threshold, start_percent=.15, end_percent=.95, verbose=False).args[0])
 
 
+def auto(method: str, speedup: float, measured: bool = True) -> Arm:
+    """Auto, by a measurement of the calibration captions or by what models have in common."""
+    def record(calibration: Calibration) -> tuple[Quantity, Kernel]:
+        if not traits_of(sampler_object(calibration.setting.sampler)).counted:  # as Calibrate asks its user to
+            calibration = replace(calibration, setting=replace(calibration.setting, sampler="euler"))
+        found: list[tuple[Quantity, Kernel]] = []
+        recording = attach(calibration.subject.patcher, RecordPolicy(lambda *kernel: found.append(kernel) or ""),
+                           family=ANYTHING)
+        calibration.draw(recording)
+        return found[0][0], mean([kernel for _, kernel in found])
+
+    def patch(model: ModelPatcher, calibration: Calibration) -> ModelPatcher:
+        known, kernel = calibration.learn("Auto", record) if measured else (None, None)
+        policy = AutoPolicy(speedup, lambda quantity, _: kernel if quantity is known else None, general)
+        return attach(model, policy, family=ANYTHING)
+    return Arm(method, f"{speedup:g}x", patch)
+
+
 ALL: tuple[Arm, ...] = (
     *FEWER_STEPS,
+    *(auto("Auto", speedup) for speedup in (1.5, 2., 2.5, 3., 4.)),
+    *(auto("Auto, general profile", speedup, measured=False) for speedup in (1.5, 2., 2.5, 3., 4.)),
     *(replace(arm, method=f"fewer steps, {sampler}", sampler=sampler)
       for sampler in ("dpmpp_2m", "res_multistep") for arm in FEWER_STEPS[1:]),
     *(policy("BlockDance", f"N={N}", BlockDancePolicy(N)) for N in (2, 3, 4)),
+    *(policy("BlockDance, linear forecast", f"N={N}", Forecasting(BlockDancePolicy(N), "linear")) for N in (2, 3, 4)),
     *(policy("Delta-Cache", f"N={N}", DeltaCachePolicy(N)) for N in (2, 3, 4)),
     *(policy("Delta-DiT", f"N={N}", DeltaDiTPolicy(N)) for N in (2, 3, 4)),
     *(native("EasyCache (ComfyUI)", EasyCacheNode, threshold) for threshold in (.05, .1, .2, .4)),

@@ -14,14 +14,13 @@ from typing import Callable, Iterator, Sequence
 
 from comfy.model_patcher import ModelPatcher
 
-from ..demo import world
 from . import memory
 from .arm import FULL, Arm, Calibration
 from .quality import compare as judge
 from .record import Memory, Record
 from .row import Row, rows
 from .setting import Setting
-from .subject import Drawing, Subject
+from .subject import Drawing, Scene, Subject
 
 REFERENCE_EVERY = 8  # arms: load and heat change over minutes, so a full run nearby is what seconds are compared with
 FEWER_STEPS = tuple(Arm("fewer steps", f"{share:.0%}", share=share) for share in (.9, .8, .7, .6, .5, .4, .33, .25))
@@ -42,7 +41,7 @@ class Contest:
             except ValueError as error:
                 self.refused[arm] = str(error)
 
-    def run(self, captions: list[world.Scene], number: int, seed: int,
+    def run(self, captions: list[Scene], number: int, seed: int,
             wanted: Callable[[Arm], bool] = lambda _: True) -> Iterator[Record]:
         """Arms on one batch of captions, each time another one first."""
         arms = [(arm, patched) for arm, patched in self._arms if wanted(arm)]
@@ -56,14 +55,14 @@ class Contest:
                 drawing.work.blocks, drawing.seconds, drawing.cpu, full.work.macs, full.work.blocks, full.seconds,
                 full.cpu, tuple(map(judge, drawing.latents, full.latents, captions)))
 
-    def memory(self, captions: list[world.Scene], seed: int, wanted: Callable[[Arm], bool]) -> Iterator[Memory]:
+    def memory(self, captions: list[Scene], seed: int, wanted: Callable[[Arm], bool]) -> Iterator[Memory]:
         """What arms take of it, the full one included, in one more run of each."""
         for arm, patched in ((FULL, self._subject.patcher), *self._arms):
             if wanted(arm):
                 use = memory.measure(lambda on_step: self._draw(arm, patched, captions, seed, on_step))
                 yield Memory(self._subject.name, self._setting, arm.method, use.peak, use.held)
 
-    def _draw(self, arm: Arm, patched: ModelPatcher, captions: list[world.Scene], seed: int,
+    def _draw(self, arm: Arm, patched: ModelPatcher, captions: list[Scene], seed: int,
               on_step: Callable[[], None] | None = None) -> Drawing:
         return self._subject.draw(patched, arm.setting(self._setting), captions, seed, on_step)
 
@@ -84,7 +83,7 @@ def compare(weights: str | Path | Subject, arms: Sequence[Arm], captions: int = 
                 for record in contest.run(some, number, seed + number))
 
 
-def batches(subject: Subject, captions: int, batch: int) -> list[tuple[int, list[world.Scene]]]:
+def batches(subject: Subject, captions: int, batch: int) -> list[tuple[int, list[Scene]]]:
     """The measured captions in numbered batches; the last one may be smaller."""
     wanted = subject.scenes(captions)
     return [(number, wanted[first:first + batch]) for number, first in enumerate(range(0, captions, batch))]

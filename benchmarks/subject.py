@@ -11,12 +11,14 @@ import torch
 from comfy.model_patcher import ModelPatcher
 
 from ..blockdance_core.host.architectures import transformer_of
-from ..demo import model, world
+from ..demo import model, video, world
 from .setting import Setting
 from .work import Work, WorkCounter
 
 MEASURED, CALIBRATION = 20_000_000, 30_000_000  # seeds of captions; training draws its scenes from fresh entropy
-FRAMES = 16
+
+
+Scene = world.Scene | video.Scene
 
 
 @dataclass(frozen=True)
@@ -35,16 +37,17 @@ class Subject:
     def __init__(self, weights: Path):
         self.name = weights.stem
         self.patcher = model.load(weights)
+        self._world = model.architecture_of(weights).world
         self.depth = transformer_of(self.patcher.model.diffusion_model).depth
         self._counter = WorkCounter(self.patcher)
         self._counter.measure(lambda: self._sample(self.patcher, Setting(steps=1), self.scenes(1), 0, None))
 
-    def scenes(self, count: int, of: int = MEASURED) -> list[world.Scene]:
+    def scenes(self, count: int, of: int = MEASURED) -> list[Scene]:
         """The first captions of a set; more of them begin with the same ones."""
         rng = np.random.default_rng(of)
-        return [world.random_scene(rng) for _ in range(count)]
+        return [self._world.random_scene(rng) for _ in range(count)]
 
-    def draw(self, patched: ModelPatcher, setting: Setting, captions: list[world.Scene], seed: int,
+    def draw(self, patched: ModelPatcher, setting: Setting, captions: list[Scene], seed: int,
              on_step: Callable[[], None] | None = None) -> Drawing:
         """One run with a batch of these captions."""
         self._counter.restart()
@@ -54,12 +57,11 @@ class Subject:
             torch.cuda.synchronize()
         return Drawing(latents, time.perf_counter() - wall, time.process_time() - cpu, self._counter.read())
 
-    def _sample(self, patched: ModelPatcher, setting: Setting, captions: list[world.Scene], seed: int,
+    def _sample(self, patched: ModelPatcher, setting: Setting, captions: list[Scene], seed: int,
                 on_step: Callable[[], None] | None) -> torch.Tensor:
-        positive = [[torch.from_numpy(np.stack([world.embed(scene) for scene in captions])), {}]]
-        negative = [[torch.from_numpy(world.embed(None))[None], {}]]
-        frames = (FRAMES,) * (self.patcher.model.latent_format.latent_dimensions - 2)
-        latent = torch.zeros(len(captions), 3, *frames, world.SIZE, world.SIZE)
+        positive = model.conditioning(np.stack([self._world.embed(scene) for scene in captions]))
+        negative = model.conditioning(self._world.embed(None)[None])
+        latent = torch.zeros(len(captions), *self._world.LATENT)
         noise = comfy.sample.prepare_noise(latent, seed)
         patched = patched.clone()
         if not setting.together:

@@ -9,6 +9,9 @@ delta_cache   the Delta-Cache policy, and the feature caches it is compared with
 delta_dit     the Delta-DiT policy and its budget
 unet          Delta-Cache and DeepCache on a U-Net, as a policy
 presets       every published row of both papers, and their baselines, as a policy
+forecast      what is not computed as a weighted sum of what was
+flow_time     every kind of diffusion in the terms of a flow
+auto          the planned, forecasting method, from a measurement of the model's outputs
 cost          multiply-accumulates of a model and of a plan, in the papers' counting and in full
 hidden        how one block's call carries the hidden state
 chain         the blocks of a model in execution order
@@ -21,3 +24,5 @@ pca, spectrum components of features, and frequencies of pictures
 figures       all of this as pictures
 host          ComfyUI: architectures, attaching to a MODEL, a run's lifetime (the only part that imports comfy)
 """
+
+__version__ = "0.1.0"

@@ -1,8 +1,8 @@
-"""What a run has stored, by pass and by reuse, and how many bytes it takes."""
+"""What a run has stored, by pass and by reuse, the latest few of each, and how many bytes it takes."""
 
 import threading
 from dataclasses import dataclass
-from typing import Hashable, Mapping
+from typing import Hashable, Mapping, Sequence
 
 from .hidden import Form, Hidden
 from .plan import Reuse
@@ -23,11 +23,34 @@ class Stored:
         return sum(t.untyped_storage().nbytes() for hidden in self.hidden.values() for t in hidden if t is not None)
 
 
-class Cache:
-    """Stored spans under (pass key, reuse). Several GPUs may store at once, hence the lock."""
+    @classmethod
+    def weighted(cls, parts: Sequence[tuple[float, "Stored"]]) -> "Stored":
+        """The weighted sum of what was stored at several times, in one form. Integers are those of the first."""
+        (first_weight, first), *others = parts
+        hidden = {}
+        for block, states in first.hidden.items():
+            total = tuple(s if s is None or not s.is_floating_point() else s * first_weight for s in states)
+            for weight, other in others:
+                for t, s in zip(total, other.hidden[block]):
+                    if t is not None and t.is_floating_point():
+                        t.add_(s, alpha=weight)
+            hidden[block] = total
+        return cls(hidden, first.entered, first.returned)
 
-    def __init__(self):
-        self._entries: dict[tuple[Hashable, Reuse], Stored] = {}
+
+@dataclass(frozen=True)
+class Anchor:
+    """What an evaluation has stored, and its time, in that of a flow."""
+    time: float
+    stored: Stored
+
+
+class Cache:
+    """Anchors under (pass key, reuse), the newest first. Several GPUs may store at once, hence the lock."""
+
+    def __init__(self, anchors: int = 1):
+        self._kept = anchors
+        self._entries: dict[tuple[Hashable, Reuse], tuple[Anchor, ...]] = {}
         self._lock = threading.Lock()
         self.peak_bytes = 0
 
@@ -40,14 +63,19 @@ class Cache:
             return self._count()
 
     def _count(self) -> int:
-        return sum(stored.bytes for stored in self._entries.values())
+        return sum(anchor.stored.bytes for anchors in self._entries.values() for anchor in anchors)
 
-    def get(self, key: Hashable, reuse: Reuse) -> Stored | None:
-        return self._entries.get((key, reuse))
+    def get(self, key: Hashable, reuse: Reuse) -> tuple[Anchor, ...]:
+        return self._entries.get((key, reuse), ())
 
-    def put(self, key: Hashable, reuse: Reuse, stored: Stored) -> None:
+    def put(self, key: Hashable, reuse: Reuse, anchor: Anchor) -> None:
+        """Keep an anchor. Older ones of the same time, or of another form, are replaced by it."""
+        new = anchor.stored
         with self._lock:
-            self._entries[key, reuse] = stored
+            older = [old for old in self._entries.get((key, reuse), ())
+                     if old.time != anchor.time and (old.stored.entered, old.stored.returned)
+                     == (new.entered, new.returned)]
+            self._entries[key, reuse] = (anchor, *older)[:self._kept]
             self.peak_bytes = max(self.peak_bytes, self._count())
 
     def drop(self, key: Hashable, reuse: Reuse) -> None:

@@ -35,6 +35,7 @@ class Pace:
 
     def __init__(self, plan: Plan):
         self._groups = _groups(plan)
+        self._stores = [decision.store for decision in plan.decisions]
         self._furthest = self._anchor = -1  # the latest group that was begun, and the step computed last
         self._left = 0  # evaluations that may still reuse it
 
@@ -46,13 +47,13 @@ class Pace:
         group = self._groups.get(step)
         if group is None:
             self._left = 0
-            return COMPUTE
+            return Decision(store=self._stores[step])
         if self._may_reuse(group, step):
             self._left -= 1
             return Decision(group.reuse_at(step), group.wanted if self._left else ())
         self._furthest = max(self._furthest, group.first)
         self._anchor, self._left = step, len(group.reuses)
-        return Decision(store=group.wanted)
+        return Decision(store=tuple(dict.fromkeys((*group.wanted, *self._stores[step]))))
 
     def _may_reuse(self, group: Group, step: int) -> bool:
         return (self._left > 0 and group.first <= self._furthest and (group.inside or step > group.first)

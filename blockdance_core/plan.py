@@ -6,7 +6,11 @@ and how. A method is only a way to choose one.
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Iterator, Sequence
+from typing import Iterator, Protocol, Sequence
+
+import torch
+
+from .forecast import Forecaster
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,10 @@ class Kind(Enum):
     """What stands in for a span that is not computed."""
     FEATURE = "feature"  # the stored hidden state after the span (BlockDance, section 3.2)
     DELTA = "delta"  # the current hidden state before the span plus the stored change over it (Delta-DiT, section 3.2)
+    OUTPUT = "output"  # what the sampler gets of the whole model, after guidance: nothing of the model is computed
+
+
+SPAN_KINDS = (Kind.FEATURE, Kind.DELTA)  # those that replace some blocks of a pass
 
 
 @dataclass(frozen=True)
@@ -63,27 +71,45 @@ class Decision:
 COMPUTE = Decision()
 
 
+class Listener(Protocol):
+    """Hears the outputs of one run."""
+
+    def hear(self, latent: torch.Tensor, denoised: torch.Tensor, sigma: float) -> None:
+        """What an evaluation at sigma made of the latent; both are the sampler's own, to be read only."""
+
+    def finish(self) -> str:
+        """The run has come to its end; says in a sentence what came of it."""
+
+
 @dataclass(frozen=True)
 class Plan:
-    """One decision per step. `note` is what the user should know of it, above all why it does less than asked for."""
+    """One decision per step. `note` is what the user should know of it, above all why it does less than asked for.
+
+    forecaster: how what is reused is made of several stored ones; None repeats the latest, as the papers do.
+    listener: what wants to know the outputs of the run.
+    """
     decisions: tuple[Decision, ...]
     note: str = ""
+    forecaster: Forecaster | None = None
+    listener: Listener | None = None
 
     @classmethod
-    def from_reuses(cls, reuses: Sequence[Reuse | None], note: str = "") -> "Plan":
+    def from_reuses(cls, reuses: Sequence[Reuse | None], note: str = "",
+                    forecaster: Forecaster | None = None) -> "Plan":
         """The plan that reuses as given (None = computed); a computed step stores what its followers reuse."""
         if reuses and reuses[0] is not None:
             raise ValueError("the first step has nothing to reuse; it must be computed")
         decisions = []
-        wanted: dict[Reuse, None] = {}
+        anchors = forecaster.anchors if forecaster else 1
+        wanted: dict[Reuse, int] = {}  # how many more computed steps each is to be stored by
         for reuse in reversed(reuses):
             if reuse is None:
                 decisions.append(Decision(store=tuple(wanted)))
-                wanted = {}
+                wanted = {reuse: left - 1 for reuse, left in wanted.items() if left > 1}
             else:
                 decisions.append(Decision(reuse=reuse))
-                wanted[reuse] = None
-        return cls(tuple(reversed(decisions)), note)
+                wanted[reuse] = anchors
+        return cls(tuple(reversed(decisions)), note, forecaster)
 
     @property
     def steps(self) -> int:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from .plan import Plan, Reuse, Transformer
+from .plan import Kind, Plan, Reuse, Transformer
 
 
 @dataclass
@@ -31,6 +31,7 @@ class Report:
     seconds: float = 0.
     cache_bytes: int = 0
     failures: list[str] = field(default_factory=list)
+    outcome: str = ""  # what came of the run beside its picture
     uncounted: list[str] = field(default_factory=list)  # what the MACs leave out, and why
 
     @property
@@ -62,6 +63,11 @@ class Report:
         """Executed blocks as a fraction of all."""
         return self.executed / self.total if self.total else 1.
 
+    def repeat(self, evaluation: Evaluation) -> None:
+        """Account for an evaluation of which nothing was computed: it would have taken what the latest full one did."""
+        full = next((past for past in reversed(self.evaluations) if past.passes), evaluation)
+        evaluation.total, evaluation.total_macs = full.total, full.total_macs
+
     def line(self) -> str:
         """One line for the log and the node."""
         steps = "" if len(self.evaluations) == self.plan.steps else f" in {self.plan.steps} steps"
@@ -70,7 +76,7 @@ class Report:
                  f"cache {self.cache_bytes / 2 ** 20:.1f} MiB"]
         if self.misses:
             parts.append(f"{self.misses} passes had nothing stored yet and were computed in full")
-        parts.extend(filter(None, (self.plan.note, *self.failures)))
+        parts.extend(filter(None, (self.plan.note, self.outcome, *self.failures)))
         return "; ".join(parts)
 
     @property
@@ -105,7 +111,7 @@ class Report:
             "steps": self.plan.steps, "executed_blocks": self.executed, "total_blocks": self.total,
             "share_of_blocks": self.share, "macs": self.macs, "total_macs": self.total_macs,
             "uncounted": self.uncounted, "seconds": self.seconds, "cache_bytes": self.cache_bytes,
-            "misses": self.misses, "note": self.plan.note, "failures": self.failures,
+            "misses": self.misses, "note": self.plan.note, "outcome": self.outcome, "failures": self.failures,
             "plan": [
                 {"step": step, "reuse": _reuse(decision.reuse), "store": [_reuse(reuse) for reuse in decision.store]}
                 for step, decision in enumerate(self.plan.decisions)],
@@ -125,12 +131,19 @@ def _reuse(reuse: Reuse | None) -> dict | None:
 
 def _decision(evaluation: Evaluation) -> str:
     """What it did, in words."""
-    words = [f"stored the {reuse.kind.value} of blocks {reuse.span.first}-{reuse.span.last}"
-             for reuse in evaluation.stored]
-    if (reuse := evaluation.reuse) and evaluation.executed < evaluation.total:
-        words.insert(0, f"reused the {reuse.kind.value} of blocks {reuse.span.first}-{reuse.span.last}")
-    else:
+    words = [f"stored {_named(reuse)}" for reuse in evaluation.stored]
+    if (reuse := evaluation.reuse) is None or evaluation.executed >= evaluation.total:
         words.insert(0, "computed")
+    elif reuse.kind is Kind.OUTPUT:
+        words.insert(0, "output forecast from earlier steps")
+    else:
+        words.insert(0, f"reused {_named(reuse)}")
     if evaluation.misses:
         words.append(f"{evaluation.misses} of {evaluation.passes} passes had nothing stored")
     return ", ".join(words)
+
+
+def _named(reuse: Reuse) -> str:
+    if reuse.kind is Kind.OUTPUT:
+        return "the output"
+    return f"the {reuse.kind.value} of blocks {reuse.span.first}-{reuse.span.last}"

@@ -3,8 +3,22 @@
 from dataclasses import dataclass
 from typing import Callable
 
+from .flow_time import FlowTime
+
 # Samplers nudge sigmas by up to 1e-4 of their value, and float32 tables round; neither may move a border by a step.
 TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class SamplerTraits:
+    """How a sampler uses the model.
+
+    counted: it evaluates once a step, in order. steady: it adds no noise of its own. whole: all it takes from an
+    evaluation is the result; the CFG++ samplers take the unconditional part, too, while it is computed.
+    """
+    counted: bool = True
+    steady: bool = True
+    whole: bool = True
 
 
 @dataclass(frozen=True)
@@ -16,6 +30,8 @@ class Schedule:
     """
     sigmas: tuple[float, ...]
     percent_to_sigma: Callable[[float], float]
+    flow_time: FlowTime = FlowTime()
+    sampler: SamplerTraits = SamplerTraits()
 
     @classmethod
     def even(cls, steps: int) -> "Schedule":
@@ -25,6 +41,11 @@ class Schedule:
     @property
     def steps(self) -> int:
         return max(0, len(self.sigmas) - 1)
+
+    @property
+    def times(self) -> tuple[float, ...]:
+        """The sigmas as times of a flow, from noise (1) to picture (0)."""
+        return tuple(map(self.flow_time.time, self.sigmas))
 
     def window(self, start: float, end: float) -> tuple[int, ...]:
         """The steps whose sigma lies between two percents of sampling, `start` included."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from .delta_cache import DeltaCachePolicy
 from .interval import check_fraction, check_interval
-from .plan import Kind, Plan, Reuse, Span, Transformer
+from .plan import SPAN_KINDS, Kind, Plan, Reuse, Span, Transformer
 from .schedule import Schedule
 
 
@@ -56,7 +56,7 @@ class UNetPolicy:
         check_fraction("end", self.end)
         if self.depth < 1:
             raise ValueError(f"depth is {self.depth}; use a number of input blocks from 1")
-        if not isinstance(self.mode, Kind):
+        if self.mode not in SPAN_KINDS:
             raise ValueError(f"mode is {self.mode!r}; use Kind.DELTA or Kind.FEATURE")
 
     @property

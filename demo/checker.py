@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from . import world
+from . import video, world
 
 
 @dataclass(frozen=True)
@@ -25,30 +25,48 @@ class Score:
                      self.extra + other.extra)
 
 
-def check(picture: np.ndarray, scene: world.Scene) -> Score:
-    """Score one picture, (SIZE, SIZE, 3) in [0, 1], against the scene that its caption describes."""
+def check(pixels: np.ndarray, scene: world.Scene | video.Scene) -> Score:
+    """Score a picture (SIZE, SIZE, 3) or a video (FRAMES, SIZE, SIZE, 3), in [0, 1], against the scene of its caption.
+
+    An object of a video must be right in the first and in the last frame.
+    """
+    if isinstance(scene, video.Scene):
+        first, extra_first = _compare(pixels[0], scene.first)
+        last, extra_last = _compare(pixels[-1], scene.last)
+        verdicts = [(a and c, b and d) for (a, b), (c, d) in zip(first, last)]
+        extra = max(extra_first, extra_last)
+    else:
+        verdicts, extra = _compare(pixels, scene)
+    placed, right = (sum(column) for column in zip(*verdicts))
+    return Score(len(verdicts), placed, right, extra)
+
+
+def _compare(picture: np.ndarray, scene: world.Scene) -> tuple[list[tuple[bool, bool]], int]:
+    """For each object of the scene, whether it is placed and whether it is right; and how many others there are."""
     background, cells = read(picture)
-    wanted = {o.cell: o for o in scene.objects}
-    found = {cell: what for cell, what in enumerate(cells) if what is not None}
-    background_right = background == scene.background
-    placed = [cell for cell in wanted if cell in found and found[cell][1] == wanted[cell].color and background_right]
-    right = [cell for cell in placed if found[cell][0] == wanted[cell].shape]
-    return Score(len(wanted), len(placed), len(right), len(found.keys() - wanted.keys()))
+    verdicts = []
+    for o in scene.objects:
+        found = cells[o.cell]
+        placed = found is not None and found[1] == o.color and background == scene.background
+        verdicts.append((placed, placed and found[0] == o.shape))
+    wanted = {o.cell for o in scene.objects}
+    return verdicts, sum(what is not None and cell not in wanted for cell, what in enumerate(cells))
 
 
 def read(picture: np.ndarray) -> tuple[int, list[tuple[int, int] | None]]:
-    """What a picture shows: the background, and (shape, colour) or None for each cell."""
-    if picture.shape != (world.SIZE, world.SIZE, 3):
-        raise ValueError(f"a shapes-world picture is {world.SIZE} x {world.SIZE} x 3, not {picture.shape}")
+    """What a picture or a frame of a video shows: the background, and (shape, colour) or None for each cell."""
+    if picture.shape not in ((world.SIZE, world.SIZE, 3), (video.SIZE, video.SIZE, 3)):
+        raise ValueError(f"a shapes-world picture is {world.SIZE} x {world.SIZE} x 3 and a frame of a video "
+                         f"{video.SIZE} x {video.SIZE} x 3, not {picture.shape}")
+    side = len(picture) // 3  # of a cell
     distance = ((picture[:, :, None] - world.BACKGROUND_RGB) ** 2).sum(-1)  # (S, S, backgrounds)
     background = int(np.bincount(distance.argmin(-1).ravel(), minlength=len(world.BACKGROUNDS)).argmax())
     plain = world.BACKGROUND_RGB[background]
-    shapes, masks = _masks()
+    shapes, masks = _masks(world.SIZE // len(picture))
     cells = []
     for cell in range(len(world.CELLS)):
         row, column = divmod(cell, 3)
-        crop = picture[row * world.CELL_SIZE:(row + 1) * world.CELL_SIZE,
-                       column * world.CELL_SIZE:(column + 1) * world.CELL_SIZE].reshape(-1, 3) - plain  # (P, 3)
+        crop = picture[row * side:(row + 1) * side, column * side:(column + 1) * side].reshape(-1, 3) - plain  # (P, 3)
         object_rgb = world.COLOR_RGB * .95 - plain  # (K, 3), the middle of the brightness range
         # |crop - mask * colour|^2 without |crop|^2, which is the error of the empty cell
         error = (masks ** 2).sum(1)[:, None] * (object_rgb ** 2).sum(1) - 2 * (masks @ crop) @ object_rgb.T  # (M, K)
@@ -59,9 +77,10 @@ def read(picture: np.ndarray) -> tuple[int, list[tuple[int, int] | None]]:
     return background, cells
 
 
-@lru_cache(maxsize=1)
-def _masks() -> tuple[np.ndarray, np.ndarray]:
-    """Every placement of every shape inside one cell: shape ids (M,) and coverages (M, CELL_SIZE ** 2)."""
+@lru_cache(maxsize=2)
+def _masks(factor: int) -> tuple[np.ndarray, np.ndarray]:
+    """Every placement of every shape in one cell of a picture `factor` times smaller: shape ids (M,), coverages
+    (M, pixels of the cell)."""
     middle, size = world.CELL_SIZE / 2, world.CELL_SIZE
     offsets = np.linspace(-world.JITTER, world.JITTER, 5)
     shapes, masks = [], []
@@ -70,5 +89,6 @@ def _masks() -> tuple[np.ndarray, np.ndarray]:
             for x in offsets:
                 for y in offsets:
                     shapes.append(shape)
-                    masks.append(world.shape_mask(shape, middle + x, middle + y, radius)[:size, :size].ravel())
+                    mask = world.shape_mask(shape, middle + x, middle + y, radius)[:size, :size]
+                    masks.append(world.shrink(mask, factor).ravel())
     return np.array(shapes), np.array(masks, np.float32)

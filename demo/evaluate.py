@@ -1,8 +1,9 @@
 """The acceptance test of demo weights: how many objects of held-out captions does a model draw where and as asked?
 
-    python3 -m demo.host run -m demo.evaluate demo/weights/pixart.safetensors
+    python3 -m demo.host run -- -m demo.evaluate demo/weights/pixart.safetensors
 
-Accepted at 90 % of the objects in the right cell and colour on the right background, and 80 % with the right shape.
+Accepted at 90 % of the objects in the right cell and colour on the right background, and 80 % with the right shape; in
+a video, in the first and in the last frame.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import torch
 comfy.cli_args.args.cpu = not torch.cuda.is_available()  # before model_management is imported
 import comfy.sample  # noqa: E402
 
-from . import checker, model, world  # noqa: E402
+from . import checker, model  # noqa: E402
 
 PLACED, RIGHT = .9, .8
 HELD_OUT = 20_000_000  # seed of the captions; training draws its scenes from fresh entropy
@@ -25,19 +26,20 @@ HELD_OUT = 20_000_000  # seed of the captions; training draws its scenes from fr
 def evaluate(weights: Path, captions: int, steps: int, cfg: float, batch: int = 50) -> checker.Score:
     """Draw one picture per caption with ComfyUI's Euler sampler and check it."""
     patcher = model.load(weights)
+    architecture = model.architecture_of(weights)
+    task = architecture.world
     rng = np.random.default_rng(HELD_OUT)
-    scenes = [world.random_scene(rng) for _ in range(captions)]
+    scenes = [task.random_scene(rng) for _ in range(captions)]
     score = checker.Score(0, 0, 0, 0)
     for first in range(0, captions, batch):
         some = scenes[first:first + batch]
-        positive = [[torch.from_numpy(np.stack([world.embed(scene) for scene in some])), {}]]
-        negative = [[torch.from_numpy(world.embed(None))[None], {}]]
-        latent = torch.zeros(len(some), 3, world.SIZE, world.SIZE)
+        positive = model.conditioning(np.stack([task.embed(scene) for scene in some]))
+        negative = model.conditioning(task.embed(None)[None])
+        latent = torch.zeros(len(some), *task.LATENT)
         noise = comfy.sample.prepare_noise(latent, first)
         drawn = comfy.sample.sample(patcher, noise, steps, cfg, "euler", "simple", positive, negative, latent,
                                     disable_pbar=True, seed=first)
-        pictures = (drawn.clamp(-1, 1) / 2 + .5).permute(0, 2, 3, 1).numpy()
-        score = sum(map(checker.check, pictures, some), score)
+        score = sum(map(checker.check, model.pixels(drawn).numpy(), some), score)
     return score
 
 

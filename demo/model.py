@@ -1,34 +1,53 @@
-"""The demo PixArt: its configuration, and how ComfyUI's own classes are built from it.
-
-ComfyUI detects PixArt at its full width only, so the demo brings this loader; everything else is the host's.
-"""
+"""The demo models as ComfyUI MODELs, from weights files of train.py."""
 
 import json
 from pathlib import Path
 
-import comfy.latent_formats
-import comfy.model_base
 import comfy.model_management
-import comfy.supported_models
+import numpy as np
 import torch
-from comfy.ldm.pixart.pixartms import PixArtMS
+from comfy.model_base import BaseModel
 from comfy.model_patcher import ModelPatcher
 from safetensors import safe_open
+from safetensors.torch import load_file
 
-from . import world
-
-CONFIG = {
-    "image_model": "pixart_sigma", "input_size": world.SIZE, "patch_size": 4, "in_channels": 3, "hidden_size": 128,
-    "depth": 28, "num_heads": 2, "pred_sigma": False, "caption_channels": world.CHANNELS,
-    "model_max_length": world.TOKENS, "micro_condition": False, "pe_interpolation": 1,
-}
-OPTIONAL = {"y_embedder.y_embedding"}  # a buffer that only caption dropout reads
+from .architectures import ARCHITECTURES, Architecture
 
 
-def build(config: dict, operations, dtype: torch.dtype = torch.float32) -> torch.nn.Module:
-    """ComfyUI's PixArtMS for training; sampling goes through load()."""
-    arguments = {name: value for name, value in config.items() if name != "image_model"}
-    return PixArtMS(**arguments, class_dropout_prob=0., operations=operations, dtype=dtype)
+def build(architecture: Architecture, config: dict, operations=None) -> BaseModel:
+    """ComfyUI's model with these dimensions, in float32 and with weights that nobody has set.
+
+    `operations` are ComfyUI's own unless given; training takes torch.nn.
+    """
+    host_config = architecture.host_config(config)
+    host_config.unet_config = dict(config, dtype=torch.float32)  # without the defaults that the host adds for U-Nets
+    host_config.latent_format = architecture.latent_format()
+    host_config.sampling_settings = architecture.sampling
+    host_config.manual_cast_dtype = None
+    host_config.custom_operations = operations
+    return architecture.host_model(host_config, model_type=architecture.model_type)
+
+
+def pooled(tokens: torch.Tensor) -> torch.Tensor:
+    """The vector that MMDiTs get besides the tokens, (B, CHANNELS) from (B, TOKENS, CHANNELS): their mean, which says
+    how much there is of what, but not what belongs together."""
+    return tokens.mean(1)
+
+
+def conditioning(embeddings: np.ndarray) -> list:
+    """ComfyUI's CONDITIONING for caption embeddings (B, TOKENS, CHANNELS)."""
+    tokens = torch.from_numpy(embeddings)
+    return [[tokens, {"pooled_output": pooled(tokens)}]]
+
+
+def pixels(latent: torch.Tensor) -> torch.Tensor:
+    """Pictures (B, S, S, 3) or videos (B, F, S, S, 3) in [0, 1] from what a model draws, (B, 3, ...)."""
+    return (latent.clamp(-1, 1) / 2 + .5).movedim(1, -1)
+
+
+def architecture_of(path: Path) -> Architecture:
+    """The architecture of a weights file of train.py. Raises ValueError when the file is none."""
+    return _described(path)[0]
 
 
 def load(path: Path) -> ModelPatcher:
@@ -36,19 +55,22 @@ def load(path: Path) -> ModelPatcher:
 
     Raises ValueError when the file is no such file or does not hold the weights that its configuration asks for.
     """
-    with safe_open(path, "pt") as file:
-        metadata = file.metadata() or {}
-        weights = {name: file.get_tensor(name).float() for name in file.keys()}
-    if "config" not in metadata:
-        raise ValueError(f"{path} has no 'config' in its metadata: not a weights file of `python -m demo.train`")
-    config = comfy.supported_models.PixArtSigma(json.loads(metadata["config"]))
-    config.latent_format = comfy.latent_formats.ChromaRadiance()  # pixels: three channels, full size
-    config.sampling_settings = {"shift": 1.0}
-    config.manual_cast_dtype = None
-    config.unet_config["dtype"] = torch.float32
-    model = comfy.model_base.PixArt(config, model_type=comfy.model_base.ModelType.FLOW)
+    architecture, config = _described(path)
+    weights = {name: value.float() for name, value in load_file(path).items()}
+    model = build(architecture, config)
     missing, unexpected = model.diffusion_model.load_state_dict(weights, strict=False)
-    if wrong := [*(set(missing) - OPTIONAL), *unexpected]:
+    if wrong := [*(set(missing) - architecture.unsaved), *unexpected]:
         raise ValueError(f"{path} does not fit its own configuration; missing or unexpected: {', '.join(wrong[:5])}")
     return ModelPatcher(
         model, comfy.model_management.get_torch_device(), comfy.model_management.unet_offload_device())
+
+
+def _described(path: Path) -> tuple[Architecture, dict]:
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata() or {}
+    if "config" not in metadata:
+        raise ValueError(f"{path} has no 'config' in its metadata: not a weights file of `python -m demo.train`")
+    name = metadata.get("architecture", "pixart")
+    if name not in ARCHITECTURES:
+        raise ValueError(f"{path} is of architecture {name!r}; known: {', '.join(ARCHITECTURES)}")
+    return ARCHITECTURES[name], json.loads(metadata["config"])

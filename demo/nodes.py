@@ -6,7 +6,7 @@ import folder_paths
 import torch
 from comfy_api.latest import ComfyExtension, io
 
-from . import model, world
+from . import model, video, world
 
 WEIGHTS = "shapes_world"
 CATEGORY = "model/patch/blockdance/demo"
@@ -20,11 +20,12 @@ class ShapesWorldModelLoader(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="ShapesWorldModelLoader", display_name="Load Shapes World Model", category=CATEGORY,
-            description="Load the small PixArt of the BlockDance demo.",
+            description="Load a small model of the BlockDance demo; its file says which architecture it is.",
             inputs=[io.Combo.Input(
                 "weights", options=folder_paths.get_filename_list(WEIGHTS),
                 tooltip="A file written by `python -m demo.train`.")],
-            outputs=[io.Model.Output(display_name="MODEL", tooltip="A PixArt that draws 48 x 48 pixels.")])
+            outputs=[io.Model.Output(
+                display_name="MODEL", tooltip="A model that draws 48 x 48 pixels, or 16 frames of 24 x 24.")])
 
     @classmethod
     def execute(cls, weights: str) -> io.NodeOutput:
@@ -41,14 +42,63 @@ class ShapesWorldTextEncode(io.ComfyNode):
                 "caption", multiline=True,
                 tooltip="One to four times 'a <color> <shape> at <place>', then 'on <background>'. "
                         "Empty: the unconditional prompt.")],
-            outputs=[io.Conditioning.Output(display_name="CONDITIONING", tooltip="For the demo model only.")])
+            outputs=[io.Conditioning.Output(
+                display_name="CONDITIONING", tooltip="For the demo models that draw pictures.")])
 
     @classmethod
     def execute(cls, caption: str) -> io.NodeOutput:
         scene = world.parse_caption(caption) if caption.strip() else None
-        return io.NodeOutput([[torch.from_numpy(world.embed(scene)).unsqueeze(0), {}]])  # (1, tokens, channels)
+        return io.NodeOutput(model.conditioning(world.embed(scene)[None]))
+
+
+class ShapesWorldVideoTextEncode(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="ShapesWorldVideoTextEncode", display_name="Shapes World Video Text Encode", category=CATEGORY,
+            description="Turn a caption such as 'a red circle moving right from top left, on navy' into conditioning.",
+            inputs=[io.String.Input(
+                "caption", multiline=True,
+                tooltip="Once or twice 'a <color> <shape> moving <direction> from <place>' or 'a <color> <shape> "
+                        "staying at <place>', then 'on <background>'. Empty: the unconditional prompt.")],
+            outputs=[io.Conditioning.Output(
+                display_name="CONDITIONING", tooltip="For the demo model that draws videos.")])
+
+    @classmethod
+    def execute(cls, caption: str) -> io.NodeOutput:
+        scene = video.parse_caption(caption) if caption.strip() else None
+        return io.NodeOutput(model.conditioning(video.embed(scene)[None]))
+
+
+class ShapesWorldEmptyVideo(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="ShapesWorldEmptyVideo", display_name="Empty Shapes World Video", category=CATEGORY,
+            description="The latent that a video of the demo is sampled from.",
+            inputs=[io.Int.Input("batch_size", default=1, min=1, max=64, tooltip="How many videos at once.")],
+            outputs=[io.Latent.Output(display_name="LATENT", tooltip="16 frames of 24 x 24 pixels.")])
+
+    @classmethod
+    def execute(cls, batch_size: int) -> io.NodeOutput:
+        return io.NodeOutput({"samples": torch.zeros(batch_size, *video.LATENT)})
+
+
+class ShapesWorldVideoFrames(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="ShapesWorldVideoFrames", display_name="Shapes World Video Frames", category=CATEGORY,
+            description="The frames of sampled videos of the demo, one video after the other.",
+            inputs=[io.Latent.Input("samples", tooltip="What the sampler drew.")],
+            outputs=[io.Image.Output(display_name="IMAGE", tooltip="16 pictures a video.")])
+
+    @classmethod
+    def execute(cls, samples: dict) -> io.NodeOutput:
+        return io.NodeOutput(model.pixels(samples["samples"]).flatten(0, 1))
 
 
 class ShapesWorldExtension(ComfyExtension):
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        return [ShapesWorldModelLoader, ShapesWorldTextEncode]
+        return [ShapesWorldModelLoader, ShapesWorldTextEncode, ShapesWorldVideoTextEncode, ShapesWorldEmptyVideo,
+                ShapesWorldVideoFrames]

@@ -34,6 +34,8 @@ ARMS = (
           (("N", N), ("block_index", -1), ("start", .40), ("end", .95))) for N in (2, 3, 4)),
     Arm("Delta-Cache", "DeltaCachePatch", (*_DELTA, ("first_block", 7), ("start", 0.), ("end", 1.))),
     Arm("Delta-DiT", "DeltaDiTPatch", (*_DELTA, ("b", .6), ("budget", 0.))),
+    *(Arm(f"Auto {speedup:g}x", "BlockDanceAuto",
+          (("speedup", speedup), ("profile", "general"), ("least_quality", 0.))) for speedup in (2., 3.)),
     # What BlockDance N=2 and the Delta methods cost, spent on fewer steps instead
     Arm("fewer steps 77%", share=.775), Arm("fewer steps 63%", share=.625),
 )

@@ -1,14 +1,15 @@
 """Draw the demo's captions in a headless ComfyUI, in full and by each method, and report. Runs in the host's Python.
 
-Exit code 0, or 1 when the server or a prompt fails, or 130 after Ctrl-C; the server is stopped in any case.
+Exit code 0, or 1 when the server or a prompt fails, 130 after Ctrl-C, 143 after SIGTERM; the server is stopped in any
+case.
 """
 
-import signal
 import sys
 import tempfile
 from pathlib import Path
 
 from headless import client
+from headless.stopping import Stopping
 
 from . import base, host, server, sheet, table
 from .options import Options, parse
@@ -17,7 +18,7 @@ from .picture import ARMS, Arm, Picture, draw, scenes
 
 def main() -> int:
     options = parse(sys.argv[1:])
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds, so that the server is stopped
+    stopping = Stopping()
     options.out.mkdir(parents=True, exist_ok=True)
     log = options.out / "comfyui.log"
     # Errors are ignored because Windows holds on to the files of a process that has just ended
@@ -35,7 +36,7 @@ def main() -> int:
             return 1
         except KeyboardInterrupt:
             print("\ninterrupted; ComfyUI is stopped", file=sys.stderr)
-            return 130
+            return stopping.exit_code
     save(pictures, options.out)
     print(f"\n{table.text(table.rows(pictures))}\n\nmedian sampling time per picture; PSNR and SSIM against full\n"
           f"pictures and sheet.png: {options.out}")

@@ -1,79 +1,63 @@
-"""Train the demo PixArt on shapes world by flow matching, with ComfyUI's own model class.
+"""Train a demo model on shapes world by flow matching, with ComfyUI's own model classes.
 
-    python -m demo.host run -m demo.train --minutes 120 --state /some/folder
+    python -m demo.host run -- -m demo.train flux --minutes 120 --state /some/folder
 
-Depth grows while it trains (7 -> 14 -> 28 blocks): a block is split in two that each do half of its work, so the
-function hardly changes, the early steps cost a quarter, and the work ends up spread over all 28 blocks.
+Depth grows while it trains, from an eighth of the blocks (a quarter if that is no whole number): a block is split in
+two that each do half of its work, so the function hardly changes, the early steps cost little, and the work ends up
+spread over all blocks.
 Interrupt it whenever you like; the same command goes on from the last checkpoint. The averaged weights are written to
-`<state>/pixart.safetensors` (bf16) with each checkpoint, and `log.csv` keeps the curve.
+`<state>/<architecture>.safetensors` (bf16) with each checkpoint, and `<architecture>.csv` keeps the curve: step,
+seconds, blocks, loss.
 """
 
 import argparse
 import csv
+import importlib
 import json
 import time
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import comfy.cli_args
 import numpy as np
 import torch
 from safetensors.torch import save_file
+from torch import amp
 
 comfy.cli_args.args.cpu = True  # before model_management is imported, which otherwise looks for a GPU
-import comfy.ldm.pixart.blocks  # noqa: E402
+import comfy.model_management  # noqa: E402
 
-from . import model as demo_model  # noqa: E402
-from . import world  # noqa: E402
+from . import growth, model  # noqa: E402
+from .architectures import ARCHITECTURES, Architecture  # noqa: E402
 
-GROWTH = ((.0, 7), (.30, 14), (.55, 28))  # fraction of the time budget -> depth
+GROWTH = ((.0, 8), (.10, 4), (.25, 2), (.50, 1))  # fraction of the time budget -> what the depth is divided by
 UNCONDITIONAL = .1  # captions dropped, for classifier-free guidance
 AVERAGING = .998
+MODULATION = ("mod.", "modulation.", "adaLN_modulation.")  # sees little but the time; AdamW learns it as fast for less
 
 
-def attention(q, k, v, heads, mask=None, skip_reshape=False):
+def attention(q, k, v, heads, mask=None, skip_reshape=False, transformer_options=None):
     """Plain softmax attention: the CPU's fused kernel spends half of a training step in its backward pass."""
     if not skip_reshape:
-        q, k, v = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (q, k, v))  # (B, H, T, D)
+        q, k, v = (x.reshape(*x.shape[:2], heads, -1).transpose(1, 2) for x in (q, k, v))  # (B, H, T, D)
     weights = (q @ k.transpose(-2, -1) * q.shape[-1] ** -.5).softmax(-1)
     return (weights @ v).transpose(1, 2).flatten(2)  # (B, T, H * D)
 
 
-def initialise(model: torch.nn.Module) -> None:
-    """DiT's initialisation: every block starts as the identity, the output as zero."""
-    for name, parameter in model.named_parameters():
-        if parameter.ndim > 1 and "scale_shift_table" not in name:
-            torch.nn.init.xavier_uniform_(parameter.view(parameter.shape[0], -1))
-        elif name.endswith("bias"):
-            torch.nn.init.zeros_(parameter)
-    for layer in (model.t_embedder.mlp[0], model.t_embedder.mlp[2]):
-        torch.nn.init.normal_(layer.weight, std=.02)
-    for block in model.blocks:
-        torch.nn.init.zeros_(block.cross_attn.proj.weight)
-        torch.nn.init.normal_(block.scale_shift_table, std=.02)
-    torch.nn.init.zeros_(model.t_block[1].weight)
-    torch.nn.init.zeros_(model.final_layer.linear.weight)
+def prepare_host(architecture: Architecture) -> None:
+    """Set ComfyUI up for a backward pass, in this process alone."""
+    comfy.model_management.in_training = True  # rotary embeddings without the kernels that have no gradient
+    for module in architecture.attention:
+        importlib.import_module(module).optimized_attention = attention
 
 
-def split_blocks(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Weights of a model twice as deep that computes nearly the same: each block twice, each at half strength."""
-    deeper = {}
-    for name, value in weights.items():
-        if not name.startswith("blocks."):
-            deeper[name] = value
-            continue
-        _, index, rest = name.split(".", 2)
-        if rest.startswith(("attn.proj.", "cross_attn.proj.", "mlp.fc2.")):
-            value = value / 2
-        for half in (0, 1):
-            deeper[f"blocks.{2 * int(index) + half}.{rest}"] = value.clone()
-    return deeper
-
-
-def optimisers(model: torch.nn.Module) -> list[torch.optim.Optimizer]:
+def optimisers(architecture: Architecture, transformer: torch.nn.Module) -> list[torch.optim.Optimizer]:
     """Muon for the matrices of the blocks, AdamW for the rest."""
-    matrices = [p for p in model.blocks.parameters() if p.ndim == 2 and min(p.shape) > 6]
-    chosen = {id(p) for p in matrices}
-    rest = [p for p in model.parameters() if id(p) not in chosen]
+    matrices, rest = [], []
+    for name, parameter in transformer.named_parameters():
+        in_block = name.split(".")[0] in architecture.depths and not any(part in name for part in MODULATION)
+        (matrices if in_block and parameter.ndim == 2 and min(parameter.shape) > 6 else rest).append(parameter)
     return [torch.optim.Muon(matrices, lr=0, weight_decay=0, adjust_lr_fn="match_rms_adamw"),
             torch.optim.AdamW(rest, lr=0, betas=(.9, .95), weight_decay=0)]
 
@@ -83,63 +67,102 @@ def learning_rate(progress: float, steps_since_growth: int, peak: float) -> floa
     return peak * min(1, (1 + steps_since_growth) / 50) * min(1, max(.02, (1 - progress) / .4))
 
 
+class CopyingLayerNorm(torch.nn.LayerNorm):
+    """LayerNorm that keeps its own input: Flux's blocks add to theirs in place, which a backward pass forbids."""
+
+    def forward(self, x):
+        return super().forward(x.clone())
+
+
+OPERATIONS = SimpleNamespace(**{**vars(torch.nn), "LayerNorm": CopyingLayerNorm})
+
+
+def compiled(forward):
+    """A block's forward as one graph that all blocks of its class share: nothing in it tells one from the other, and
+    inputs are copied, which costs nothing in a graph, instead of being added to in place."""
+    def copying(block, *tensors, transformer_options=None, **named):
+        return forward(block, *map(_copied, tensors), **{name: _copied(value) for name, value in named.items()})
+    return torch.compile(copying)
+
+
+def _copied(value):
+    return value.clone() if isinstance(value, torch.Tensor) else value
+
+
 class Trainer:
-    def __init__(self, state: Path, arguments: argparse.Namespace):
-        self.state = state
+    def __init__(self, architecture: Architecture, arguments: argparse.Namespace):
+        self.architecture = architecture
+        self.state: Path = arguments.state
         self.arguments = arguments
         self.step = 0
         self.seconds = 0.
-        self.depth = 0
+        self.divisor = next(divisor for _, divisor in GROWTH if architecture.divides_into(divisor))
         self.rng = np.random.default_rng()
-        checkpoint = state / "checkpoint.pt"
+        checkpoint = self.state / "checkpoint.pt"
         if checkpoint.exists():
             saved = torch.load(checkpoint, weights_only=True)
-            self.step, self.seconds = saved["step"], saved["seconds"]
-            self._build(saved["depth"], saved["weights"], saved["average"])
+            self.step, self.seconds, self.divisor = saved["step"], saved["seconds"], saved["divisor"]
+            self._build(saved["weights"], saved["average"])
             for optimiser, values in zip(self.optimisers, saved["optimisers"]):
                 optimiser.load_state_dict(values)
             self.grown_at = saved["grown_at"]
         else:
-            self._build(GROWTH[0][1], None, None)
+            self._build(None, None)
 
     @property
     def progress(self) -> float:
         return min(1., self.seconds / (60 * self.arguments.minutes))
 
-    def _build(self, depth: int, weights: dict | None, average: dict | None) -> None:
-        self.depth, self.grown_at = depth, self.step
-        self.model = demo_model.build(demo_model.CONFIG | {"depth": depth}, operations=torch.nn)
-        if weights is None:
-            initialise(self.model)
-        else:
-            self.model.load_state_dict(weights, strict=False)
-        source = average or self.model.state_dict()
+    @property
+    def config(self) -> dict:
+        return self.architecture.with_depth_divided(self.divisor)
+
+    @property
+    def depth(self) -> int:
+        return sum(self.config[entry] for entry in self.architecture.depths.values())
+
+    def _new_transformer(self) -> torch.nn.Module:
+        self.host_model = model.build(self.architecture, self.config, OPERATIONS)
+        transformer = self.host_model.diffusion_model.requires_grad_(True)  # not train(): captions are dropped here
+        growth.initialise(self.architecture, transformer)
+        return transformer
+
+    def _build(self, weights: growth.Weights | None, average: growth.Weights | None) -> None:
+        self.grown_at = self.step
+        self.transformer = self._new_transformer()
+        if weights is not None:
+            self.transformer.load_state_dict(weights, strict=False)
+        source = average or self.transformer.state_dict()
         self.average = {name: value.detach().clone() for name, value in source.items()}
-        self.optimisers = optimisers(self.model)
-        self.model.train()
+        self.optimisers = optimisers(self.architecture, self.transformer)
         if self.arguments.compile:
-            torch._dynamo.config.recompile_limit = 2 * depth  # one graph a block, beyond 8 of which it would give up
-            for block in self.model.blocks:
-                block.forward = torch.compile(block.forward)
+            for stack in self.architecture.depths:
+                blocks = getattr(self.transformer, stack)
+                forward = compiled(type(blocks[0]).forward)
+                for block in blocks:
+                    block.forward = partial(forward, block)
 
     def grow(self) -> None:
-        wanted = [depth for start, depth in GROWTH if self.progress >= start][-1]
-        while self.depth < wanted:
-            weights, average = split_blocks(self.model.state_dict()), split_blocks(self.average)
-            self._build(2 * self.depth, weights, average)
+        wanted = [divisor for start, divisor in GROWTH if self.progress >= start][-1]
+        while self.divisor > wanted:
+            weights = self.transformer.state_dict()
+            self.divisor //= 2
+            deeper = self._new_transformer().state_dict()
+            self._build(growth.split_blocks(self.architecture, weights, deeper),
+                        growth.split_blocks(self.architecture, self.average, deeper))
 
     def train_step(self) -> float:
-        pictures, captions = world.batch(self.rng, self.arguments.batch)
-        pictures, captions = torch.from_numpy(pictures), torch.from_numpy(captions)
+        pictures, captions = map(torch.from_numpy, self.architecture.world.batch(self.rng, self.arguments.batch))
         captions[torch.rand(len(captions)) < UNCONDITIONAL] = 0
         noise = torch.randn_like(pictures)
         sigma = torch.sigmoid(torch.randn(len(pictures)))
-        noisy = torch.lerp(pictures, noise, sigma.view(-1, 1, 1, 1))
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            velocity = self.model(noisy, sigma * 1000, captions.unsqueeze(1))
+        noisy = torch.lerp(pictures, noise, sigma.view(-1, *[1] * (pictures.ndim - 1)))
+        with amp.autocast("cpu", dtype=torch.bfloat16):
+            velocity = self.transformer(noisy, self.host_model.model_sampling.timestep(sigma), context=captions,
+                                        y=model.pooled(captions))
         loss = (velocity.float() - (noise - pictures)).square().mean()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.)
+        torch.nn.utils.clip_grad_norm_(self.transformer.parameters(), 1.)
         rate = learning_rate(self.progress, self.step - self.grown_at, self.arguments.learning_rate)
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
@@ -149,47 +172,47 @@ class Trainer:
         self.step += 1
         keep = min(AVERAGING, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
-            for name, value in self.model.state_dict().items():
+            for name, value in self.transformer.state_dict().items():
                 self.average[name].lerp_(value, 1 - keep)
         return loss.item()
 
     def save(self) -> None:
-        self.state.mkdir(parents=True, exist_ok=True)
         partial = self.state / "checkpoint.partial"
         torch.save({
-            "step": self.step, "seconds": self.seconds, "depth": self.depth, "grown_at": self.grown_at,
-            "weights": self.model.state_dict(), "average": self.average,
+            "step": self.step, "seconds": self.seconds, "divisor": self.divisor, "grown_at": self.grown_at,
+            "weights": self.transformer.state_dict(), "average": self.average,
             "optimisers": [optimiser.state_dict() for optimiser in self.optimisers]}, partial)
         partial.replace(self.state / "checkpoint.pt")
-        config = json.dumps(demo_model.CONFIG | {"depth": self.depth})
         save_file({name: value.to(torch.bfloat16).contiguous() for name, value in self.average.items()},
-                  self.state / "pixart.safetensors", {"config": config, "steps": str(self.step)})
+                  self.state / f"{self.architecture.name}.safetensors",
+                  {"architecture": self.architecture.name, "config": json.dumps(self.config), "steps": str(self.step)})
 
     def run(self) -> None:
         self.state.mkdir(parents=True, exist_ok=True)
-        started = saved = time.monotonic()
+        saved, started = time.monotonic(), time.process_time()
         losses = []
         while self.progress < 1:
             self.grow()
             losses.append(self.train_step())
-            now = time.monotonic()
+            now = time.process_time()
             self.seconds, started = self.seconds + now - started, now
             if self.step % 50 == 0:
                 row = (self.step, round(self.seconds), self.depth, round(float(np.mean(losses)), 5))
                 losses.clear()
-                with (self.state / "log.csv").open("a", newline="") as log:
+                with (self.state / f"{self.architecture.name}.csv").open("a", newline="") as log:
                     csv.writer(log).writerow(row)
-                print("step %d  %d s  depth %d  loss %.5f" % row, flush=True)
-            if now - saved > 60 * self.arguments.save_minutes:
+                print("step %d  %d s  %d blocks  loss %.5f" % row, flush=True)
+            if time.monotonic() - saved > 60 * self.arguments.save_minutes:
                 self.save()
-                saved = now
+                saved = time.monotonic()
         self.save()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("architecture", choices=sorted(ARCHITECTURES))
     parser.add_argument("--state", type=Path, required=True, help="folder for checkpoint, weights and curve")
-    parser.add_argument("--minutes", type=float, default=120, help="training time in all, earlier runs included")
+    parser.add_argument("--minutes", type=float, default=120, help="of processor time in all, earlier runs included")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--save-minutes", type=float, default=5)
@@ -197,8 +220,9 @@ def main() -> None:
     parser.add_argument("--no-compile", dest="compile", action="store_false")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    comfy.ldm.pixart.blocks.optimized_attention = attention
-    Trainer(arguments.state, arguments).run()
+    architecture = ARCHITECTURES[arguments.architecture]
+    prepare_host(architecture)
+    Trainer(architecture, arguments).run()
 
 
 if __name__ == "__main__":

@@ -20,13 +20,17 @@ BACKGROUND_RGB = np.array([[.05, .05, .05], [.95, .95, .95], [.5, .5, .5], [.1, 
 
 SIZE = 48  # ComfyUI's PixArt needs more than 32 latent pixels a side
 CELL_SIZE = SIZE // 3
+PATCH = 4  # pixels a side of a token
 JITTER = 1.0  # an object's centre moves by up to this many pixels from the middle of its cell
 RADIUS = (5.0, 6.8)
 MAX_OBJECTS = 4
+ON_BACKGROUND = r"on (?:a )?(\w+)(?: background)?"
 
 # One token for the background, then one per object; a token is the concatenation of one-hot fields.
 TOKENS = 1 + MAX_OBJECTS
 CHANNELS = 1 + len(BACKGROUNDS) + len(SHAPES) + len(COLORS) + len(CELLS)
+
+LATENT = (3, SIZE, SIZE)  # what a model draws: pixels in [-1, 1]
 
 _PIXEL_Y, _PIXEL_X = np.mgrid[0:SIZE, 0:SIZE].astype(np.float32) + .5
 
@@ -62,12 +66,12 @@ def parse_caption(text: str) -> Scene:
     """
     objects, background = [], None
     for part in filter(None, (part.strip().lower() for part in text.split(","))):
-        if match := re.fullmatch(r"on (?:a )?(\w+)(?: background)?", part):
-            background = _index(BACKGROUNDS, match[1], "background", part)
+        if match := re.fullmatch(ON_BACKGROUND, part):
+            background = index(BACKGROUNDS, match[1], "background", part)
         elif match := re.fullmatch(r"an? (\w+) (\w+) at (?:the )?([\w ]+)", part):
             objects.append(Object(
-                _index(SHAPES, match[2], "shape", part), _index(COLORS, match[1], "color", part),
-                _index(CELLS, match[3], "place", part)))
+                index(SHAPES, match[2], "shape", part), index(COLORS, match[1], "color", part),
+                index(CELLS, match[3], "place", part)))
         else:
             raise ValueError(f"cannot read {part!r}; write 'a <color> <shape> at <place>' or 'on <background>'")
     if background is None:
@@ -79,7 +83,8 @@ def parse_caption(text: str) -> Scene:
     return Scene(background, tuple(objects))
 
 
-def _index(words: tuple[str, ...], word: str, kind: str, part: str) -> int:
+def index(words: tuple[str, ...], word: str, kind: str, part: str) -> int:
+    """Where `word` of a caption's `part` stands among `words`; ValueError with the words that there are."""
     if word not in words:
         raise ValueError(f"unknown {kind} {word!r} in {part!r}; known: {', '.join(words)}")
     return words.index(word)
@@ -123,15 +128,41 @@ def cell_center(cell: int) -> tuple[float, float]:
 
 def render(scene: Scene, rng: np.random.Generator) -> np.ndarray:
     """One picture of the scene, (SIZE, SIZE, 3) in [0, 1]; place, size and brightness vary within the cell."""
-    picture = np.broadcast_to(BACKGROUND_RGB[scene.background], (SIZE, SIZE, 3)).copy()
-    picture += rng.uniform(-.05, .05) * (_PIXEL_Y / SIZE)[..., None]
+    picture = plain(scene.background, rng)
     for o in scene.objects:
+        look = Look.random(rng)
         x, y = cell_center(o.cell)
-        mask = shape_mask(
-            o.shape, x + rng.uniform(-JITTER, JITTER), y + rng.uniform(-JITTER, JITTER), rng.uniform(*RADIUS))
-        color = COLOR_RGB[o.color] * rng.uniform(.9, 1.)
-        picture = picture * (1 - mask[..., None]) + color * mask[..., None]
+        look.draw(picture, o, x, y)
     return np.clip(picture, 0, 1)
+
+
+def plain(background: int, rng: np.random.Generator) -> np.ndarray:
+    """An empty picture, (SIZE, SIZE, 3), a little lighter or darker towards the bottom."""
+    return BACKGROUND_RGB[background] + (rng.uniform(-.05, .05) * (_PIXEL_Y / SIZE)[..., None]).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a caption leaves open about an object: where exactly, how large and how bright it is."""
+    dx: float
+    dy: float
+    radius: float
+    brightness: float
+
+    @classmethod
+    def random(cls, rng: np.random.Generator) -> "Look":
+        return cls(*rng.uniform(-JITTER, JITTER, 2), rng.uniform(*RADIUS), rng.uniform(.9, 1.))
+
+    def draw(self, picture: np.ndarray, o: Object, x: float, y: float) -> None:
+        """Paint the object over the picture in place, its cell's centre being at (x, y)."""
+        mask = shape_mask(o.shape, x + self.dx, y + self.dy, self.radius)[..., None]
+        picture += (COLOR_RGB[o.color] * self.brightness - picture) * mask
+
+
+def shrink(picture: np.ndarray, factor: int = 2) -> np.ndarray:
+    """A picture (S, S, ...) at a whole fraction of its size, each pixel the mean of those that it covers."""
+    side = len(picture) // factor
+    return picture.reshape(side, factor, side, factor, *picture.shape[2:]).mean((1, 3))
 
 
 def batch(rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]:

@@ -2,7 +2,6 @@
 
 import argparse
 import importlib.util
-import signal
 import sys
 from itertools import chain
 from pathlib import Path
@@ -11,6 +10,7 @@ from . import bypass, client, graph, outputs, overrides, progress
 from .errors import HeadlessError, UsageError
 from .node_types import Types, node_types
 from .row import front
+from .stopping import Stopping
 
 EXIT_CODES = """exit codes:
   0  done, outputs saved
@@ -31,7 +31,7 @@ EXPLANATION = ("Sampling time: median of {rounds} round(s) after a warm-up; spee
 def main(arguments: list[str] | None = None) -> int:
     """Returns the exit code."""
     options = parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds, so that the prompt is stopped
+    stopping = Stopping()
     try:
         options.action(options)
     except HeadlessError as error:
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         return _fail(f"cannot write: {error}", 1)
     except KeyboardInterrupt:
-        return _fail("interrupted; nothing of this is running on the server any more", 130)
+        return _fail("interrupted; nothing of this is running on the server any more", stopping.exit_code)
     return 0
 
 

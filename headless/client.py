@@ -44,7 +44,7 @@ class Result:
 
 
 def submit(url: str, prompt: Prompt, on_progress: Progress | None = None) -> Result:
-    """Run `prompt` and wait for it; Ctrl-C and SystemExit stop it on the server, too.
+    """Run `prompt` and wait for it; Ctrl-C stops it on the server, too.
 
     Raises PromptError or one of its kinds, and ServerLost.
     """
@@ -52,7 +52,7 @@ def submit(url: str, prompt: Prompt, on_progress: Progress | None = None) -> Res
     try:
         with _reaching(url):
             return asyncio.run(_submit(url, prompt, prompt_id, on_progress))
-    except (KeyboardInterrupt, SystemExit):
+    except KeyboardInterrupt:
         cancel(url, prompt_id)
         raise
 

@@ -2,8 +2,10 @@
 
 from comfy_api.latest import ComfyExtension, io
 
-from . import preview
+from . import preview, profiles
+from .auto import BlockDanceAuto
 from .blockdance import BlockDancePatch
+from .calibrate import BlockDanceCalibrate
 from .delta_cache import DeltaCachePatch
 from .delta_dit import DeltaDiTPatch
 from .dit import BlockDanceDiTLabel, BlockDanceDiTLoader
@@ -14,12 +16,14 @@ from .report import BlockDanceReport
 from .unet import DeltaCacheUNetPatch
 
 ANALYSIS = [BlockDanceReport, BlockDanceProbe, BlockDanceSimilarity, BlockDanceQuality]
-PATCHES = [BlockDancePatch, DeltaCachePatch, DeltaDiTPatch, BlockDancePreset, DeltaCacheUNetPatch]
+PATCHES = [BlockDanceAuto, BlockDancePatch, DeltaCachePatch, DeltaDiTPatch, BlockDancePreset,
+           DeltaCacheUNetPatch]
 
 
 class BlockDanceExtension(ComfyExtension):
     async def on_load(self) -> None:
+        profiles.register()
         preview.serve(PATCHES)
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        return [*PATCHES, *ANALYSIS, BlockDanceDiTLoader, BlockDanceDiTLabel]
+        return [*PATCHES, BlockDanceCalibrate, *ANALYSIS, BlockDanceDiTLoader, BlockDanceDiTLabel]

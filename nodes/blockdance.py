@@ -3,7 +3,9 @@
 from comfy_api.latest import io
 
 from ..blockdance_core.blockdance import BlockDancePolicy
-from .patch import CATEGORY, TRANSFORMER, PatchNode
+from ..blockdance_core.forecasting import with_forecast
+from ..blockdance_core.host.run import Policy
+from .patch import CATEGORY, TRANSFORMER, PatchNode, forecast_input
 
 
 class BlockDancePatch(PatchNode):
@@ -37,11 +39,13 @@ class BlockDancePatch(PatchNode):
                     "end", default=default.end, min=0., max=1., step=.01,
                     tooltip="Where reuse ends, as a fraction of sampling. The last steps finish the fine detail; 0.9 "
                             "to 1 are sensible, later is faster."),
+                forecast_input(),
             ],
             outputs=[io.Model.Output(display_name="model", tooltip="The same model, sampling with block reuse.")],
             hidden=[io.Hidden.unique_id], not_idempotent=True,  # notify.py says why
         )
 
     @classmethod
-    def policy(cls, N: int, block_index: int, start: float, end: float) -> BlockDancePolicy:
-        return BlockDancePolicy(N, block_index, start, end)
+    def policy(cls, N: int, block_index: int, start: float, end: float,
+               forecast: str = "off") -> Policy:
+        return with_forecast(BlockDancePolicy(N, block_index, start, end), forecast)

@@ -3,7 +3,9 @@
 from comfy_api.latest import io
 
 from ..blockdance_core.delta_cache import DeltaCachePolicy
-from .patch import CATEGORY, TRANSFORMER, PatchNode
+from ..blockdance_core.forecasting import with_forecast
+from ..blockdance_core.host.run import Policy
+from .patch import CATEGORY, TRANSFORMER, PatchNode, forecast_input
 
 
 class DeltaCachePatch(PatchNode):
@@ -41,6 +43,7 @@ class DeltaCachePatch(PatchNode):
                     "end", default=default.end, min=0., max=1., step=.01,
                     tooltip="Where reuse ends, as a fraction of sampling. 1 as in the paper; 0.9 to 0.95 gives the "
                             "finest detail full steps and saves less."),
+                forecast_input(),
             ],
             outputs=[io.Model.Output(display_name="model", tooltip="The same model, sampling with Delta-Cache.")],
             hidden=[io.Hidden.unique_id], not_idempotent=True,  # notify.py says why
@@ -55,5 +58,6 @@ class DeltaCachePatch(PatchNode):
         return True
 
     @classmethod
-    def policy(cls, N: int, first_block: int, n_cached: int, start: float, end: float) -> DeltaCachePolicy:
-        return DeltaCachePolicy(N, first_block, n_cached, start, end)
+    def policy(cls, N: int, first_block: int, n_cached: int, start: float, end: float,
+               forecast: str = "off") -> Policy:
+        return with_forecast(DeltaCachePolicy(N, first_block, n_cached, start, end), forecast)

@@ -3,7 +3,9 @@
 from comfy_api.latest import io
 
 from ..blockdance_core.delta_dit import DeltaDiTPolicy
-from .patch import CATEGORY, TRANSFORMER, PatchNode
+from ..blockdance_core.forecasting import with_forecast
+from ..blockdance_core.host.run import Policy
+from .patch import CATEGORY, TRANSFORMER, PatchNode, forecast_input
 
 
 class DeltaDiTPatch(PatchNode):
@@ -38,6 +40,7 @@ class DeltaDiTPatch(PatchNode):
                     tooltip="0 = off. Otherwise the target cost as a fraction of full compute, 0.1 to 0.99: lower is "
                             "faster and changes more of the picture, 0.6 to 0.75 are sensible. N and n_cached follow "
                             "from it (Eq. 6 and 7 of the paper) and are shown on the node."),
+                forecast_input(),
             ],
             outputs=[io.Model.Output(display_name="model", tooltip="The same model, sampling with Delta-DiT.")],
             hidden=[io.Hidden.unique_id], not_idempotent=True,  # notify.py says why
@@ -52,5 +55,6 @@ class DeltaDiTPatch(PatchNode):
         return True
 
     @classmethod
-    def policy(cls, N: int, b: float, n_cached: int, budget: float) -> DeltaDiTPolicy:
-        return DeltaDiTPolicy(N, b, n_cached, budget)
+    def policy(cls, N: int, b: float, n_cached: int, budget: float,
+               forecast: str = "off") -> Policy:
+        return with_forecast(DeltaDiTPolicy(N, b, n_cached, budget), forecast)

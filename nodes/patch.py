@@ -2,6 +2,7 @@
 
 from comfy_api.latest import io
 
+from ..blockdance_core.forecasting import FORECASTS
 from ..blockdance_core.host.architectures import TRANSFORMERS, Family
 from ..blockdance_core.host.attach import attach, preview
 from ..blockdance_core.host.run import Policy
@@ -15,6 +16,14 @@ TRANSFORMER = ("Any diffusion transformer that ComfyUI has: Flux, SD3, Qwen-Imag
                "Chroma, PixArt and more. SD1.5 and SDXL are U-Nets and have a node of their own.")
 
 
+def forecast_input() -> io.Combo.Input:
+    return io.Combo.Input(
+        "forecast", options=list(FORECASTS), default="off", optional=True, advanced=True,
+        tooltip="off = the paper's method, which repeats what was stored. linear continues the change of the last two "
+                "computed steps instead, quadratic of the last three: as fast and closer to the full result, most of "
+                "all at N = 2; each takes that many times the cache. BlockDance Auto does this, better, by itself.")
+
+
 class PatchNode(io.ComfyNode):
     """A node that puts a policy on a model. EXAMPLE stands for the model as long as that is not known."""
     FAMILY: Family = TRANSFORMERS
@@ -26,8 +35,13 @@ class PatchNode(io.ComfyNode):
         raise NotImplementedError
 
     @classmethod
+    def policy_for(cls, model, **settings) -> Policy:
+        """The same for a model that is there."""
+        return cls.policy(**settings)
+
+    @classmethod
     def execute(cls, model, **settings) -> io.NodeOutput:
-        policy, node_id = cls.policy(**settings), cls.hidden.unique_id
+        policy, node_id = cls.policy_for(model, **settings), cls.hidden.unique_id
         timeline = notify.Timeline(node_id, settings)
 
         def finished(report: Report) -> None:

@@ -9,7 +9,7 @@ from ..blockdance_core.figures import similarity as figures
 from ..blockdance_core.figures.canvas import THEMES, Theme, message
 from ..blockdance_core.host.probe import attach_probe, last_similarity
 from ..blockdance_core.interval import three_quarters
-from ..blockdance_core.plan import Kind
+from ..blockdance_core.plan import SPAN_KINDS
 from ..blockdance_core.recommend import TOLERANCE, recommend
 from ..blockdance_core.similarity import Similarity
 from ..blockdance_core.spectrum import radial_spectrum
@@ -95,7 +95,7 @@ class BlockDanceSimilarity(io.ComfyNode):
         text = "\n".join((reason, *similarity.notes))
         notify.show(text, cls.hidden.unique_id)
         return shown(cls, [text], [
-            *(figures.changes(similarity, kind, block, colors) for kind in Kind),
+            *(figures.changes(similarity, kind, block, colors) for kind in SPAN_KINDS),
             figures.matrices(similarity, block, colors), figures.feature_pictures(similarity, colors),
             _spectrum(image_a, image_b, colors)])
 

@@ -51,7 +51,7 @@ class BlockDanceQuality(io.ComfyNode):
         a, b = matched(reference, image)
         psnrs = [float(psnr(x, y, 1.)) for x, y in zip(a, b)]
         ssims = ssim(a, b, SSIM_WINDOW).mean((1, 2, 3)).tolist()
-        lines = [f"PSNR {p:.2f} dB, SSIM {s:.4f}" if math.isfinite(p) else "identical" for p, s in zip(psnrs, ssims)]
+        lines = [_words(p, s) for p, s in zip(psnrs, ssims)]
         distances, missing = perceptual_distance(a, b) if lpips else (None, "")
         if distances is not None:
             lines = [f"{line}, LPIPS {distance:.4f}" for line, distance in zip(lines, distances)]
@@ -81,6 +81,12 @@ def matched(reference: torch.Tensor, image: torch.Tensor) -> tuple[torch.Tensor,
         raise ValueError(f"reference has {len(reference)} pictures, image {len(image)}: use as many of both, or one")
     a, b = (batch[..., :3].movedim(-1, 1).float().expand(count, -1, -1, -1) for batch in (reference, image))
     return a, b
+
+
+def _words(psnr_value: float, ssim_value: float) -> str:
+    if math.isnan(psnr_value):
+        return "not comparable: a picture has values that are no numbers (NaN)"
+    return "identical" if math.isinf(psnr_value) else f"PSNR {psnr_value:.2f} dB, SSIM {ssim_value:.4f}"
 
 
 def _mean(values: list[float]) -> float:

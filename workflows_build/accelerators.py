@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from ..blockdance_core.auto.library import general
+from ..blockdance_core.auto.policy import AutoPolicy
 from ..blockdance_core.blockdance import BlockDancePolicy
 from ..blockdance_core.delta_cache import DeltaCachePolicy
 from ..blockdance_core.delta_dit import DeltaDiTPolicy
@@ -9,7 +11,14 @@ from ..blockdance_core.plan import Transformer
 from ..blockdance_core.schedule import Schedule
 from .graph import Node, Output, Value
 
-POLICIES = {"BlockDancePatch": BlockDancePolicy, "DeltaCachePatch": DeltaCachePolicy, "DeltaDiTPatch": DeltaDiTPolicy}
+
+def _auto(speedup: float, profile: str, least_quality: float) -> AutoPolicy:
+    """As for a model with the general profile: what is measured of yours is in no workflow."""
+    return AutoPolicy(speedup, lambda *_: None, general, least_quality=least_quality)
+
+
+POLICIES = {"BlockDanceAuto": _auto, "BlockDancePatch": BlockDancePolicy, "DeltaCachePatch": DeltaCachePolicy,
+            "DeltaDiTPatch": DeltaDiTPolicy}
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,7 @@ class Accelerator:
         return f"{plan.computed_blocks(transformer.depth) / (transformer.depth * steps):.0%}".replace("%", " %")
 
 
+AUTO = Accelerator("BlockDance Auto", "BlockDanceAuto", {"speedup": 2., "profile": "auto", "least_quality": 30.})
 BLOCKDANCE = Accelerator("BlockDance Patch", "BlockDancePatch", {"N": 2, "block_index": -1, "start": .40, "end": .95})
 DELTA_CACHE = Accelerator(
     "Delta-Cache Patch (deep blocks)", "DeltaCachePatch",

@@ -57,7 +57,8 @@ def write(page: ComfyPage, workflow: Workflow) -> None:
     if workflow.demonstration:
         shown = workflow.demonstration
         build(page, shown)
-        page.run_and_wait()
+        for _ in range(2):  # Auto measures in the first
+            page.run_and_wait()
     ids = shown.ids()
     picture = thumbnail.take(page, [ids[node] for node in shown.shown], workflow.caption)
     picture.save(workflow.folder / "workflows" / f"{workflow.name}.jpg", quality=85)

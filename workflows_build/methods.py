@@ -1,13 +1,14 @@
 """All methods on one seed of PixArt-Sigma, and what fewer steps do for the same compute."""
 
 from . import shapes_world
-from .accelerators import BLOCKDANCE, DELTA_CACHE, DELTA_DIT
+from .accelerators import AUTO, BLOCKDANCE, DELTA_CACHE, DELTA_DIT
 from .comparison import Source, branch, judged, saved, seed_of
 from .graph import Group, Node, Workflow
 from .notes import note
 from .pixart import BLOCKS, sigma
 
 METHODS = (
+    AUTO,
     BLOCKDANCE,
     DELTA_CACHE,
     DELTA_DIT,
@@ -31,7 +32,10 @@ Blocks computed:
 **Fewer steps** are what the same compute buys without a patch: a method has to beat them. On the demo's small model
 BlockDance did (53.2 dB against 47.6 dB), the Delta methods did not (36.5 dB against 42.8 dB at equal cost).
 
-**First knob: N** of each patch. Bypass (Ctrl+B) what you do not want to wait for.
+**BlockDance Auto** computes less: {STEPS / AUTO.inputs["speedup"]:.0f} steps cost as much. Its first run measures the
+model and draws the full picture; change *Seed of all samplers* and run again.
+
+**First knob: speedup** of Auto, **N** of each patch. Bypass (Ctrl+B) what you do not want to wait for.
 """, source.loading)
     return _lanes(source, about, _lanes(shapes_world.source(), Node("MarkdownNote")))
 

@@ -32,7 +32,7 @@ class RivalRun:
         """Free what the run has stored."""
         self._streams.clear()
 
-    def evaluate(self, predict: Callable, timestep):
+    def evaluate(self, predict: Callable, x, timestep):
         """One call of the denoiser."""
         self._number += 1
         self._occurrences = {}

@@ -21,6 +21,7 @@ class Cell(Enum):
     STORED = "computed, output stored", "#f0a830"
     FEATURE = "reused feature", "#35b18b"
     DELTA = "reused delta", "#bd6fd6"
+    OUTPUT = "output forecast", "#5cc8e0"
     PARTLY = "reused by some passes only", "#a7c957"
 
     @property
@@ -32,15 +33,18 @@ class Cell(Enum):
         return self.value[1]
 
 
+_REUSED = {Kind.FEATURE: Cell.FEATURE, Kind.DELTA: Cell.DELTA, Kind.OUTPUT: Cell.OUTPUT}
+
+
 def cells(evaluation: Evaluation, depth: int) -> list[Cell]:
     """One per block."""
     found = [Cell.COMPUTED] * depth
     for reuse in evaluation.stored:
         found[reuse.span.last] = Cell.STORED
     if evaluation.reuse is not None and evaluation.executed < evaluation.total:
-        reused = Cell.DELTA if evaluation.reuse.kind is Kind.DELTA else Cell.FEATURE
+        reused = Cell.PARTLY if evaluation.misses else _REUSED[evaluation.reuse.kind]
         for block in evaluation.reuse.span:
-            found[block] = Cell.PARTLY if evaluation.misses else reused
+            found[block] = reused
     return found
 
 

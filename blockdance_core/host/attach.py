@@ -6,13 +6,16 @@ from functools import partial
 from typing import Callable, TypeVar
 
 from comfy.model_patcher import ModelPatcher
+from comfy.model_sampling import CONST
 from comfy.patcher_extension import WrappersMP
 from torch.nn import Module
 
+from ..flow_time import FlowTime
 from ..plan import Plan
 from ..report import Report
-from ..schedule import Schedule
+from ..schedule import SamplerTraits, Schedule
 from .architectures import TRANSFORMERS, Family
+from .clock import traits_of
 from .run import Policy, Run
 
 logger = logging.getLogger(__name__)
@@ -35,6 +38,12 @@ def attach(model: ModelPatcher, policy: Policy, on_report: Callable[[Report], No
         return Run(policy, schedule, family, diffusion_model, sampler, undisturbed, on_evaluation)
 
     def finish(run: Run) -> Report:
+        if run.listener is not None:
+            try:
+                run.report.outcome = run.listener.finish()
+            except (ValueError, OSError) as error:  # the picture is there and must not be lost
+                run.report.failures.append(f"what this run has shown could not be saved: {error}")
+                logger.warning("%s: %s", policy.name, run.report.failures[-1])
         logger.info("%s on %s: %s", policy.name, run.report.transformer.name, run.report.line())
         if on_report is not None:
             on_report(run.report)
@@ -76,16 +85,21 @@ def latest(model: ModelPatcher, kind: type[Result]) -> Result | None:
 
 def preview(model: ModelPatcher, policy: Policy, steps: int, family: Family = TRANSFORMERS) -> Plan:
     """The plan of this policy for so many equal steps of a full run."""
-    percent_to_sigma = model.get_model_object("model_sampling").percent_to_sigma
-    sigmas = tuple(float(percent_to_sigma(step / steps)) for step in range(steps)) + (0.,)
-    return policy.plan(Schedule(sigmas, percent_to_sigma), family.transformer_of(model.model.diffusion_model))
+    sampling = model.get_model_object("model_sampling")
+    sigmas = tuple(float(sampling.percent_to_sigma(step / steps)) for step in range(steps)) + (0.,)
+    return policy.plan(schedule_of(sampling, sigmas), family.transformer_of(model.model.diffusion_model))
+
+
+def schedule_of(sampling: object, sigmas: tuple[float, ...], sampler: SamplerTraits = SamplerTraits()) -> Schedule:
+    """The schedule of a run of a model with this model_sampling."""
+    return Schedule(sigmas, sampling.percent_to_sigma, FlowTime(isinstance(sampling, CONST)), sampler)
 
 
 def _sample(executor, noise, latent_image, sampler, sigmas, *args, begin, finish, results, **kwargs):
     """OUTER_SAMPLE: a run begins and ends here."""
     guider = executor.class_obj
     patcher = guider.model_patcher
-    schedule = Schedule(tuple(sigmas.tolist()), patcher.get_model_object("model_sampling").percent_to_sigma)
+    schedule = schedule_of(patcher.get_model_object("model_sampling"), tuple(sigmas.tolist()), traits_of(sampler))
     options = guider.model_options["transformer_options"]
     undisturbed = options["wrappers"][WrappersMP.PREDICT_NOISE].keys() == {KEY}
     run = begin(schedule, patcher.model.diffusion_model, sampler, undisturbed)
@@ -108,7 +122,7 @@ def _predict_noise(executor, x, timestep, model_options, *args, **kwargs):
     def predict():
         return executor(x, timestep, model_options, *args, **kwargs)
     run = model_options.get("transformer_options", {}).get(KEY)
-    return predict() if run is None else run.evaluate(predict, timestep)
+    return predict() if run is None else run.evaluate(predict, x, timestep)
 
 
 def _apply_model(executor, x, t, c_concat, c_crossattn, control, transformer_options, *args, **kwargs):

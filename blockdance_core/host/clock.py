@@ -6,7 +6,7 @@ be the sampler's own (dpm_fast, dpm_adaptive). What is computed and what is reus
 steps: see blockdance_core/pace.py.
 """
 
-from ..schedule import Schedule
+from ..schedule import SamplerTraits, Schedule
 
 # Samplers that call the denoiser once a step, in order: the step is a count, and no sigma is read back from the GPU.
 ONE_EVALUATION_A_STEP = frozenset({
@@ -20,22 +20,49 @@ ONE_EVALUATION_A_STEP = frozenset({
 })
 
 
+# Samplers that add no noise of their own while nobody sets s_churn or eta. Of any other it is assumed that they do.
+STEADY = frozenset({
+    "sample_euler", "sample_heun", "sample_heunpp2", "sample_dpm_2", "sample_lms", "sample_ipndm", "sample_ipndm_v",
+    "sample_deis", "sample_dpmpp_2m", "sample_res_multistep", "sample_gradient_estimation", "sample_unipc",
+    "sample_unipc_bh2", "sample_euler_cfg_pp", "sample_dpmpp_2m_cfg_pp", "sample_res_multistep_cfg_pp",
+    "sample_gradient_estimation_cfg_pp", "dpm_fast_function", "dpm_adaptive_function",
+})
+
+
+def traits_of(sampler: object) -> SamplerTraits:
+    """How ComfyUI's sampler object uses the model; for one that is not known the most cautious."""
+    name = getattr(getattr(sampler, "sampler_function", None), "__name__", "")
+    options = getattr(sampler, "extra_options", {})
+    noise = any(options.get(option) for option in ("s_churn", "eta"))
+    return SamplerTraits(name in ONE_EVALUATION_A_STEP, name in STEADY and not noise, not name.endswith("_cfg_pp"))
+
+
 class Clock:
-    """Tells the step of each evaluation of one run.
+    """Tells the step of each evaluation of one run, and its sigma.
 
     Any other sampler is followed by the sigma that it asks for, which costs one read-back from the device per
     evaluation. So is every sampler that is not `undisturbed`: a wrapper around its evaluations may leave some out.
     """
 
     def __init__(self, schedule: Schedule, sampler: object, undisturbed: bool = True):
-        function = getattr(sampler, "sampler_function", None)
         self._schedule = schedule
-        self._counts = undisturbed and getattr(function, "__name__", None) in ONE_EVALUATION_A_STEP
+        self._counts = undisturbed and traits_of(sampler).counted
         self._evaluations = 0
+
+    @property
+    def counts(self) -> bool:
+        """Whether there is one evaluation a step, in order."""
+        return self._counts
 
     def step(self, timestep) -> int:
         """The step of the next evaluation; `timestep` is the sampler's sigma, (B,)."""
+        return self.now(timestep)[0]
+
+    def now(self, timestep) -> tuple[int, float]:
+        """The step of the next evaluation and its sigma."""
         self._evaluations += 1
         if self._counts and self._evaluations <= self._schedule.steps:
-            return self._evaluations - 1
-        return self._schedule.step_at(float(timestep.max()))
+            return self._evaluations - 1, self._schedule.sigmas[self._evaluations - 1]
+        self._counts = False
+        sigma = float(timestep.max())
+        return self._schedule.step_at(sigma), sigma

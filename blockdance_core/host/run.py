@@ -14,13 +14,14 @@ import torch
 from comfy.model_base import BaseModel
 from torch.nn import Module
 
-from ..cache import Cache
+from ..auto.outputs import Outputs
+from ..cache import Anchor, Cache, Stored
 from ..chain import Chain
 from ..interception import Diverged, Interception, Recorder, Replay
 from ..ledger import Ledger
 from ..meter import Meter
 from ..pace import Pace
-from ..plan import COMPUTE, Decision, Plan, Transformer
+from ..plan import COMPUTE, Decision, Kind, Plan, Reuse, Transformer
 from ..report import Evaluation, Report
 from ..schedule import Schedule
 from .architectures import Family, UnsupportedModel
@@ -49,7 +50,12 @@ class Run:
         self._on_evaluation = on_evaluation
         self._clock = Clock(schedule, sampler, undisturbed)
         self._pace = Pace(plan)
-        self._cache = Cache()
+        self._flow_time = schedule.flow_time
+        self._forecaster = plan.forecaster
+        self._cache = Cache(plan.forecaster.anchors if plan.forecaster else 1)
+        self._outputs = self._outputs_of(plan, schedule)
+        self.listener = plan.listener
+        self._time = 0.
         self._ledger = Ledger()
         self._countable: bool | None = None
         self._evaluation: Evaluation | None = None
@@ -64,16 +70,28 @@ class Run:
         """Account for the run and free what it stored, whatever way it ended."""
         if self._started is not None:
             self.report.seconds = time.perf_counter() - self._started
-        self.report.cache_bytes = self._cache.peak_bytes
-        self._cache.clear()
+        self.report.cache_bytes = self._cache.peak_bytes + (self._outputs.peak_bytes if self._outputs else 0)
+        self._forget()
 
-    def evaluate(self, predict: Callable, timestep):
+    def _outputs_of(self, plan: Plan, schedule: Schedule) -> Outputs | None:
+        """The keeper of outputs, where the plan forecasts some."""
+        if not any(decision.reuse and decision.reuse.kind is Kind.OUTPUT for decision in plan.decisions):
+            return None
+        return Outputs(plan.forecaster, schedule.times if self._clock.counts else None)
+
+    def _forget(self) -> None:
+        self._cache.clear()
+        if self._outputs:
+            self._outputs.clear()
+
+    def evaluate(self, predict: Callable, x, timestep):
         """One call of the denoiser; the decision for all of its passes is taken here."""
         if self._evaluation is not None:  # a call from within one is a part of it
             return predict()
-        step = self._clock.step(timestep)
+        step, sigma = self._clock.now(timestep)
+        self._time = self._flow_time.time(sigma)
         self._decision = COMPUTE if self._out_of_memory else self._pace.decide(step)
-        if self._decision.reuse is None:
+        if self._decision.reuse is None and self._forecaster is None:
             self._cache.clear()  # it is stored anew, or needed no more: room for the model meanwhile
         self._occurrences = {}
         self._evaluation = Evaluation(step, self._decision.reuse)
@@ -84,11 +102,42 @@ class Run:
         if self._started is None:  # loading the model is not sampling
             self._started = started
         try:
-            return predict()
+            denoised = predict() if self._outputs is None else self._with_outputs(predict, x, sigma)
+            if self.listener is not None:
+                self.listener.hear(x, denoised, sigma)
+            return denoised
         finally:
             self._evaluation.seconds = time.perf_counter() - started
-            self._evaluation.cache_bytes = self._cache.bytes
+            self._evaluation.cache_bytes = self._cache.bytes + (self._outputs.bytes if self._outputs else 0)
             self._evaluation = None
+
+    def _with_outputs(self, predict: Callable, x: torch.Tensor, sigma: float) -> torch.Tensor:
+        """An evaluation whose output is forecast, or kept for forecasts."""
+        flow_time, quantity, evaluation = self._flow_time, self._forecaster.quantity, self._evaluation
+        if evaluation.reuse and self._outputs.fit(x):
+            try:
+                forecast = flow_time.denoised(quantity, x, self._outputs.forecast(self._time), sigma)
+                self.report.repeat(evaluation)
+                return forecast
+            except torch.OutOfMemoryError:
+                self._run_out_of_memory()
+        denoised = predict()
+        if self._out_of_memory:
+            return denoised
+        try:
+            value = flow_time.read(quantity, x, denoised, sigma)
+            given = self._outputs.computed(self._time, value)
+            evaluation.stored.update((reuse, None) for reuse in self._decision.store if reuse.kind is Kind.OUTPUT)
+            return denoised if given is value else flow_time.denoised(quantity, x, given, sigma)
+        except torch.OutOfMemoryError:
+            self._run_out_of_memory()
+            return denoised
+
+    def _run_out_of_memory(self) -> None:
+        """Nothing is stored or reused any more."""
+        self._out_of_memory, self._decision = True, COMPUTE
+        self._forget()
+        self._fail(f"out of memory at step {self._evaluation.step + 1}, so everything is computed from there on")
 
     def apply_model(self, forward: Callable, model: BaseModel, x, transformer_options: dict,
                     control: dict | None = None):
@@ -134,15 +183,14 @@ class Run:
         except torch.OutOfMemoryError:
             if decision == COMPUTE:
                 raise
-            self._out_of_memory, self._decision = True, COMPUTE
-            self._cache.clear()
-            self._fail(f"out of memory at step {self._evaluation.step + 1}, so everything is computed from there on")
+            self._run_out_of_memory()
         return self._pass(key, COMPUTE, forward, model, chain)
 
     def _pass(self, key: Hashable, decision: Decision, forward: Callable, model: BaseModel, chain: Chain):
-        stored = None if decision.reuse is None else self._cache.get(key, decision.reuse)
+        stored = None if decision.reuse is None else self._stored(key, decision.reuse)
         replay = None if stored is None else Replay(chain, decision.reuse, stored)
-        recorders = tuple(Recorder(chain, reuse) for reuse in decision.store) if replay is None else ()
+        spans = [reuse for reuse in decision.store if reuse.kind is not Kind.OUTPUT]
+        recorders = tuple(Recorder(chain, reuse) for reuse in spans) if replay is None else ()
         meter = Meter() if self._countable and key is not None and key not in self._ledger else None
         with Interception(chain, replay, recorders, meter) as interception:
             self._interceptions[id(model)] = interception
@@ -169,6 +217,14 @@ class Run:
             self._evaluation.misses += bool(self._evaluation.reuse and interception.executed and not replaced)
         return output
 
+    def _stored(self, key: Hashable, reuse: Reuse) -> Stored | None:
+        """What replaces a span in this pass, forecast if the plan says so; None where nothing is stored."""
+        anchors = self._cache.get(key, reuse)
+        if not anchors or self._forecaster is None:
+            return anchors[0].stored if anchors else None
+        weights = self._forecaster.weights([anchor.time for anchor in anchors], self._time)
+        return Stored.weighted([(weight, anchor.stored) for weight, anchor in zip(weights, anchors)])
+
     def _survey(self, model: BaseModel, transformer_options: dict) -> bool:
         """Whether multiply-accumulates can be counted; what cannot is noted."""
         if compiled := is_compiled(model.diffusion_model, transformer_options):
@@ -185,7 +241,7 @@ class Run:
     def _keep(self, key: Hashable, recorder: Recorder) -> None:
         stored = recorder.stored()
         if stored is not None:
-            self._cache.put(key, recorder.reuse, stored)
+            self._cache.put(key, recorder.reuse, Anchor(self._time, stored))
             with self._lock:
                 self._evaluation.stored[recorder.reuse] = None
             return

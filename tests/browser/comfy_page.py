@@ -15,7 +15,7 @@ READY = "() => window.app?.extensionManager && window.LiteGraph?.registered_node
 TIMELINE = ".blockdance-timeline"
 # ComfyUI asks for this page before it takes the English one without a language in its name
 LOOKED_FOR_FIRST = re.compile(r"status of 404 .*\(\S+/extensions/blockdance/docs/\w+/en\.md\)$")
-PATCH = '() => app.graph.nodes.find((node) => node.type.endsWith("Patch"))'
+PATCH = '() => app.graph.nodes.find((node) => /Patch$|Auto$/.test(node.type))'
 
 
 SETTINGS = {"Comfy.TutorialCompleted": True, "Comfy.Locale": "en", "Comfy.ColorPalette": "dark",
@@ -34,7 +34,7 @@ class ComfyPage:
     def __init__(self, page: Page, url: str):
         self.page, self.evaluate = page, page.evaluate
         self.complaints: list[str] = []
-        self._demo: dict | None = None  # the demo's prompt as a workflow
+        self._demos: dict[str, dict] = {}  # the demo's prompt as a workflow, by its patch
         page.on("pageerror", lambda error: self._note(f"{error}\n{error.stack}"))
         page.on("console", lambda line: line.type in ("error", "warning") and self._note(
             f"{line.text} ({line.location.get('url')})"))
@@ -75,21 +75,25 @@ class ComfyPage:
             app.canvas.setDirty(true, true);
         }""", node)
 
-    def load(self) -> None:
-        """Open the demo's prompt as a workflow of its own, with the patch in sight."""
-        self._demo = self._demo or self.evaluate("""async (prompt) => {
-            await app.loadApiJson(prompt, "demo.json");
-            return app.graph.serialize();
-        }""", workflow.load())
+    def load(self, patch: str = "BlockDancePatch", **inputs: workflow.Value) -> None:
+        """Open the demo's prompt as a workflow of its own, with its patch, or this one, in sight."""
+        prompt = workflow.load()
+        if inputs:
+            workflow.exchange_patch(prompt, patch, inputs)
+        if patch not in self._demos:
+            self._demos[patch] = self.evaluate("""async (prompt) => {
+                await app.loadApiJson(prompt, "demo.json");
+                return app.graph.serialize();
+            }""", prompt)
         self.evaluate("(demo) => app.loadGraphData({...demo, id: crypto.randomUUID()}, true, false, 'demo')",
-                      self._demo)
+                      self._demos[patch])
         self.page.wait_for_selector(TIMELINE)
-        self.evaluate("""() => {
-            const patch = app.graph.nodes.find((node) => node.type.endsWith("Patch"));
+        self.evaluate(f"""() => {{
+            const patch = ({PATCH})();
             app.canvas.ds.scale = 1;
             app.canvas.ds.offset = [80 - patch.pos[0], 120 - patch.pos[1]];
             app.canvas.setDirty(true, true);
-        }""")
+        }}""")
 
     def set_widget(self, name: str, value: float | str, node: str = PATCH) -> None:
         """Give a widget of a node a value as its editor would."""
@@ -136,10 +140,10 @@ class ComfyPage:
         return self.page.inner_text(TIMELINE)
 
     def reused(self) -> list[int]:
-        """The columns of the map that reuse."""
+        """The columns of the map that reuse or forecast."""
         return self.evaluate(
             f"() => [...document.querySelectorAll('{TIMELINE} g')].flatMap((column, index) => "
-            "/reused/.test(column.querySelector('title').textContent) ? [index] : [])")
+            "/reused|forecast/.test(column.querySelector('title').textContent) ? [index] : [])")
 
     def picture(self, name: str) -> None:
         PICTURES.mkdir(exist_ok=True)

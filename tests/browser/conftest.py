@@ -15,9 +15,11 @@ from blockdance.demo import host
 from blockdance.demo.server import Server, comfyui_server
 from blockdance.tests.browser.chromium import installed, launch
 from blockdance.tests.browser.comfy_page import ComfyPage, make_page_base
+from blockdance.tests.random_weights import UNKNOWN_DEPTH, write_random_weights
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 WEIGHTS = REPOSITORY / "demo" / "weights" / "pixart.safetensors"
+UNKNOWN = "unknown.safetensors"  # a model that nobody has measured
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +42,7 @@ def chromium() -> Iterator[Browser]:
 def comfyui(chromium, tmp_path_factory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("comfyui")
     base = make_page_base(folder, WEIGHTS)
+    write_random_weights(base / "models" / "shapes_world" / UNKNOWN, UNKNOWN_DEPTH)
     with comfyui_server(host.current(), base, folder / "comfyui.log", ("--cache-none",)) as server:
         yield server
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from blockdance.tests.browser.comfy_page import PATCH, TIMELINE, ComfyPage
-from blockdance.tests.browser.conftest import REPOSITORY
+from blockdance.tests.browser.conftest import REPOSITORY, UNKNOWN
 
 HELP = REPOSITORY / "web" / "docs"
 PANEL = ".node-help-content"
@@ -13,6 +13,7 @@ NODES = sorted(page.stem for page in HELP.glob("*.md"))
 
 RENDERERS = ["classic", "nodes2"]
 SAMPLER = '() => app.graph.nodes.find((node) => node.type === "KSampler")'
+LOADER = '() => app.graph.nodes.find((node) => node.type === "ShapesWorldModelLoader")'
 HALF = list(range(12, 29, 2))  # of 30 steps reuse with BlockDance Patch as it comes
 
 
@@ -51,6 +52,31 @@ def test_the_plan_follows_the_widgets_and_the_samplers_steps(page, renderer):
     assert page.reused() == []
 
 
+def test_auto_shows_its_plan_then_measures_then_is_faster(page, comfyui, renderer):
+    for profile in (comfyui.log.parent / "models" / "blockdance").glob("*"):
+        profile.unlink()
+    page.load("BlockDanceAuto", speedup=2., profile="auto", least_quality=0.)
+    text = page.expect("planned", "50% computed")
+    assert "output forecast" in text and "not measured on this model" in text
+    assert len(page.reused()) == 15
+    page.set_widget("speedup", 3.)
+    page.expect("planned", "33% computed")
+    assert len(page.reused()) == 20
+    page.set_widget("speedup", 1.)
+    page.expect("planned", "the speed-up is 1")
+    assert page.reused() == []
+    page.set_widget("speedup", 2.)
+    page.set_widget("weights", UNKNOWN, LOADER)
+    page.run()
+    assert "the next run will be faster" in page.expect("finished", "1.00x by blocks")
+    page.run()
+    assert "dB expected" in page.expect("finished", "2.00x by blocks")
+    assert len(page.reused()) == 15
+    titles = page.page.locator(f"{TIMELINE} g title").all_text_contents()
+    assert sum("output forecast from earlier steps, 0 of 8 blocks" in title for title in titles) == 15
+    page.picture(f"{renderer}-auto")
+
+
 def test_a_run_is_shown_while_it_samples_and_when_it_is_done(page, renderer):
     page.load()
     page.run()
@@ -75,12 +101,12 @@ def test_a_run_leaves_nothing_in_the_workflow_and_no_second_line_on_the_node(pag
     page.expect("finished")
     page.wait_until_idle()
     assert page.evaluate(f"() => ({PATCH})().widgets.map((widget) => widget.name)") == [
-        "N", "block_index", "start", "end", "blockdance_timeline"]
+        "N", "block_index", "start", "end", "forecast", "blockdance_timeline"]
     saved = page.evaluate(f"() => ({PATCH})().serialize()")
-    assert saved["widgets_values"] == [2, -1, .4, .95]
+    assert saved["widgets_values"] == [2, -1, .4, .95, "off"]
     assert "timeline" not in str(saved)
     prompt = page.evaluate("async () => (await app.graphToPrompt()).output")
-    assert set(prompt["2"]["inputs"]) == {"model", "N", "block_index", "start", "end"}
+    assert set(prompt["2"]["inputs"]) == {"model", "N", "block_index", "start", "end", "forecast"}
 
 
 def test_a_finished_run_survives_a_reload_and_other_workflows(page):

@@ -1,5 +1,6 @@
 """Random ways of sampling: a method or a random plan, on a model, with conditions, a sampler and an interrupt."""
 
+import re
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -9,11 +10,14 @@ import comfy.model_patcher
 import comfy.samplers
 from hypothesis import strategies as st
 
+from blockdance.blockdance_core.auto.library import general
+from blockdance.blockdance_core.auto.policy import AutoPolicy
 from blockdance.blockdance_core.blockdance import BlockDancePolicy
 from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
 from blockdance.blockdance_core.delta_dit import DeltaDiTPolicy
+from blockdance.blockdance_core.forecasting import Forecasting
 from blockdance.blockdance_core.host.run import Policy
-from blockdance.blockdance_core.plan import Kind, Plan, Reuse, Span
+from blockdance.blockdance_core.plan import SPAN_KINDS, Kind, Plan, Reuse, Span
 from blockdance.tests.host.test_host_features_control import controlled
 from blockdance.tests.host.test_matrix_conditions import NEGATIVE, NEGATIVES, POSITIVE, POSITIVES
 from blockdance.tests.host.tiny import PIXART, Tiny, sample
@@ -25,6 +29,9 @@ MODELS = {name: ZOO[name] for name in (
     "Flux.1", "SD3", "AuraFlow", "Lumina 2", "Qwen-Image", "HunyuanVideo", "Wan 2.1", "CogVideoX", "Krea 2")
     if ZOO[name].model} | {"PixArt-Sigma": PIXART.of_depth(4)}
 CONTROLLED = POSITIVES | {"control": lambda tiny, seed: controlled(tiny, end=.7, seed=seed)}
+
+
+FORECASTS = st.sampled_from(["linear", "quadratic"])
 
 
 @dataclass(frozen=True)
@@ -46,19 +53,24 @@ class RandomPolicy:
 
 
 SHARES = st.floats(0., 1.)
-INTERVALS = st.sampled_from([2, 3, 4, 1])
-STARTS, ENDS = st.sampled_from([0., .2, .4, .9]), st.sampled_from([1., .95, .7, .1])
-REUSES = st.one_of(st.tuples(SHARES, SHARES, st.sampled_from(Kind)), st.none())
+# Most cases are to reuse something, hence what is there twice
+INTERVALS = st.sampled_from([2, 3, 2, 4, 3, 1])
+STARTS, ENDS = st.sampled_from([0., .2, 0., .4, 0., .9]), st.sampled_from([1., .95, 1., .7, 1., .1])
+SPANS = st.tuples(SHARES, SHARES, st.sampled_from(SPAN_KINDS))
+REUSES = st.one_of(SPANS, SPANS, st.none())
 # Few distinct ones, so that groups come about
 RANDOM = st.lists(REUSES, min_size=1, max_size=3).flatmap(
     lambda few: st.lists(st.sampled_from(few), min_size=2, max_size=8)).map(tuple).map(RandomPolicy)
-POLICIES = st.one_of(
-    RANDOM, RANDOM,
+PAPERS = st.one_of(
     st.builds(BlockDancePolicy, N=INTERVALS, block_index=st.integers(-1, 3), start=STARTS, end=ENDS),
     st.builds(DeltaCachePolicy, N=INTERVALS, first_block=st.integers(0, 2), n_cached=st.integers(1, 2), start=STARTS,
-              end=ENDS, kind=st.sampled_from(Kind)),
+              end=ENDS, kind=st.sampled_from(SPAN_KINDS)),
     st.builds(DeltaDiTPolicy, N=INTERVALS, b=SHARES, n_cached=st.sampled_from([-1, 1, 4])),
     st.builds(DeltaDiTPolicy, budget=st.floats(.3, .9)))
+POLICIES = st.one_of(
+    RANDOM, PAPERS, PAPERS, st.builds(Forecasting, RANDOM, FORECASTS), st.builds(Forecasting, PAPERS, FORECASTS),
+    st.builds(AutoPolicy, speedup=st.sampled_from([2., 3., 1.5, 1.]), measured=st.just(lambda *_: None),
+              fallback=st.just(general)))
 
 
 @dataclass(frozen=True)
@@ -81,7 +93,8 @@ class Case:
 
     @property
     def method(self) -> str:
-        return self.policy.name.split(" N=")[0].split(" budget")[0]
+        name, *forecast = self.policy.name.split(", ")
+        return ", ".join([re.split(r" (N=|budget|[\d.]+x)", name)[0], *forecast])
 
     @property
     def tiny(self) -> Tiny:
@@ -114,7 +127,7 @@ class Case:
 
 
 CASES = st.builds(
-    Case, model=st.sampled_from(list(MODELS)), policy=POLICIES, steps=st.sampled_from([6, 5, 3, 2, 1]),
+    Case, model=st.sampled_from(list(MODELS)), policy=POLICIES, steps=st.sampled_from([6, 5, 6, 4, 3, 5, 2, 1]),
     sampler=st.sampled_from(comfy.samplers.SAMPLER_NAMES), scheduler=st.sampled_from(comfy.samplers.SCHEDULER_NAMES),
     batch=st.integers(1, 2), cfg=st.sampled_from([1., 3.]), denoise=st.sampled_from([1., 1., .6]),
     positive=st.sampled_from(list(CONTROLLED)), negative=st.sampled_from(list(NEGATIVES)), apart=st.booleans(),

@@ -24,7 +24,7 @@ from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
 from blockdance.blockdance_core.host.architectures import ARCHITECTURES, NO_TRANSFORMERS, chain_of
 from blockdance.blockdance_core.host.attach import attach
 from blockdance.blockdance_core.interception import Interception, Recorder, Replay
-from blockdance.blockdance_core.plan import Kind, Reuse, Span
+from blockdance.blockdance_core.plan import SPAN_KINDS, Kind, Reuse, Span
 from blockdance.tests.host.tiny import Tiny, apply_model
 from blockdance.tests.host.zoo import AUDIO_AND_3D, VIDEO, ZOO
 
@@ -60,7 +60,7 @@ def spans(chain: Chain) -> list[Span]:
     return [Span(*pair) for pair in sorted(ends)]
 
 
-@pytest.mark.parametrize("kind", list(Kind), ids=lambda kind: kind.value)
+@pytest.mark.parametrize("kind", SPAN_KINDS, ids=lambda kind: kind.value)
 def test_replaying_a_pass_reproduces_it(name, model, cells, kind):
     tiny, chain = ZOO[name], chain_of(model.model.diffusion_model)
     reuses = [Reuse(span, kind) for span in spans(chain)]

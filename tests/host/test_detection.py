@@ -1,5 +1,6 @@
 """Models that no architecture row knows: detected and right, refused with a reason, or computed in full."""
 
+import comfy.ops
 import pytest
 import torch
 
@@ -9,7 +10,7 @@ from blockdance.blockdance_core.host.architectures import ARCHITECTURES, chain_o
 from blockdance.blockdance_core.host.attach import attach
 from blockdance.blockdance_core.host.stacks import UnsupportedModel
 from blockdance.blockdance_core.interception import Interception, Recorder, Replay
-from blockdance.blockdance_core.plan import Kind, Reuse, Span
+from blockdance.blockdance_core.plan import SPAN_KINDS, Reuse, Span
 from blockdance.tests.host.tiny import PIXART, apply_model, sample
 from blockdance.tests.host.zoo import ZOO
 
@@ -45,7 +46,7 @@ class Skipping(Block):
 class Heavy(Block):
     def __init__(self):
         super().__init__()
-        self.linear = torch.nn.Linear(8, 8)
+        self.linear = comfy.ops.disable_weight_init.Linear(8, 8)
 
 
 def foreign(name: str = "Foreign", **lists) -> torch.nn.Module:
@@ -105,7 +106,7 @@ def test_detection_is_right_or_says_why_not(name, without_rows):
         return
     assert name not in REFUSED
     full = apply_model(model, tiny)
-    for kind in Kind:
+    for kind in SPAN_KINDS:
         reuse = Reuse(Span(1, len(chain.blocks) - 2), kind)
         recorder = Recorder(chain, reuse)
         with Interception(chain, recorders=(recorder,)):

@@ -13,7 +13,7 @@ from blockdance.blockdance_core.host.architectures import chain_of, transformer_
 from blockdance.blockdance_core.host.attach import attach, last_report
 from blockdance.blockdance_core.host.probe import ProbeRun, attach_probe, last_similarity
 from blockdance.blockdance_core.interception import Interception
-from blockdance.blockdance_core.plan import Kind
+from blockdance.blockdance_core.plan import SPAN_KINDS, Kind
 from blockdance.blockdance_core.probe import Listener, Probe
 from blockdance.blockdance_core.recommend import recommend
 from blockdance.blockdance_core.schedule import Schedule
@@ -87,7 +87,7 @@ def test_the_numbers_are_those_of_the_whole_states(tiny, stream):
     probed = attach_probe(model)
     sample(probed, tiny, steps=6)
     found = last_similarity(probed)
-    for kind in Kind:
+    for kind in SPAN_KINDS:
         for block in range(found.transformer.depth):
             states = [state.flatten() for state in brute.states(kind, block)]
             whole = torch.nn.functional.normalize(torch.stack(states), dim=1)
@@ -105,7 +105,7 @@ def test_cond_and_uncond_in_two_calls_show_the_same(model, tiny, monkeypatch):
     monkeypatch.setattr(type(model), "get_free_memory", lambda self, device: 0)
     sample(probed, tiny)
     apart = last_similarity(probed)
-    for kind in Kind:
+    for kind in SPAN_KINDS:
         torch.testing.assert_close(apart.changes[kind].distance, together.changes[kind].distance,
                                    rtol=1e-2, atol=1e-3, equal_nan=True)
 

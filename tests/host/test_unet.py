@@ -15,7 +15,7 @@ from blockdance.blockdance_core.cost import count
 from blockdance.blockdance_core.host.attach import attach
 from blockdance.blockdance_core.host.unet import UNETS
 from blockdance.blockdance_core.interception import Interception, Recorder, Replay
-from blockdance.blockdance_core.plan import Kind, Reuse
+from blockdance.blockdance_core.plan import SPAN_KINDS, Kind, Reuse
 from blockdance.blockdance_core.schedule import Schedule
 from blockdance.blockdance_core.unet import UNetPolicy
 from blockdance.tests.host import full_size
@@ -77,7 +77,8 @@ def reuses(model) -> list[tuple[int, Reuse]]:
     """Every depth and what it reuses, in both modes."""
     unet = UNETS.transformer_of(model.model.diffusion_model)
     return [(depth, UNetPolicy(depth=depth, mode=mode).reuse(unet))
-            for depth in range(1, unet.deepest + 1) for mode in Kind if mode is Kind.FEATURE or unet.has_delta(depth)]
+            for depth in range(1, unet.deepest + 1) for mode in SPAN_KINDS
+            if mode is Kind.FEATURE or unet.has_delta(depth)]
 
 
 def record(model, tiny: Tiny, reuse: Reuse, **how):
@@ -96,7 +97,7 @@ def replay(model, tiny: Tiny, reuse: Reuse, stored, **how):
 
 
 def test_the_depths(model, tiny):
-    found = {mode: [depth for depth, reuse in reuses(model) if reuse.kind is mode] for mode in Kind}
+    found = {mode: [depth for depth, reuse in reuses(model) if reuse.kind is mode] for mode in SPAN_KINDS}
     deepest = 12 if tiny is SD else 9
     assert found[Kind.FEATURE] == list(range(1, deepest + 1))
     assert found[Kind.DELTA] == [1, 2, 5, *range(8, deepest + 1)]
@@ -182,7 +183,7 @@ def test_patches_between_the_blocks(model, tiny, caplog):
     assert not caplog.records
 
 
-@pytest.mark.parametrize("mode", Kind)
+@pytest.mark.parametrize("mode", SPAN_KINDS)
 def test_a_picture_that_grows_in_mid_run(mode):
     """Deep Shrink ends at 35 %: what was stored before fits no longer and must be computed."""
     model, reports = SD.build(), []
@@ -218,7 +219,7 @@ def test_without_reuse_nothing_changes(model, tiny, policy):
     assert reports[0].executed == reports[0].total and reports[0].plan.note
 
 
-@pytest.mark.parametrize("mode", Kind)
+@pytest.mark.parametrize("mode", SPAN_KINDS)
 def test_the_model_is_untouched_afterwards(model, tiny, mode):
     before = sample(model, tiny)
     patched = attach(model, UNetPolicy(mode=mode), family=UNETS)
@@ -271,7 +272,7 @@ def test_what_does_not_fit_is_refused():
         attach(model, BlockDancePolicy())
 
 
-@pytest.mark.parametrize("mode", Kind)
+@pytest.mark.parametrize("mode", SPAN_KINDS)
 def test_published_macs(mode):
     """Delta-DiT, table 11, in tera: 20 steps with cond and uncond, linear layers and convolutions."""
     model, unet = full_size.sd15()

@@ -1,27 +1,21 @@
 """One ComfyUI for all server tests, with both packs linked in and a demo model of random weights."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
-from safetensors.torch import save_file
 
 from blockdance.demo import host
 from blockdance.demo.base import link_folder, make_base
-from blockdance.demo.model import CONFIG, build
 from blockdance.demo.options import Options
 from blockdance.demo.server import Server, comfyui_server
+from blockdance.tests.random_weights import write_random_weights
 
 
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("weights") / "random.safetensors"
-    generator = torch.Generator().manual_seed(0)
-    state = {name: torch.randn(value.shape, generator=generator) * .1
-             for name, value in build(CONFIG, operations=torch.nn).state_dict().items()}
-    save_file(state, path, {"config": json.dumps(CONFIG)})
+    write_random_weights(path)
     return path
 
 

@@ -165,13 +165,17 @@ def wait_for(condition, seconds: float = 30) -> bool:
 @pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupt_stops_the_prompt_on_the_server(comfyui, tmp_path, number, code):
     endless = command(tmp_path, prompt(), "--set", "Sampler.steps=2000", url=comfyui.url)
+    assert wait_for(lambda: queue(comfyui) == ([], [])), "a prompt of another test still runs"
     with subprocess.Popen(
             endless, cwd=host.REPOSITORY, stderr=subprocess.PIPE, text=True,
             # A shell that started the tests in the background has them ignore Ctrl-C
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler)) as job:
         assert wait_for(lambda: queue(comfyui)[0])
         job.send_signal(number)
-        told = job.stderr.read()
+        try:
+            _, told = job.communicate(timeout=120)
+        finally:
+            job.kill()
     assert job.returncode == code and "Traceback" not in told
     assert wait_for(lambda: queue(comfyui) == ([], []))
 

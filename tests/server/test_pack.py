@@ -15,6 +15,7 @@ def get(server: Server, path: str) -> str:
 
 # Saved workflows hold widget values by position: ids, names, order and defaults are for ever
 INPUTS = {
+    "BlockDanceAuto": ("BlockDance Auto", {"speedup": 2., "profile": "auto", "least_quality": 30.}),
     "BlockDancePatch": ("BlockDance Patch", {"N": 2, "block_index": -1, "start": .40, "end": .95}),
     "DeltaCachePatch": ("Delta-Cache Patch", {"N": 2, "first_block": 0, "n_cached": -1, "start": 0., "end": 1.}),
     "DeltaDiTPatch": ("Delta-DiT Patch", {"N": 2, "b": .6, "n_cached": -1, "budget": 0.}),
@@ -54,6 +55,6 @@ def test_every_input_explains_itself(node):
     assert all(spec[1]["tooltip"] for spec in node["input"]["required"].values())
 
 
-@pytest.mark.parametrize("node_id", [*INPUTS, "BlockDanceDiTLoader", "BlockDanceDiTLabel"])
+@pytest.mark.parametrize("node_id", [*INPUTS, "BlockDanceCalibrate", "BlockDanceDiTLoader", "BlockDanceDiTLabel"])
 def test_has_a_help_page(comfyui, node_id):
     assert get(comfyui, f"/extensions/blockdance/docs/{node_id}.md").startswith("# ")

@@ -87,6 +87,27 @@ def save_once(save, path: Path) -> None:
         save(path)
 
 
+def test_auto_is_faster_with_the_next_seed_as_its_note_says(comfyui, base):
+    prompt = read(TWINS["blockdance_auto_flux1_dev"])
+    forget_profiles(base)
+    width, height = FAMILIES["flux"].size
+    set_everywhere(prompt, width=width, height=height)
+    for node in list(prompt.values()):
+        give_files(prompt, node, FAMILIES["flux"], base / "models")
+    first = client.submit(comfyui.url, prompt)
+    [auto], [judge] = of_type(prompt, "BlockDanceAuto"), of_type(prompt, "BlockDanceQuality")
+    assert "measured: the next run will be faster" in first.texts[auto][-1]
+    assert "identical" in first.texts[judge][-1]
+
+    set_everywhere(prompt, value=2, least_quality=0)  # what is expected of random weights is little
+    check_run(comfyui, prompt, (3, 5))
+
+
+def forget_profiles(base: Path) -> None:
+    for file in (base / "models" / "blockdance").glob("*.json"):
+        file.unlink()
+
+
 def check_run(comfyui, prompt: dict, stacks: tuple[int, ...], unaccelerated: int = 0) -> None:
     """Run it: as many evaluations are reused as the plan for even steps has, by which the workflow's note goes, the
     pictures differ from those in full, and are saved. `unaccelerated` are comparisons of two runs in full."""
@@ -96,7 +117,9 @@ def check_run(comfyui, prompt: dict, stacks: tuple[int, ...], unaccelerated: int
     for key, patch in patches.items():
         steps = next(node["inputs"]["steps"] for node in prompt.values()
                      if node["class_type"] == "KSampler" and node["inputs"]["model"] == [key, 0])
-        settings = {name: value for name, value in patch["inputs"].items() if name != "model"}
+        settings = dict(patch["inputs"])
+        del settings["model"]
+        assert settings.pop("forecast", "off") == "off"
         plan = POLICIES[patch["class_type"]](**settings).plan(Schedule.even(steps), Transformer("", stacks))
         assert f"{len(plan.reused_steps)} of {steps} evaluations reused" in result.texts[key][-1]
     judged = [result.texts[key][-1] for key in of_type(prompt, "BlockDanceQuality")]
@@ -125,7 +148,8 @@ def test_runs_with_the_demos_model(comfyui, name, unaccelerated):
     for node in prompt.values():
         if node["class_type"] in exchange:
             node["class_type"], node["inputs"] = exchange[node["class_type"]]
-    set_everywhere(prompt, steps=STEPS)
+    # What is measured of the tests' random weights is no measure: Auto goes by the general profile
+    set_everywhere(prompt, steps=STEPS, profile="general", least_quality=0)
     check_run(comfyui, prompt, (28,), unaccelerated)
 
 

@@ -1,12 +1,12 @@
 /**
  * The picture of a run: evaluations from left to right, blocks from top to bottom.
  *
- * @typedef {{first: number, last: number, kind: "feature" | "delta"}} Reuse
+ * @typedef {{first: number, last: number, kind: "feature" | "delta" | "output"}} Reuse
  * @typedef {{step: number, reuse: Reuse | null, store: Reuse[]}} Planned
  * @typedef {{step: number, reuse: Reuse | null, stored: Reuse[], executed: number, total: number, passes: number,
  *     misses: number, seconds: number}} Evaluation
  * @typedef {{method: string, model: string, stacks: number[], steps: number, executed_blocks: number,
- *     total_blocks: number, seconds: number, cache_bytes: number, note: string, failures: string[],
+ *     total_blocks: number, seconds: number, cache_bytes: number, note: string, outcome: string, failures: string[],
  *     plan: Planned[], evaluations: Evaluation[]}} Report  as Report.as_dict() in blockdance_core/report.py makes it
  * @typedef {"planned" | "running" | "finished" | "stopped"} Phase
  * @typedef {{reuse: Reuse | null, stored: Reuse[], partly: boolean, state: "done" | "current" | "ahead",
@@ -19,9 +19,10 @@ const CELLS = {
     stored: ["stored", "#f0a830"],
     feature: ["feature reused", "#35b18b"],
     delta: ["delta reused", "#bd6fd6"],
+    output: ["output forecast", "#5cc8e0"],
     partly: ["partly reused", "#a7c957"],
 };
-const LEAST_STORED = 1 / 24; // of the height, so that one block of many is seen
+const LEAST_STORED = 1 / 24, MOST_STORED = 1 / 4; // of the height, so that one block of many is seen, and not alone
 const GAP = .1; // of a column
 
 /** @param {Report} report @param {Phase} phase @returns {Column[]} */
@@ -54,7 +55,7 @@ function planned({ step, reuse, store }) {
 
 /** @param {Reuse} reuse */
 function words({ first, last, kind }) {
-    return `${kind} of blocks ${first}-${last} reused`;
+    return kind === "output" ? "output forecast from earlier steps" : `${kind} of blocks ${first}-${last} reused`;
 }
 
 /** @param {SVGElement} svg @param {Column[]} columns @param {number[]} stacks @param {Phase} phase */
@@ -77,7 +78,7 @@ function drawn(column, x, depth, phase) {
     group.append(title, bar("computed", 0, depth));
     const { reuse } = column;
     if (reuse) group.append(bar(column.partly ? "partly" : reuse.kind, reuse.first, reuse.last - reuse.first + 1));
-    const height = Math.max(1, depth * LEAST_STORED);
+    const height = Math.min(Math.max(1, depth * LEAST_STORED), depth * MOST_STORED);
     for (const { last } of column.stored) group.append(bar("stored", last + 1 - height, height));
     if (column.state === "current") {
         group.append(shape("rect", {

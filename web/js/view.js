@@ -37,7 +37,7 @@ export class View {
 
     /** @param {{report?: Report, phase: Phase, error?: string, hint?: string}} content */
     show({ report, phase, error, hint }) {
-        const note = error ?? [hint, report?.note, ...report?.failures ?? []].filter(Boolean).join("; ");
+        const note = error ?? [hint, report?.note, report?.outcome, ...report?.failures ?? []].filter(Boolean).join("; ");
         this.root.dataset.phase = error ? "error" : phase;
         this.note.textContent = this.note.title = note;
         this.note.style.order = error ? "-1" : "";

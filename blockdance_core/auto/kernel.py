@@ -1,0 +1,69 @@
+"""How alike a model's outputs are at any two times of sampling, measured once: all that forecasting has to know."""
+
+from dataclasses import dataclass
+from typing import Sequence
+
+import numpy as np
+
+LENGTHS = np.geomspace(.03, 10, 20)  # of the process between measured times, in parts of all log-SNR
+EDGE = 1e-3  # times this close to 0 and 1 count as one: their log-SNR is infinite
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """gram[i, j] = <v(times[i]), v(times[j])>, the mean over what was measured, scaled to a mean diagonal of 1.
+
+    v is the model's output as the velocity of a flow, noise minus picture; times descend from noise (1) to picture (0).
+    """
+    times: np.ndarray  # (T,)
+    gram: np.ndarray  # (T, T)
+
+    def __post_init__(self):
+        count = len(self.times)
+        if count < 2 or not (np.diff(self.times) < 0).all() or not 0 <= self.times[-1] < self.times[0] <= 1:
+            raise ValueError("the times of a kernel are two or more in (0, 1], descending")
+        if self.gram.shape != (count, count) or not np.isfinite(self.gram).all():
+            raise ValueError(f"a kernel of {count} times needs {count} x {count} finite numbers, "
+                             f"not {self.gram.shape}")
+        if abs(np.trace(self.gram) / count - 1) > .01:
+            raise ValueError("the numbers of a kernel are not scaled to a mean diagonal of 1")
+        if not np.allclose(self.gram, self.gram.T, atol=1e-6) or np.linalg.eigvalsh(self.gram)[0] < -1e-6 * count:
+            raise ValueError("the numbers of a kernel are no inner products: not symmetric, or not positive")
+
+    def at(self, times: np.ndarray) -> np.ndarray:
+        """The Gram matrix (S, S) at other times (S,), by kriging: between and beyond the times that were measured the
+        outputs are taken for a random process, as smooth and as large as makes the measured ones most likely. What is
+        not known of them counts as error, so that no forecast relies on it.
+        """
+        nodes, wanted = log_snr(self.times), log_snr(np.asarray(times))
+        length, variance = self._process(nodes)
+        mix = np.linalg.solve(_covariance(nodes, nodes, length), _covariance(nodes, wanted, length)).T  # (S, T)
+        unknown = _covariance(wanted, wanted, length) - mix @ _covariance(nodes, wanted, length)
+        return mix @ self.gram @ mix.T + variance * unknown
+
+    def _process(self, nodes: np.ndarray) -> tuple[float, float]:
+        """The length scale and variance of greatest likelihood."""
+        best = np.inf, 0., 0.
+        for length in (nodes[-1] - nodes[0]) * LENGTHS:
+            covariance = _covariance(nodes, nodes, length)
+            variance = float(np.trace(np.linalg.solve(covariance, self.gram))) / len(nodes)
+            unlikely = len(nodes) * np.log(max(variance, 1e-300)) + np.linalg.slogdet(covariance)[1]
+            best = min(best, (unlikely, float(length), variance))
+        return best[1:]
+
+
+def mean(kernels: Sequence[Kernel]) -> Kernel:
+    """Of kernels at the same times."""
+    return Kernel(kernels[0].times, sum(kernel.gram for kernel in kernels) / len(kernels))
+
+
+def log_snr(times: np.ndarray) -> np.ndarray:
+    """The log signal-to-noise ratio at times of a flow, x = (1 - t) * picture + t * noise."""
+    clipped = np.clip(times, EDGE, 1 - EDGE)
+    return 2 * np.log((1 - clipped) / clipped)
+
+
+def _covariance(a: np.ndarray, b: np.ndarray, length: float) -> np.ndarray:
+    """Matern 3/2: smooth enough for a line, not so smooth as to promise more. With a trace of noise for the solver."""
+    distance = np.sqrt(3) * np.abs(a[:, None] - b) / length
+    return (1 + distance) * np.exp(-distance) + 1e-10 * (a[:, None] == b)

@@ -1,0 +1,67 @@
+"""The model's outputs in one run: those that were computed, and what the sampler gets instead or of them."""
+
+from typing import Sequence
+
+import torch
+
+from ..forecast import Forecaster
+from .forecaster import Course, KernelForecaster
+
+
+class Outputs:
+    """Keeps the latest computed outputs, as many as the forecaster reads; (B, C, ...) each, of the latent's shape."""
+
+    def __init__(self, forecaster: Forecaster, times: Sequence[float] | None = None):
+        """times: of all evaluations and of the result, where they are known; each output then makes up for the errors
+        of those before it."""
+        self._forecaster = forecaster
+        self._course = Course(forecaster, times) if times and isinstance(forecaster, KernelForecaster) else None
+        self._left = len(times or (0,)) - 1  # evaluations of the course
+        self._kept: list[tuple[int, float, torch.Tensor]] = []  # evaluation, time, output; newest first
+        self._evaluations = 0
+        self.peak_bytes = 0
+
+    @property
+    def bytes(self) -> int:
+        return sum(output.untyped_storage().nbytes() for _, _, output in self._kept)
+
+    def clear(self) -> None:
+        self._kept.clear()
+        self._course = None
+
+    def fit(self, latent: torch.Tensor) -> bool:
+        """Whether an output can be forecast for this latent."""
+        return bool(self._kept) and self._kept[0][2].shape == latent.shape
+
+    def computed(self, time: float, output: torch.Tensor) -> torch.Tensor:
+        """What the sampler gets of a computed output: the same tensor unless earlier forecasts are made up for."""
+        if self._kept and self._kept[0][2].shape != output.shape:
+            self.clear()
+        self._kept = [kept for kept in self._kept if kept[1] != time]  # evaluated again: the newer one counts
+        self._kept.insert(0, (self._evaluations, time, output))
+        self.peak_bytes = max(self.peak_bytes, self.bytes)
+        weights = {self._evaluations: 1.}
+        if course := self._next_of_course():
+            weights = course.next(computed=True)
+        self._evaluations += 1
+        result = output if len(weights) == 1 else self._sum(weights)
+        del self._kept[self._forecaster.anchors + 1:]
+        return result
+
+    def forecast(self, time: float) -> torch.Tensor:
+        """An output that was not computed."""
+        if course := self._next_of_course():
+            weights = course.next(computed=False)
+        else:
+            anchors = self._kept[:self._forecaster.anchors]
+            weights = dict(zip((evaluation for evaluation, _, _ in anchors),
+                               self._forecaster.weights([time for _, time, _ in anchors], time)))
+        self._evaluations += 1
+        return self._sum(weights)
+
+    def _next_of_course(self) -> Course | None:
+        self._left -= 1
+        return self._course if self._left >= 0 else None
+
+    def _sum(self, weights: dict[int, float]) -> torch.Tensor:
+        return sum(weights[evaluation] * output for evaluation, _, output in self._kept if evaluation in weights)

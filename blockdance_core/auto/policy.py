@@ -1,0 +1,120 @@
+"""Auto: as many evaluations as the wanted speed-up leaves, chosen and forecast by what was measured of the model."""
+
+import math
+from dataclasses import dataclass
+from typing import Callable
+
+import numpy as np
+
+from ..flow_time import Quantity
+from ..plan import Kind, Plan, Reuse, Span, Transformer
+from ..schedule import Schedule
+from .drift import Rules
+from .forecaster import KernelForecaster
+from .kernel import Kernel
+from .planner import Candidate, search
+from .recorder import Recorder
+
+MOST = 4.  # times faster
+FEWEST_RECORDED = 8  # evaluations: fewer say too little of the times in between
+RECORDED = .9, .05  # a recording begins at least as noisy and ends at least as clean as this
+NOISY = "this sampler adds noise at every step, which no forecast can know: expect less than with others"
+
+
+@dataclass(frozen=True)
+class AutoPolicy:
+    """Settings of Auto.
+
+    speedup: how many times fewer evaluations are computed, 1 to 4.
+    measured: gives the kernel of a quantity for a number of steps, or None where the model was not measured yet.
+    fallback: the kernel of a quantity that serves any model.
+    save: takes what a full run has shown and says what came of it; None where nothing is to be recorded.
+    least_quality: lowers the speed-up until the result is expected this close to the full one, in dB; 0 = as asked.
+    """
+    speedup: float
+    measured: Callable[[Quantity, int], Kernel | None]
+    fallback: Callable[[Quantity], Kernel]
+    save: Callable[[Quantity, Kernel], str] | None = None
+    least_quality: float = 0.
+    rules: Rules = Rules()
+
+    def __post_init__(self):
+        if not 1 <= self.speedup <= MOST:
+            raise ValueError(f"speedup is {self.speedup:g}; use 1 (nothing forecast) to {MOST:g}")
+        if not 0 <= self.least_quality < 200:
+            raise ValueError(f"least_quality is {self.least_quality:g} dB; use 0 (as fast as asked) to 100")
+
+    @property
+    def name(self) -> str:
+        return f"BlockDance Auto {self.speedup:g}x"
+
+    def plan(self, schedule: Schedule, transformer: Transformer) -> Plan:
+        steps = schedule.steps
+        full: list[Reuse | None] = [None] * steps
+        if self.speedup == 1:
+            return Plan.from_reuses(full, "the speed-up is 1, so everything is computed")
+        if steps < 2 or np.any(np.diff(schedule.times) >= 0):
+            return Plan.from_reuses(full, "nothing to forecast: the noise of these steps does not fall")
+        quantity = quantity_of(schedule)
+        kernel, note = self.measured(quantity, steps), ""
+        if kernel is None:
+            if self.save is not None and _shows_all(schedule):
+                return Plan(Plan.from_reuses(full).decisions, "this model was not measured yet: this run computes "
+                            "everything and records, the next will be faster", listener=Recorder(
+                                schedule.flow_time, quantity, self.save))
+            kernel, note = self.fallback(quantity), "not measured on this model; run a full picture once for better"
+        candidates = search(kernel.at(schedule.times[:-1]), np.array(schedule.times), self.rules, quantity)
+        chosen, reason = self._choose(candidates, steps)
+        span = Span(0, transformer.depth - 1)
+        reuse = Reuse(span, Kind.OUTPUT if schedule.sampler.whole else Kind.DELTA)
+        reuses = [None if step in chosen.computed else reuse for step in range(steps)]
+        noisy = "" if schedule.sampler.steady else NOISY
+        return Plan.from_reuses(reuses, "; ".join(filter(None, (reason, note, noisy))),
+                                KernelForecaster(kernel, quantity, self.rules))
+
+    def _choose(self, candidates: tuple[Candidate, ...], steps: int) -> tuple[Candidate, str]:
+        """The candidate to run, and what the user should know of it."""
+        wanted = math.ceil(steps / self.speedup - 1e-9)
+        for candidate in candidates[wanted - 1:]:
+            if candidate.quality >= self.least_quality:
+                break
+        count = len(candidate.computed)
+        words = f"{steps / count:.2f}x, {_decibels(candidate)} expected"
+        if count > wanted:
+            asked = _decibels(candidates[wanted - 1])
+            words = (f"nothing to gain here: {words}" if count == steps else words) + (
+                f": at {steps / wanted:.2f}x it would be {asked}, below the least of {self.least_quality:g} dB")
+        return candidate, words
+
+
+@dataclass(frozen=True)
+class RecordPolicy:
+    """Compute everything and record. save: as of AutoPolicy."""
+    save: Callable[[Quantity, Kernel], str]
+    name: str = "BlockDance Calibrate"
+
+    def plan(self, schedule: Schedule, transformer: Transformer) -> Plan:
+        if not schedule.sampler.counted:
+            raise ValueError("this sampler evaluates the model several times a step, which makes no profile: measure "
+                             "with another, such as euler or dpmpp_2m; the profile serves this one, too")
+        if not _shows_all(schedule):
+            raise ValueError(f"{schedule.steps} steps from {schedule.times[0]:.0%} to {schedule.times[-1]:.0%} noise "
+                             f"say too little of a model: use {FEWEST_RECORDED} or more that begin in noise and end in "
+                             "a picture")
+        return Plan(Plan.from_reuses([None] * schedule.steps).decisions,
+                    listener=Recorder(schedule.flow_time, quantity_of(schedule), self.save))
+
+
+def quantity_of(schedule: Schedule) -> Quantity:
+    return Quantity.VELOCITY if schedule.sampler.steady else Quantity.PICTURE
+
+
+def _decibels(candidate: Candidate) -> str:
+    return f"{candidate.quality:.0f} dB" if math.isfinite(candidate.quality) else "the full result"
+
+
+def _shows_all(schedule: Schedule) -> bool:
+    """Whether a run of this schedule says enough of a model to plan others by it."""
+    begin, end = RECORDED
+    return (schedule.sampler.counted and schedule.steps >= FEWEST_RECORDED and schedule.times[0] >= begin
+            and schedule.times[-1] <= end)

@@ -1,0 +1,94 @@
+"""What was measured of a model, as a file that people can read, keep and share."""
+
+import json
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from ..flow_time import Quantity
+from .kernel import Kernel
+
+FORMAT = "blockdance profile 1"
+LARGEST = 16 * 2 ** 20  # bytes of a file
+MOST_TIMES = 500
+MOST_RUNS, MOST_PARAMETERS = 10 ** 6, 10 ** 15
+
+
+class ProfileError(ValueError):
+    """A file is no profile, or of another model."""
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What a model has to share with the one that was measured: its class, blocks, size and kind of diffusion.
+
+    Not the weights: fine-tunes and LoRAs of a model may use its profile.
+    """
+    name: str
+    stacks: tuple[int, ...]
+    parameters: int
+    flow: bool
+
+    def __str__(self) -> str:
+        return (f"{self.name}, {'+'.join(map(str, self.stacks))} blocks, {self.parameters / 1e9:.4g} billion "
+                f"parameters, {'flow' if self.flow else 'noise prediction'}")
+
+
+@dataclass(frozen=True)
+class Profile:
+    """quantity, kernel: what was measured. runs: how many it is the mean of. settings, versions: how, for people."""
+    fingerprint: Fingerprint
+    quantity: Quantity
+    kernel: Kernel
+    runs: int
+    settings: dict[str, str | int | float]
+    versions: dict[str, str]
+
+    @property
+    def steps(self) -> int:
+        return len(self.kernel.times)
+
+    def dump(self) -> str:
+        head = {"format": FORMAT, "model": asdict(self.fingerprint), "runs": self.runs, "settings": self.settings,
+                "versions": self.versions, "quantity": self.quantity.value}
+        lines = [f'"{key}": {json.dumps(value)}' for key, value in head.items()]
+        rows = ",\n  ".join(map(_row, self.kernel.gram))
+        return "{" + ",\n ".join([*lines, f'"times": {_row(self.kernel.times)}', f'"gram": [\n  {rows}]']) + "}\n"
+
+    @classmethod
+    def parse(cls, text: str, source: str) -> "Profile":
+        """Raises ProfileError, which names the source, for anything but a sound profile."""
+        try:
+            if len(text) > LARGEST:
+                raise ValueError(f"{len(text)} characters are too many")
+            found = json.loads(text)
+            if not isinstance(found, dict) or found.get("format") != FORMAT:
+                raise ValueError(f"its format is not {FORMAT!r}")
+            model = found["model"]
+            fingerprint = Fingerprint(str(model["name"]), tuple(map(int, model["stacks"])),
+                                      _count(model["parameters"], MOST_PARAMETERS), bool(model["flow"]))
+            times = np.array(found["times"], float)
+            if times.ndim != 1 or len(times) > MOST_TIMES:
+                raise ValueError(f"its times are no list of up to {MOST_TIMES} numbers")
+            return cls(fingerprint, Quantity(found["quantity"]), Kernel(times, np.array(found["gram"], float)),
+                       _count(found["runs"], MOST_RUNS), dict(found["settings"]), dict(found["versions"]))
+        except KeyError as error:
+            raise ProfileError(f"{source} is no usable profile: {error} is missing") from None
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
+            raise ProfileError(f"{source} is no usable profile: {error}") from None
+
+    def check(self, fingerprint: Fingerprint, source: str) -> None:
+        """Raises ProfileError where the profile was made of another model."""
+        if fingerprint != self.fingerprint:
+            raise ProfileError(f"{source} was measured on {self.fingerprint}; this model is {fingerprint}: "
+                               "choose 'auto', or another profile")
+
+
+def _row(numbers: np.ndarray) -> str:
+    return "[" + ", ".join(f"{number:.12g}" for number in numbers) + "]"
+
+
+def _count(number: int, most: int) -> int:
+    if not 1 <= number <= most:
+        raise ValueError(f"{str(number)[:20]} is no count of 1 to {most:.0e}")
+    return int(number)

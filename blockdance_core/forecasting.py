@@ -1,0 +1,43 @@
+"""A paper's method with forecasts: what it would repeat is continued from the last steps that it computed."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from .forecast import DividedDifferences
+from .plan import Kind, Plan, Reuse, Transformer
+from .schedule import Schedule
+
+FORECASTS = {"off": None, "linear": DividedDifferences(1), "quadratic": DividedDifferences(2)}
+
+
+class Policy(Protocol):
+    name: str
+
+    def plan(self, schedule: Schedule, transformer: Transformer) -> Plan:
+        """One decision per step."""
+
+
+@dataclass(frozen=True)
+class Forecasting:
+    """The steps and spans of `policy`; each span is replaced by its delta, forecast. A feature is too, as the delta
+    keeps up with what comes into the span."""
+    policy: Policy
+    forecast: str
+
+    def __post_init__(self):
+        if FORECASTS.get(self.forecast) is None:
+            raise ValueError(f"forecast is {self.forecast!r}; use one of {', '.join(list(FORECASTS)[1:])}")
+
+    @property
+    def name(self) -> str:
+        return f"{self.policy.name}, {self.forecast} forecast"
+
+    def plan(self, schedule: Schedule, transformer: Transformer) -> Plan:
+        plan = self.policy.plan(schedule, transformer)
+        reuses = [decision.reuse and Reuse(decision.reuse.span, Kind.DELTA) for decision in plan.decisions]
+        return Plan.from_reuses(reuses, plan.note, FORECASTS[self.forecast])
+
+
+def with_forecast(policy: Policy, forecast: str) -> Policy:
+    """The policy itself where `forecast` is "off". Raises ValueError for a name that is not in FORECASTS."""
+    return policy if forecast == "off" else Forecasting(policy, forecast)

@@ -1,0 +1,70 @@
+"""BlockDance Auto: a target speed-up, and the rest is measured and planned."""
+
+from comfy_api.latest import io
+
+from ..blockdance_core.auto.library import general
+from ..blockdance_core.auto.policy import MOST, AutoPolicy
+from ..blockdance_core.host.anything import ANYTHING
+from . import profiles
+from .patch import CATEGORY, PatchNode
+
+AUTO, GENERAL = "auto", "general"
+
+
+class BlockDanceAuto(PatchNode):
+    FAMILY = ANYTHING
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="BlockDanceAuto",
+            display_name="BlockDance Auto",
+            category=CATEGORY,
+            description="Makes any diffusion model faster by the factor you ask for: the steps that say most are "
+                        "computed, the others are forecast from them, by a measurement of your own model. The first "
+                        "run of a model measures it and is not faster. Put it between the model loader and the "
+                        "sampler.",
+            search_aliases=["blockdance", "speed up", "faster", "cache", "teacache", "easycache", "forecast", "auto"],
+            inputs=[
+                io.Model.Input("model", tooltip="Any diffusion model: transformers and U-Nets, for pictures, video or "
+                                                "sound, with LoRAs, ControlNets and patches."),
+                io.Float.Input(
+                    "speedup", default=2., min=1., max=MOST, step=.1,
+                    tooltip="How many times fewer steps are computed. 1.5 is hardly to be told from the full result, "
+                            "2 to 2.5 suits most, 3 and 4 are for previews. 1 turns it off. With few steps, below 8 "
+                            "or so, there is little to gain."),
+                io.Combo.Input(
+                    "profile", options=[AUTO, GENERAL, *profiles.library().names()], default=AUTO,
+                    tooltip="auto = what was measured of this model; where nothing was, the first full run measures "
+                            "it, which costs no extra time, and the next is faster. general = faster at once, less "
+                            "close. Or a file in models/blockdance, measured by BlockDance Calibrate or by others."),
+                io.Float.Input(
+                    "least_quality", default=30., min=0., max=100., step=1., advanced=True,
+                    tooltip="Computes more steps than the speed-up asks for until the result is expected this close "
+                            "to the full one, in dB: 40 is hard to tell apart, 30 shows small changes. 25 to 45 "
+                            "are sensible, 0 = as fast as asked."),
+            ],
+            outputs=[io.Model.Output(display_name="model", tooltip="The same model, sampling with forecasts.")],
+            hidden=[io.Hidden.unique_id], not_idempotent=True,  # notify.py says why
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, profile: str = AUTO, **_) -> str:
+        """A file may have changed under its name."""
+        return profile if profile in (AUTO, GENERAL) else profiles.library().load(profile).dump()
+
+    @classmethod
+    def policy(cls, speedup: float, profile: str, least_quality: float) -> AutoPolicy:
+        found = None if profile in (AUTO, GENERAL) else profiles.library().load(profile)
+        return AutoPolicy(
+            speedup, lambda quantity, _: found.kernel if found and found.quantity is quantity else None, general,
+            least_quality=least_quality)
+
+    @classmethod
+    def policy_for(cls, model, speedup: float, profile: str, least_quality: float) -> AutoPolicy:
+        measured = profiles.Measured(model)
+        if profile == AUTO:
+            return AutoPolicy(speedup, measured.kernel, general, measured.learn, least_quality)
+        if profile != GENERAL:
+            measured.check(profiles.library().load(profile), profile)
+        return cls.policy(speedup, profile, least_quality)

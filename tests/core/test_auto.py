@@ -1,0 +1,329 @@
+"""Kernels, the forecasts and plans that come of them, and the files that keep them."""
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from blockdance.blockdance_core.auto.drift import NO_ANCHOR, Drift, Rules, best_weights
+from blockdance.blockdance_core.auto.forecaster import Course, KernelForecaster
+from blockdance.blockdance_core.auto.kernel import Kernel
+from blockdance.blockdance_core.auto.library import Library, general
+from blockdance.blockdance_core.auto.outputs import Outputs
+from blockdance.blockdance_core.auto.planner import search
+from blockdance.blockdance_core.auto.policy import AutoPolicy, RecordPolicy
+from blockdance.blockdance_core.auto.profile import Fingerprint, Profile, ProfileError
+from blockdance.blockdance_core.auto.recorder import SAMPLED, Recorder, kernel_of
+from blockdance.blockdance_core.flow_time import FlowTime, Quantity
+from blockdance.blockdance_core.plan import Kind, Transformer
+from blockdance.blockdance_core.schedule import SamplerTraits, Schedule
+
+PIXART = Transformer("PixArtMS", (28,))
+FINGERPRINT = Fingerprint("PixArtMS", (28,), 600_000_000, False)
+
+
+def curve(times: np.ndarray, dimensions: int = 400, roughness: float = 0.) -> torch.Tensor:
+    """Outputs (T, n) of an imagined model, smooth in time, which every call continues alike."""
+    rng = np.random.default_rng(3)
+    outputs = sum(rng.normal(size=dimensions) * np.cos(k * np.asarray(times)[:, None] + rng.uniform(0, 6, dimensions))
+                  / k ** 2 for k in range(1, 8))
+    return torch.from_numpy(outputs + roughness * rng.normal(size=outputs.shape))
+
+
+def even(steps: int) -> np.ndarray:
+    return 1 - np.arange(steps) / steps
+
+
+def kernel(steps: int = 20, roughness: float = 0.) -> Kernel:
+    return kernel_of(list(even(steps)), curve(even(steps), roughness=roughness))
+
+
+def policy(speedup: float, measured: Kernel | None = None, **more) -> AutoPolicy:
+    return AutoPolicy(speedup, lambda quantity, steps: measured, general, **more)
+
+
+class TestKernel:
+    def test_measured_times_are_reproduced(self):
+        found = kernel()
+        assert np.allclose(found.at(found.times), found.gram, atol=1e-6)
+        assert np.trace(found.gram) == pytest.approx(20)
+
+    @pytest.mark.parametrize("steps", [13, 37])
+    def test_other_times_come_close_to_what_would_be_measured(self, steps):
+        times = even(steps)[:-2]
+        truth = curve(times).numpy()
+        scale = np.trace(curve(even(20)).numpy() @ curve(even(20)).numpy().T) / 20
+        assert np.allclose(kernel().at(times), truth @ truth.T / scale, atol=.02)
+
+    def test_far_from_what_was_measured_nothing_is_promised(self):
+        found = Kernel(even(20)[8:], kernel().gram[8:, 8:])  # from 60 % noise on
+        gram = found.at(np.array([.95, .6]))
+        assert gram[0, 0] - gram[0, 1] ** 2 / gram[1, 1] > .01  # of .95, not to be had from .6
+
+    @pytest.mark.parametrize("times, gram", [
+        ([.5, .9], np.eye(2)), ([.9], np.eye(1)), ([1.2, .5], np.eye(2)), ([.9, .5], np.eye(3)),
+        ([.9, .5], np.array([[1, np.nan], [np.nan, 1]])), ([.9, .5], np.array([[1., 2.], [2., 1.]])),
+        ([.9, .5], np.array([[1., .5], [.1, 1.]]))])
+    def test_what_is_no_kernel_is_refused(self, times, gram):
+        with pytest.raises(ValueError, match="kernel"):
+            Kernel(np.array(times), gram)
+
+
+class TestWeights:
+    @settings(deadline=None)
+    @given(st.integers(0, 10 ** 6))
+    def test_least_squares_that_sum_to_one(self, seed):
+        rng = np.random.default_rng(seed)
+        outputs = rng.normal(size=(6, 40))
+        gram, anchors = outputs @ outputs.T, np.array([[4, 2, 1]])
+        target = rng.normal(size=(1, 6))
+        weights = best_weights(gram, anchors, target, ridge=0.)[0]
+        assert weights.sum() == pytest.approx(1)
+        basis = (outputs[[2, 1]] - outputs[4]).T
+        found = np.linalg.lstsq(basis, (target @ outputs)[0] - outputs[4], rcond=None)[0]
+        assert weights[1:] == pytest.approx(found, abs=1e-6)
+
+    def test_never_worse_than_repetition_on_what_was_measured(self):
+        gram = kernel(roughness=.05).gram
+        for now in range(2, 20):
+            anchors = np.array([[now - 2, *range(now - 3, -1, -1)][:4]])
+            target = np.eye(20)[[now]]
+            for width in range(1, anchors.shape[1] + 1):
+                weights = best_weights(gram, anchors[:, :width], target, Rules().ridge)
+                error = -target
+                error[0, anchors[0, :width]] += weights[0]
+                repeated = np.eye(20)[anchors[0, 0]] - target[0]
+                assert error[0] @ gram @ error[0] <= repeated @ gram @ repeated + 1e-9
+
+    def test_missing_anchors_get_no_weight(self):
+        gram = kernel().gram
+        target = np.eye(20)[[9]]
+        padded = best_weights(gram, np.array([[7, 5, NO_ANCHOR, NO_ANCHOR]]), target, 1e-5)
+        assert padded[0, :2] == pytest.approx(best_weights(gram, np.array([[7, 5]]), target, 1e-5)[0])
+        assert not padded[0, 2:].any()
+
+
+class TestDrift:
+    def test_its_size_is_that_of_the_real_error(self):
+        """The latent of a reused run, integrated with real vectors, against what the kernel alone says."""
+        times = np.append(even(12), 0.)
+        outputs = curve(even(12)).numpy()
+        outputs /= np.sqrt((outputs ** 2).sum(1).mean())
+        drift = Drift(outputs @ outputs.T, times, Rules(response=0.))
+        course, error, kept = drift, np.zeros(outputs.shape[1]), []
+        for now in range(12):
+            computed = now in (0, 1, 2, 5, 8, 11)
+            used = [now, *kept][:5] if computed else kept[:4]
+            kept = [now, *kept] if computed else kept
+            anchors = np.array([used + [NO_ANCHOR] * (5 - len(used))])
+            weights = course.weights(now, anchors)
+            size = course.advance(now, anchors, weights)
+            given = sum(w * outputs[a] for w, a in zip(weights[0], anchors[0]) if a != NO_ANCHOR)
+            error += (times[now + 1] - times[now]) * (given - outputs[now])
+            assert size[0] == pytest.approx(error @ error, abs=1e-9)
+
+    def test_making_up_leaves_less_error_than_forecasting_each_output_by_itself(self):
+        found, times = kernel(30), np.append(even(30), 0.)
+        made_up, by_itself = (
+            search(found.gram, times, Rules(making_up=share))[11].quality for share in (1., 0.))
+        assert made_up > by_itself + 3
+
+
+class TestCourse:
+    def test_a_full_run_is_given_as_it_is(self):
+        course = Course(KernelForecaster(kernel()), np.append(even(20), 0.))
+        assert [course.next(True) for _ in range(20)] == [{now: 1.} for now in range(20)]
+
+    def test_outputs_follow_the_course(self):
+        times = [*even(20), 0.]
+        outputs, course = Outputs(KernelForecaster(kernel()), times), Course(KernelForecaster(kernel()), times)
+        values = curve(even(20))
+        for now in range(20):
+            computed = now in (0, 1, 2, 5, 8, 9)
+            weights = course.next(computed)
+            value = values[now].clone()
+            given = outputs.computed(times[now], value) if computed else outputs.forecast(times[now])
+            assert torch.allclose(given, sum(w * values[a] for a, w in weights.items()))
+            assert torch.equal(value, values[now])  # what the model gave is not written to
+        assert outputs.bytes == 5 * 400 * 8
+
+    def test_without_a_known_course_each_is_forecast_by_itself(self):
+        forecaster = KernelForecaster(kernel())
+        outputs, values = Outputs(forecaster), curve(even(20))
+        for now in (0, 1, 3):
+            value = values[now]
+            assert outputs.computed(even(20)[now], value) is value
+        expected = forecaster.weights([even(20)[3], even(20)[1], even(20)[0]], even(20)[4])
+        given = outputs.forecast(even(20)[4])
+        assert torch.allclose(given, sum(w * values[now] for w, now in zip(expected, (3, 1, 0))))
+        assert (given - values[4]).norm() < .3 * (values[3] - values[4]).norm()
+
+    def test_another_size_of_picture_begins_anew(self):
+        outputs = Outputs(KernelForecaster(kernel()))
+        outputs.computed(1., torch.zeros(4))
+        assert outputs.fit(torch.zeros(4)) and not outputs.fit(torch.zeros(5))
+        outputs.computed(.9, torch.ones(5))
+        assert outputs.fit(torch.zeros(5)) and torch.equal(outputs.forecast(.8), torch.ones(5))
+
+
+class TestPlanner:
+    def test_a_candidate_for_every_budget_and_more_is_never_worse(self):
+        candidates = search(kernel(roughness=.01).gram, np.append(even(20), 0.))
+        assert [len(candidate.computed) for candidate in candidates] == list(range(1, 21))
+        assert all(candidate.computed[0] == 0 for candidate in candidates)
+        qualities = [candidate.quality for candidate in candidates]
+        assert all(a <= b + .5 for a, b in zip(qualities, qualities[1:])) and qualities[-1] == math.inf
+
+    def test_better_than_any_fixed_interval(self):
+        """An interval of 2 is one of the choices."""
+        gram, times = kernel(roughness=.01).gram, np.append(even(20), 0.)
+        drift, kept, score = Drift(gram, times, Rules()), [], 0.
+        for now in range(20):
+            used = [now, *kept][:5] if now % 2 == 0 else kept[:4]
+            kept = [now, *kept] if now % 2 == 0 else kept
+            anchors = np.array([used + [NO_ANCHOR] * (5 - len(used))])
+            size = drift.advance(now, anchors, drift.weights(now, anchors))[0]
+            score += size * (1 if now == 19 else 1 / 20)
+        assert search(gram, times)[9].quality >= -10 * np.log10(score)
+
+    def test_where_the_outputs_change_most_more_is_computed(self):
+        bent = np.where(even(30) > .5, even(30) + 3 * np.sin(12 * even(30)), even(30) * .2)
+        computed = search(kernel_of(list(even(30)), curve(bent)).gram, np.append(even(30), 0.))[11].computed
+        assert sum(step < 15 for step in computed) >= 8
+
+
+class TestPolicy:
+    @pytest.mark.parametrize("steps", [8, 20, 28, 30, 50])
+    @pytest.mark.parametrize("speedup", [1.5, 2., 2.5, 3., 4.])
+    def test_never_more_nor_much_less_than_asked(self, steps, speedup):
+        plan = policy(speedup).plan(Schedule.even(steps), PIXART)
+        computed = steps - len(plan.reused_steps)
+        assert computed == math.ceil(steps / speedup)
+        assert {decision.reuse.kind for decision in plan.decisions if decision.reuse} == {Kind.OUTPUT}
+        assert f"{steps / computed:.2f}x" in plan.note
+
+    def test_a_speedup_of_one_computes_everything(self):
+        plan = policy(1.).plan(Schedule.even(20), PIXART)
+        assert not plan.reused_steps and plan.listener is None and "everything is computed" in plan.note
+
+    @pytest.mark.parametrize("sigmas", [(1., .5, .8, 0.), (1., 1., 0.), (1., 0.)])
+    def test_noise_that_does_not_fall_is_left_alone(self, sigmas):
+        plan = policy(2.).plan(replace(Schedule.even(3), sigmas=sigmas), PIXART)
+        assert not plan.reused_steps and "nothing to forecast" in plan.note
+
+    def test_a_model_that_was_not_measured_is_first_recorded(self):
+        kept = []
+        plan = policy(2., save=lambda *found: kept.append(found) or "kept").plan(Schedule.even(20), PIXART)
+        assert not plan.reused_steps and "records" in plan.note
+        for time, output in zip(even(20), curve(even(20))):
+            plan.listener.hear(output, output * 0, float(time))
+        assert plan.listener.finish() == "kept" and kept[0][0] is Quantity.VELOCITY
+
+    @pytest.mark.parametrize("schedule", [
+        Schedule.even(4), replace(Schedule.even(20), sampler=SamplerTraits(counted=False)),
+        replace(Schedule.even(20), sigmas=tuple(.6 * sigma for sigma in Schedule.even(20).sigmas))])
+    def test_a_run_that_says_too_little_is_not_recorded(self, schedule):
+        plan = policy(2., save=lambda *_: "").plan(schedule, PIXART)
+        assert plan.listener is None and plan.reused_steps and "not measured on this model" in plan.note
+        with pytest.raises(ValueError, match="several times a step|say too little"):
+            RecordPolicy(lambda *_: "").plan(schedule, PIXART)
+
+    def test_samplers_that_take_more_than_the_result_get_the_blocks_replaced(self):
+        schedule = replace(Schedule.even(20), sampler=SamplerTraits(whole=False))
+        reuses = {decision.reuse for decision in policy(2.).plan(schedule, PIXART).decisions} - {None}
+        assert [(reuse.kind, len(reuse.span)) for reuse in reuses] == [(Kind.DELTA, 28)]
+
+    def test_least_quality_computes_more_and_says_so(self):
+        measured = kernel(20, roughness=.02)
+        fast, good = (policy(4., measured, least_quality=least).plan(Schedule.even(20), PIXART) for least in (0., 45.))
+        assert len(fast.reused_steps) == 15 > len(good.reused_steps) and "below the least of 45 dB" in good.note
+        rough = policy(2., kernel(20, roughness=3.), least_quality=40.).plan(Schedule.even(20), PIXART)
+        assert not rough.reused_steps and rough.note.startswith("nothing to gain here: 1.00x")
+
+    @pytest.mark.parametrize("speedup", [.9, 4.1, -1.])
+    def test_other_speedups_are_refused(self, speedup):
+        with pytest.raises(ValueError, match="use 1 .* to 4"):
+            policy(speedup)
+
+
+class TestRecorder:
+    @pytest.mark.parametrize("flow", [True, False])
+    def test_it_measures_the_velocity(self, flow):
+        """Of a straight path from noise to picture the velocity never changes."""
+        flow_time, noise, picture, kept = FlowTime(flow), torch.randn(64), torch.randn(64), []
+        recorder = Recorder(flow_time, Quantity.VELOCITY, lambda quantity, found: kept.append(found) or "")
+        for time in even(10):
+            sigma = time if flow else time / (1 - min(time, .999))
+            latent = (1 - time) * picture + time * noise if flow else picture + sigma * noise
+            recorder.hear(latent, picture, float(sigma))
+        recorder.finish()
+        assert np.allclose(kept[0].gram, 1, atol=1e-5)
+
+    def test_memory_is_bounded(self):
+        recorder = Recorder(FlowTime(), Quantity.PICTURE, lambda *_: "")
+        big = torch.randn(3 * SAMPLED)
+        recorder.hear(big, big, .9)
+        assert sum(sample.untyped_storage().nbytes() for sample in recorder._samples) == 4 * SAMPLED
+
+
+class TestProfile:
+    def profile(self, **changes) -> Profile:
+        return replace(Profile(FINGERPRINT, Quantity.VELOCITY, kernel(), 2, {"cfg": 3.}, {"torch": "2"}), **changes)
+
+    def test_a_file_says_what_was_measured(self, tmp_path):
+        library = Library((tmp_path / "new", tmp_path))
+        path = library.add(self.profile())
+        assert path.parent.name == "new" and path.name.startswith("PixArtMS-28-") and library.names() == [path.name]
+        found = library.load(path.name)
+        assert np.allclose(found.kernel.gram, kernel().gram, rtol=1e-10)
+        assert replace(found, kernel=None) == self.profile(kernel=None)
+
+    def test_the_profile_of_the_model_and_the_nearest_steps_is_found(self, tmp_path):
+        library = Library((tmp_path,))
+        for steps in (10, 28, 50):
+            library.add(self.profile(kernel=kernel(steps)))
+        library.add(self.profile(kernel=kernel(20), quantity=Quantity.PICTURE))
+        library.add(self.profile(kernel=kernel(30), fingerprint=replace(FINGERPRINT, parameters=1)))
+        assert [library.find(FINGERPRINT, Quantity.VELOCITY, steps).steps for steps in (4, 20, 30, 200)] == [
+            10, 28, 28, 50]
+        assert library.find(FINGERPRINT, Quantity.PICTURE, 50).steps == 20
+        assert library.find(replace(FINGERPRINT, flow=True), Quantity.VELOCITY, 20) is None
+
+    def test_another_model_is_refused_by_name(self):
+        with pytest.raises(ProfileError, match="my.json was measured on PixArtMS, 28 blocks.*this model is Flux"):
+            self.profile().check(replace(FINGERPRINT, name="Flux"), "my.json")
+
+    @pytest.mark.parametrize("damage", [
+        lambda text: text[:-50], lambda text: "", lambda text: "[" * 100_000,
+        lambda text: text.replace("profile 1", "profile 2"),
+        lambda text: text.replace('"times"', '"tim"'), lambda text: json.dumps([1, 2]),
+        lambda text: text.replace('"gram": [\n  [', '"gram": [\n  [1e999, '),
+        lambda text: json.dumps({**json.loads(text), "gram": [[1e400] * 20] * 20}),
+        lambda text: json.dumps({**json.loads(text), "times": [1] * 20}),
+        lambda text: json.dumps({**json.loads(text), "runs": None}),
+        lambda text: json.dumps({**json.loads(text), "quantity": "latent"}),
+        lambda text: json.dumps({**json.loads(text), "model": 7}),
+        lambda text: json.dumps({**json.loads(text), "times": list(range(10 ** 4))})])
+    def test_a_damaged_file_is_refused_by_name(self, damage, tmp_path, caplog):
+        library = Library((tmp_path,))
+        path = library.add(self.profile())
+        path.write_text(damage(path.read_text()))
+        with pytest.raises(ProfileError, match=f"{path.name} is no usable profile"):
+            library.load(path.name)
+        assert library.find(FINGERPRINT, Quantity.VELOCITY, 20) is None and path.name in caplog.text
+
+    @pytest.mark.parametrize("name", ["../secret.json", "missing.json", "/etc/passwd"])
+    def test_only_files_of_the_folder_are_read(self, name, tmp_path):
+        (tmp_path / "secret.json").write_text(self.profile().dump())
+        (tmp_path / "profiles").mkdir()
+        with pytest.raises(ProfileError, match="there is no profile"):
+            Library((tmp_path / "profiles",)).load(name)
+
+    @pytest.mark.parametrize("quantity", Quantity)
+    def test_the_general_profile_is_there(self, quantity):
+        assert len(general(quantity).times) >= 20

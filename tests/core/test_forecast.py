@@ -1,0 +1,96 @@
+"""Forecasts by divided differences, and plans that use them."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from blockdance.blockdance_core.blockdance import BlockDancePolicy
+from blockdance.blockdance_core.cache import Anchor, Cache, Stored
+from blockdance.blockdance_core.forecast import DividedDifferences
+from blockdance.blockdance_core.forecasting import FORECASTS, Forecasting, with_forecast
+from blockdance.blockdance_core.plan import Kind, Plan, Reuse, Span, Transformer
+from blockdance.blockdance_core.schedule import Schedule
+
+TIMES = st.lists(st.integers(0, 100), min_size=4, max_size=4, unique=True).map(
+    lambda found: [time / 100 for time in sorted(found)])
+NUMBERS = st.floats(-10, 10)
+A, B = Reuse(Span(0, 2), Kind.DELTA), Reuse(Span(3, 5), Kind.DELTA)
+
+
+@given(TIMES, NUMBERS, NUMBERS, NUMBERS)
+def test_exact_on_polynomials_at_uneven_spacing(times, a, b, c):
+    now, *anchors = times
+    for order, value in ((0, lambda t: a), (1, lambda t: a + b * t), (2, lambda t: a + b * t + c * t * t)):
+        used = anchors[:order + 1]
+        weights = DividedDifferences(order, damping=1.).weights(used, now)
+        scale = max(1, *map(abs, weights)) * (1 + abs(a) + abs(b) + abs(c))
+        assert sum(w * value(t) for w, t in zip(weights, used)) == pytest.approx(value(now), abs=1e-9 * scale)
+
+
+@given(TIMES, st.floats(0, 1), st.integers(1, 3))
+def test_weights_sum_to_one_and_fewer_anchors_lower_the_order(times, damping, count):
+    now, *anchors = times
+    weights = DividedDifferences(2, damping).weights(anchors[:count], now)
+    assert len(weights) == count and sum(weights) == pytest.approx(1, abs=1e-6 * max(map(abs, weights)))
+    assert weights == pytest.approx(DividedDifferences(count - 1, damping).weights(anchors[:count], now))
+
+
+def test_damping_takes_from_the_second_order_alone():
+    anchors, now = [.5, .6, .8], .45
+    none, half, all_of_it = (DividedDifferences(2, damping).weights(anchors, now) for damping in (0., .5, 1.))
+    assert none == pytest.approx((*DividedDifferences(1).weights(anchors[:2], now), 0.))
+    assert half == pytest.approx([(n + a) / 2 for n, a in zip(none, all_of_it)])
+
+
+@pytest.mark.parametrize("settings", [{"order": 3}, {"order": -1}, {"order": 1, "damping": 1.5}])
+def test_bad_settings_are_refused(settings):
+    with pytest.raises(ValueError, match=f"is {list(settings.values())[-1]:g}"):
+        DividedDifferences(**settings)
+
+
+def test_a_plan_stores_what_its_forecasts_read():
+    reuses = [None, None, None, A, None, B, None]
+    stores = [decision.store for decision in Plan.from_reuses(reuses, forecaster=DividedDifferences(2)).decisions]
+    assert [set(store) for store in stores] == [{A}, {A, B}, {A, B}, set(), {B}, set(), set()]
+    assert [decision.store for decision in Plan.from_reuses(reuses).decisions] == [(), (), (A,), (), (B,), (), ()]
+
+
+def test_a_forecasting_method_keeps_its_steps_and_spans():
+    schedule, model = Schedule.even(20), Transformer("PixArt", (28,))
+    paper = BlockDancePolicy(N=3)
+    plan = with_forecast(paper, "linear").plan(schedule, model)
+    assert plan.reused_steps == paper.plan(schedule, model).reused_steps
+    assert {decision.reuse for decision in plan.decisions} == {None, Reuse(Span(0, 20), Kind.DELTA)}
+    assert plan.forecaster is FORECASTS["linear"]
+    assert with_forecast(paper, "off") is paper
+
+
+@pytest.mark.parametrize("name", ["off", "cubic"])
+def test_an_unknown_forecast_is_refused(name):
+    with pytest.raises(ValueError, match="use one of linear, quadratic"):
+        Forecasting(BlockDancePolicy(), name)
+
+
+def stored(value: float, size: int = 3) -> Stored:
+    return Stored({1: (torch.full((size,), value), None, torch.tensor([7]))}, (torch.Size([size]),), {1: ()})
+
+
+def test_the_weighted_sum_of_what_was_stored():
+    parts = [(2., stored(3.)), (-1., stored(5.))]
+    image, missing, sizes = Stored.weighted(parts).hidden[1]
+    assert torch.equal(image, torch.full((3,), 1.)) and missing is None and torch.equal(sizes, torch.tensor([7]))
+    assert torch.equal(parts[0][1].hidden[1][0], torch.full((3,), 3.))  # not written to
+
+
+def test_the_cache_keeps_the_latest_anchors_of_one_form():
+    cache = Cache(anchors=2)
+    for time, value in ((.9, 1.), (.8, 2.), (.7, 3.)):
+        cache.put("pass", A, Anchor(time, stored(value)))
+    assert [anchor.time for anchor in cache.get("pass", A)] == [.7, .8]
+    assert cache.bytes == cache.peak_bytes == 2 * (3 * 4 + 8)
+    cache.put("pass", A, Anchor(.7, stored(4.)))  # the same moment again
+    assert [float(anchor.stored.hidden[1][0][0]) for anchor in cache.get("pass", A)] == [4., 2.]
+    cache.put("pass", A, Anchor(.6, stored(5., size=4)))  # another picture size
+    assert [anchor.time for anchor in cache.get("pass", A)] == [.6]
+    assert cache.get("other", A) == cache.get("pass", B) == ()

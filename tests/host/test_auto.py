@@ -1,0 +1,224 @@
+"""Auto and forecasts in ComfyUI's own sampling: what is computed, what is given instead, and what is left behind."""
+
+from dataclasses import replace
+from functools import partial
+
+import comfy.sample
+import comfy.samplers
+import numpy as np
+import pytest
+import torch
+from comfy.model_management import InterruptProcessingException
+
+from blockdance.blockdance_core.auto import outputs
+from blockdance.blockdance_core.auto.drift import Rules
+from blockdance.blockdance_core.auto.forecaster import KernelForecaster
+from blockdance.blockdance_core.auto.kernel import Kernel
+from blockdance.blockdance_core.auto.library import general
+from blockdance.blockdance_core.auto.policy import AutoPolicy, RecordPolicy
+from blockdance.blockdance_core.blockdance import BlockDancePolicy
+from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
+from blockdance.blockdance_core.flow_time import Quantity
+from blockdance.blockdance_core.forecast import DividedDifferences
+from blockdance.blockdance_core.forecasting import FORECASTS, Forecasting
+from blockdance.blockdance_core.host.anything import ANYTHING
+from blockdance.blockdance_core.host.attach import attach, last_report
+from blockdance.blockdance_core.host.clock import traits_of
+from blockdance.blockdance_core.host.fingerprint import fingerprint_of, versions
+from blockdance.blockdance_core.plan import Kind, Plan, Reuse, Span
+from blockdance.tests.host.test_unet import SD
+from blockdance.tests.host.tiny import DIT, FLUX, PIXART, SD3, sample
+from blockdance.tests.host.trial import Counter, distance, leftovers
+
+TINIES = [pytest.param(FLUX, id="flux"), pytest.param(PIXART, id="pixart"), pytest.param(SD3, id="sd3"),
+          pytest.param(SD, id="unet")]
+
+
+def auto(speedup: float, measured: Kernel | None = None, **more) -> AutoPolicy:
+    return AutoPolicy(speedup, lambda *_: measured, general, **more)
+
+
+def patched(model, policy, **more):
+    return attach(model, policy, family=ANYTHING, **more)
+
+
+class Calls:
+    """Counts the calls of a diffusion model, independently of the pack."""
+
+    def __init__(self, model):
+        self.made = 0
+        model.model.diffusion_model.register_forward_hook(self._count)
+
+    def _count(self, *_):
+        self.made += 1
+
+
+@pytest.mark.parametrize("tiny", TINIES)
+@pytest.mark.parametrize("speedup", [1., 1.5, 3.])
+def test_it_computes_what_it_says(tiny, speedup):
+    model = tiny.build()
+    full = sample(model, tiny, steps=12)
+    calls = Calls(model)
+    accelerated = patched(model, auto(speedup))
+    picture = sample(accelerated, tiny, steps=12)
+    report = last_report(accelerated)
+    computed = [not evaluation.reuse for evaluation in report.evaluations]
+    assert calls.made == sum(evaluation.passes for evaluation in report.evaluations)
+    assert sum(computed) == len(report.evaluations) - len(report.plan.reused_steps) == -(-12 // speedup)
+    assert report.executed == sum(computed) * report.evaluations[0].total and report.total == 12 * (
+        report.evaluations[0].total)
+    assert torch.equal(picture, full) if speedup == 1 else 0 < distance(picture, full) < .3
+    assert torch.equal(sample(accelerated, tiny, steps=12), picture)  # nothing of the first run is left
+    assert not leftovers(model) if tiny is not SD else not model.model.diffusion_model.__dict__.get("forward")
+    assert torch.equal(sample(model, tiny, steps=12), full)
+
+
+@pytest.mark.parametrize("sampler", comfy.samplers.SAMPLER_NAMES)
+def test_every_sampler(sampler):
+    model = FLUX.build()
+    sampling = partial(sample, tiny=FLUX, sampler=sampler, steps=8, cfg=2.)
+    accelerated = patched(model, auto(2.))
+    full, picture = sampling(model), sampling(accelerated)
+    report = last_report(accelerated)
+    steady = traits_of(comfy.samplers.sampler_object(sampler)).steady
+    assert torch.isfinite(picture).all() and 0 < distance(picture, full) < (.3 if steady else float("inf"))
+    assert ("adds noise" in report.plan.note) != steady
+    assert not report.failures and not report.misses and report.executed < report.total
+    kinds = {evaluation.reuse.kind for evaluation in report.evaluations if evaluation.reuse}
+    assert kinds == {Kind.DELTA if sampler.endswith("cfg_pp") else Kind.OUTPUT}
+    assert torch.equal(sampling(accelerated), picture)
+
+
+@pytest.mark.parametrize("tiny", TINIES)
+@pytest.mark.parametrize("sampler, quantity", [("euler", Quantity.VELOCITY), ("euler_ancestral", Quantity.PICTURE)])
+def test_a_recorded_run_is_the_full_one_and_serves_the_next(tiny, sampler, quantity):
+    model, kept = tiny.build(), []
+    sampling = partial(sample, tiny=tiny, sampler=sampler, steps=12)
+    recorded = patched(model, RecordPolicy(lambda *found: kept.append(found) or "kept"))
+    full = sampling(model)
+    assert torch.equal(sampling(recorded), full) and last_report(recorded).outcome == "kept"
+    (found, kernel), = kept
+    assert found is quantity and len(kernel.times) == 12
+    error, general_error = (distance(sampling(patched(model, auto(2., known))), full) for known in (kernel, None))
+    if quantity is Quantity.VELOCITY:  # what fresh noise does to random weights is not to be forecast
+        assert error < .1 and error < 1.5 * general_error
+
+
+def test_a_model_measured_by_its_own_run_beats_fewer_steps():
+    model, kept = FLUX.build(), []
+    full = sample(model, FLUX, steps=20)
+    sample(patched(model, RecordPolicy(lambda *found: kept.append(found) or "")), FLUX, steps=20)
+    forecast = sample(patched(model, auto(2., kept[0][1])), FLUX, steps=20)
+    assert distance(forecast, full) < distance(sample(model, FLUX, steps=10), full) / 4
+
+
+@pytest.mark.parametrize("tiny", [FLUX, PIXART], ids=["flow", "eps"])
+def test_velocity_and_picture_of_a_forecast_are_one(tiny):
+    """Repeating the latest velocity twice is Euler's step over both, whatever the kind of diffusion."""
+    class Repeat:
+        name = "repeat"
+
+        def plan(self, schedule, transformer):
+            reuse = Reuse(Span(0, transformer.depth - 1), Kind.OUTPUT)
+            repeating = KernelForecaster(Kernel(schedule_times, np.ones((8, 8))),
+                                         rules=Rules(anchors=1, making_up=0.))
+            return Plan.from_reuses([None, reuse] * 4, forecaster=repeating)
+    model = tiny.build()
+    sampling = model.get_model_object("model_sampling")
+    sigmas = comfy.samplers.calculate_sigmas(sampling, "simple", 8)
+    flow = tiny is FLUX
+    schedule_times = (sigmas if flow else sigmas / (1 + sigmas))[:-1].double().numpy()
+
+    def run(patcher, sigmas):
+        return comfy.samplers.sample(
+            patcher, tiny.noise(), tiny.conditioning(10), tiny.conditioning(20), 1., torch.device("cpu"),
+            comfy.samplers.sampler_object("euler"), sigmas, latent_image=torch.zeros(1, *tiny.latent),
+            disable_pbar=True, seed=1)
+    assert distance(run(patched(model, Repeat()), sigmas), run(model, sigmas[::2])) < 1e-4
+
+
+def test_a_mask_and_an_image_are_kept():
+    model = FLUX.build()
+    mask = torch.zeros(1, 1, *FLUX.latent[1:])
+    mask[..., 8:] = 1
+    image = torch.randn(1, *FLUX.latent)
+    accelerated = patched(model, auto(2.))
+    noise, conditioning = FLUX.noise(), FLUX.conditioning(10)
+    picture = comfy.sample.sample(accelerated, noise, 10, 1., "euler", "simple", conditioning, conditioning, image,
+                                  denoise=.7, noise_mask=mask, disable_pbar=True, seed=3)
+    assert torch.allclose(picture[..., :8], image[..., :8], atol=1e-5)
+    assert last_report(accelerated).reused == 5 and torch.isfinite(picture).all()
+
+
+def test_two_sizes_one_after_the_other():
+    model = FLUX.build()
+    accelerated, other = patched(model, auto(2.)), replace(FLUX, latent=(16, 8, 24))
+    first = sample(accelerated, FLUX, steps=8)
+    assert torch.equal(sample(accelerated, other, steps=8), sample(patched(FLUX.build(), auto(2.)), other, steps=8))
+    assert torch.equal(sample(accelerated, FLUX, steps=8), first)
+
+
+def test_interrupted_and_run_again():
+    model = FLUX.build()
+    accelerated = patched(model, auto(2.))
+    picture = sample(accelerated, FLUX, steps=8)
+
+    calls = []
+
+    def interrupt(args):
+        calls.append(1)
+        if len(calls) == 3:
+            raise InterruptProcessingException
+        return args["conds_out"]
+    interrupted = accelerated.clone()
+    interrupted.set_model_sampler_pre_cfg_function(interrupt)
+    with pytest.raises(InterruptProcessingException):
+        sample(interrupted, FLUX, steps=8)
+    assert not leftovers(model) and torch.equal(sample(accelerated, FLUX, steps=8), picture)
+
+
+def test_out_of_memory_computes_the_rest(monkeypatch, caplog):
+    model = FLUX.build()
+    accelerated = patched(model, auto(2.))
+
+    def scarce(*_):
+        raise torch.OutOfMemoryError("tried to allocate something")
+    full = sample(model, FLUX, steps=8)
+    monkeypatch.setattr(outputs.Outputs, "computed", scarce)
+    assert torch.equal(sample(accelerated, FLUX, steps=8), full)
+    assert "out of memory" in last_report(accelerated).failures[0] and caplog.text.count("out of memory") == 1
+
+
+@pytest.mark.parametrize("tiny", [FLUX, PIXART, SD3, DIT], ids=["flux", "pixart", "sd3", "dit"])
+@pytest.mark.parametrize("forecast", ["linear", "quadratic"])
+def test_forecasts_on_the_papers_methods(tiny, forecast):
+    model = tiny.build()
+    counter = Counter(model)
+    full = sample(model, tiny, steps=12)
+    for paper in (BlockDancePolicy(start=.2), DeltaCachePolicy(first_block=1, n_cached=4)):
+        counter.executed = 0
+        plain = attach(model, paper)
+        sample(plain, tiny, steps=12)
+        executed, counter.executed = counter.executed, 0
+        continued = attach(model, Forecasting(paper, forecast))
+        picture = sample(continued, tiny, steps=12)
+        report = last_report(continued)
+        assert counter.executed == executed == report.executed and not report.misses and not report.failures
+        assert 0 < distance(picture, full) < .2 and not leftovers(model)
+        assert report.cache_bytes > 1.9 * last_report(plain).cache_bytes or isinstance(paper, BlockDancePolicy)
+
+
+def test_a_forecast_of_order_nought_repeats(monkeypatch):
+    monkeypatch.setitem(FORECASTS, "linear", DividedDifferences(0))
+    model, paper = FLUX.build(), DeltaCachePolicy(first_block=1, n_cached=4)
+    assert torch.equal(sample(attach(model, Forecasting(paper, "linear")), FLUX, steps=8),
+                       sample(attach(model, paper), FLUX, steps=8))
+
+
+def test_a_fingerprint_is_of_the_architecture():
+    one, same, other = (fingerprint_of(tiny.build()) for tiny in (FLUX, FLUX, FLUX.of_depth(4)))
+    assert one == same != other and one.flow and not fingerprint_of(PIXART.build()).flow
+    assert one.stacks == (3, 5) and fingerprint_of(SD.build()).stacks == (1,)
+    assert set(versions()) == {"comfyui", "blockdance", "torch"}
+
+

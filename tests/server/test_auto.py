@@ -1,0 +1,199 @@
+"""BlockDance Auto and Calibrate on a real server: what is measured, kept, found again and refused."""
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from blockdance.demo import workflow
+from blockdance.demo.picture import blocks
+from blockdance.tests.random_weights import UNKNOWN_DEPTH, write_random_weights
+from blockdance.tests.server.test_timeline import PIXART, ask
+from headless import client
+
+AUTO = {"speedup": 2., "profile": "auto", "least_quality": 0.}
+FULL, HALF = (8 * UNKNOWN_DEPTH, 8 * UNKNOWN_DEPTH), (4 * UNKNOWN_DEPTH, 8 * UNKNOWN_DEPTH)  # blocks of 8 steps
+WEIGHTS = "unknown.safetensors"
+GENERAL = json.loads((Path(__file__).resolve().parents[2] / "blockdance_core/auto/general/velocity.json").read_text())
+
+
+@pytest.fixture(scope="module", autouse=True)
+def unknown_model(comfyui) -> None:
+    write_random_weights(comfyui.log.parent / "models" / "shapes_world" / WEIGHTS, UNKNOWN_DEPTH)
+
+
+@pytest.fixture
+def profiles(comfyui) -> Path:
+    """The server's folder of profiles, without any."""
+    folder = comfyui.log.parent / "models" / "blockdance"
+    folder.mkdir(exist_ok=True)
+    for file in folder.iterdir():
+        file.unlink()
+    return folder
+
+
+def auto(seed: int, **inputs) -> workflow.Prompt:
+    prompt = workflow.load()
+    workflow.set_inputs(prompt, "Model", weights=WEIGHTS)
+    workflow.set_inputs(prompt, "Sampler", steps=8, seed=seed)
+    workflow.exchange_patch(prompt, "BlockDanceAuto", AUTO | inputs)
+    return prompt
+
+
+def calibrated(seed: int, **inputs) -> workflow.Prompt:
+    """Calibrate between the loader and Auto."""
+    prompt = auto(seed)
+    model, positive, negative, latent = (
+        [workflow.node_id(prompt, title), 0] for title in ("Model", "Caption", "No caption", "Empty picture"))
+    prompt["calibrate"] = {"class_type": "BlockDanceCalibrate", "_meta": {"title": "Calibrate"}, "inputs": {
+        "model": model, "positive": positive, "negative": negative, "latent_image": latent, "seed": 5, "runs": 2,
+        "steps": 8, "cfg": 3., "sampler_name": "euler", "scheduler": "simple"} | inputs}
+    prompt[workflow.node_id(prompt, workflow.PATCH)]["inputs"]["model"] = ["calibrate", 0]
+    return prompt
+
+
+def submit(comfyui, prompt: workflow.Prompt) -> tuple[tuple[int, int], str]:
+    """Blocks executed and in total, and all that the Auto node has shown."""
+    result = client.submit(comfyui.url, prompt)
+    return blocks(prompt, result), "\n".join(result.texts[workflow.node_id(prompt, workflow.PATCH)])
+
+
+def test_the_first_prompt_measures_and_the_next_is_faster(comfyui, profiles):
+    counted, shown = submit(comfyui, auto(seed=101))
+    assert counted == FULL and "not measured yet" in shown
+    [file] = profiles.iterdir()
+    assert f"the next run will be faster ({file.name})" in shown
+    measured = json.loads(file.read_text())
+    assert measured["model"]["name"] == "PixArtMS" and measured["runs"] == 1 and len(measured["times"]) == 8
+
+    prompt = auto(seed=102)
+    result = client.submit(comfyui.url, prompt)
+    node = workflow.node_id(prompt, workflow.PATCH)
+    assert node not in result.seconds, "the server has taken the node from its cache: nothing told it to look again"
+    assert blocks(prompt, result) == HALF
+    assert "2.00x" in result.texts[node][-1] and "not measured" not in result.texts[node][-1]
+    assert json.loads(file.read_text())["runs"] == 1
+
+
+def test_a_run_that_measures_and_a_speed_up_of_1_draw_what_no_node_draws(comfyui, profiles):
+    def without() -> workflow.Prompt:
+        prompt = auto(seed=103)
+        workflow.remove_patch(prompt)
+        return prompt
+
+    def pixels(prompt: workflow.Prompt) -> np.ndarray:
+        [png] = client.submit(comfyui.url, prompt).images[workflow.node_id(prompt, "Save")]
+        return np.asarray(Image.open(io.BytesIO(png)))
+    full = pixels(without())
+    assert np.array_equal(pixels(auto(seed=103)), full) and list(profiles.iterdir())
+    assert not np.array_equal(pixels(auto(seed=103, speedup=2.5)), full)
+    assert np.array_equal(pixels(auto(seed=103, speedup=1.)), full)
+    assert np.array_equal(pixels(without()), full)
+
+
+def test_calibrate_writes_a_profile_that_auto_uses_at_once(comfyui, profiles):
+    prompt = calibrated(seed=104)
+    result = client.submit(comfyui.url, prompt)
+    [file] = profiles.iterdir()
+    assert result.texts["calibrate"] == ["run 1 of 2", "run 2 of 2", f"2 runs measured: {file.name}"]
+    measured = json.loads(file.read_text())
+    assert measured["runs"] == 2
+    assert measured["settings"] == {"steps": 8, "cfg": 3., "sampler": "euler", "scheduler": "simple"}
+    assert blocks(prompt, result) == HALF
+    assert submit(comfyui, auto(seed=105, profile=file.name))[0] == HALF
+
+
+def test_calibrate_says_which_settings_measure_nothing(comfyui, profiles):
+    with pytest.raises(client.PromptError, match="several times a step(.|\n)*euler"):
+        client.submit(comfyui.url, calibrated(seed=106, sampler_name="heun"))
+    assert not list(profiles.iterdir())
+
+
+BAD = {
+    "empty": ("", "no usable profile"),
+    "cut off": (json.dumps(GENERAL)[:5000], "no usable profile"),
+    "something else": ('{"nodes": []}', "its format is not 'blockdance profile 1'"),
+    "nested": ("[" * 200_000, "no usable profile"),
+    "too large": (" " * (17 * 2 ** 20), "too many"),
+    "no text": (b"\xff\xfe\x00PK\x03\x04", "it is not text"),
+    "no numbers": (json.dumps(GENERAL | {"times": "all"}), "no usable profile"),
+    "no number at all": (json.dumps(GENERAL | {"times": [1, float("nan"), *GENERAL["times"][2:]]}), "times"),
+    "huge numbers": (json.dumps(GENERAL | {"gram": [[1e300 * n for n in row] for row in GENERAL["gram"]]}),
+                     "no usable profile"),
+    "endless numbers": (json.dumps(GENERAL | {"runs": float("inf")}), "no usable profile"),
+    "a count of many digits": (json.dumps(GENERAL).replace('"runs": 2', '"runs": 1' + "0" * 4000), "no count"),
+    "no runs": (json.dumps(GENERAL | {"runs": 0}), "0 is no count"),
+    "other shape": (json.dumps(GENERAL | {"gram": GENERAL["gram"][1:]}), "30 x 30 finite numbers"),
+    "half of it": (json.dumps({key: GENERAL[key] for key in GENERAL if key != "gram"}), "'gram' is missing"),
+    "other quantity": (json.dumps(GENERAL | {"quantity": "smell"}), "smell"),
+}
+
+
+@pytest.mark.parametrize("content, reason", BAD.values(), ids=BAD)
+def test_a_file_that_is_no_profile_is_refused_before_sampling(comfyui, profiles, content, reason):
+    write(profiles / "mine.json", content)
+    with pytest.raises(client.PromptError, match=f"BlockDanceAuto(.|\n)*mine.json(.|\n)*{reason}"):
+        client.submit(comfyui.url, auto(seed=107, profile="mine.json"))
+
+
+def test_a_file_that_changes_is_read_again(comfyui, profiles):
+    submit(comfyui, auto(seed=114))
+    [file] = profiles.iterdir()
+    prompt = auto(seed=114, profile=file.name)
+    assert submit(comfyui, prompt)[0] == HALF
+    write(file, "")
+    with pytest.raises(client.PromptError, match="no usable profile"):
+        client.submit(comfyui.url, prompt)
+
+
+def write(file: Path, content: str | bytes) -> None:
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+def test_a_profile_of_another_model_is_refused_by_both_names(comfyui, profiles):
+    other = {"name": "Flux", "stacks": [19, 38], "parameters": 12_000_000_000, "flow": True}
+    write(profiles / "flux.json", json.dumps(GENERAL | {"model": other}))
+    with pytest.raises(client.PromptError, match=r"flux.json was measured on Flux, 19\+38 blocks, 12 billion(.|\n)*"
+                                                 f"this model is PixArtMS, {UNKNOWN_DEPTH} blocks"):
+        client.submit(comfyui.url, auto(seed=108, profile="flux.json"))
+
+
+@pytest.mark.parametrize("name", ["../secret.json", "/etc/passwd", "..", "", "no-such.json"])
+def test_nothing_outside_of_the_folder_is_read(comfyui, profiles, name):
+    write(profiles.parent / "secret.json", json.dumps(GENERAL))
+    with pytest.raises(client.PromptError, match="refused(.|\n)*profile"):
+        client.submit(comfyui.url, auto(seed=109, profile=name))
+    assert "there is no profile" in ask(comfyui, AUTO | {"profile": name}, "BlockDanceAuto")["error"]
+
+
+@pytest.mark.parametrize("content", ["", json.dumps(GENERAL)[:5000], json.dumps(GENERAL | {"runs": float("inf")})],
+                         ids=["empty", "cut off", "endless numbers"])
+def test_auto_passes_over_a_damaged_profile_and_measures_again(comfyui, profiles, content):
+    submit(comfyui, auto(seed=110))
+    [file] = profiles.iterdir()
+    write(file, content)
+    said = comfyui.log.stat().st_size
+    counted, shown = submit(comfyui, auto(seed=111))
+    assert counted == FULL and "the next run will be faster" in shown
+    assert f"{file.name} is no usable profile" in comfyui.log.read_bytes()[said:].decode()
+    assert submit(comfyui, auto(seed=112))[0] == HALF
+
+
+def test_a_folder_that_cannot_be_written_costs_no_picture(comfyui, profiles):
+    profiles.rmdir()
+    write(profiles, "a file in its place")
+    try:
+        counted, shown = submit(comfyui, auto(seed=113))
+    finally:
+        profiles.unlink()
+    assert counted == FULL and "could not be saved" in shown
+
+
+def test_the_plan_without_a_model_is_the_general_one_and_says_so(comfyui):
+    report = ask(comfyui, AUTO, "BlockDanceAuto", 30, PIXART)["report"]
+    kinds = [entry["reuse"] and entry["reuse"]["kind"] for entry in report["plan"]]
+    assert kinds.count("output") == kinds.count(None) == 15 and kinds[0] is None
+    assert "not measured on this model" in report["note"]
