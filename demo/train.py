@@ -106,8 +106,19 @@ class Trainer:
             for optimiser, values in zip(self.optimisers, saved["optimisers"]):
                 optimiser.load_state_dict(values)
             self.grown_at = saved["grown_at"]
+            self._cut_curve()
         else:
             self._build(None, None)
+
+    @property
+    def curve(self) -> Path:
+        return self.state / f"{self.architecture.name}.csv"
+
+    def _cut_curve(self) -> None:
+        """Forget what an interrupted run logged after the checkpoint that this one goes on from."""
+        if self.curve.exists():
+            rows = self.curve.read_text().splitlines(keepends=True)
+            self.curve.write_text("".join(row for row in rows if int(row.split(",")[0]) <= self.step))
 
     @property
     def progress(self) -> float:
@@ -199,7 +210,7 @@ class Trainer:
             if self.step % 50 == 0:
                 row = (self.step, round(self.seconds), self.depth, round(float(np.mean(losses)), 5))
                 losses.clear()
-                with (self.state / f"{self.architecture.name}.csv").open("a", newline="") as log:
+                with self.curve.open("a", newline="") as log:
                     csv.writer(log).writerow(row)
                 print("step %d  %d s  %d blocks  loss %.5f" % row, flush=True)
             if time.monotonic() - saved > 60 * self.arguments.save_minutes:

@@ -71,8 +71,10 @@ def test_training_learns_grows_and_goes_on_from_its_checkpoint(architecture, tmp
     assert all(parameter.grad is None for parameter in trainer.transformer.parameters())
     depth = trainer.depth
     trainer.save()
+    trainer.curve.write_text("2,5,6,1.2\n4,9,6,1.1\n")
     resumed = train.Trainer(architecture, arguments)
     assert (resumed.step, resumed.depth) == (3, depth)
+    assert resumed.curve.read_text() == "2,5,6,1.2\n"
     trained = trainer.transformer.state_dict()
     assert all(torch.equal(value, trained[name]) for name, value in resumed.transformer.state_dict().items())
     resumed.seconds = .3 * 60 * arguments.minutes

@@ -56,7 +56,8 @@ class Passes:
 
     def evaluate(self, step: int, *passes: tuple[dict, int], latent: torch.Tensor | None = None) -> list[torch.Tensor]:
         sigma = torch.tensor([SIGMAS[step]])
-        return self.run.evaluate(lambda: [self._apply(options, prompt, latent) for options, prompt in passes], sigma)
+        return self.run.evaluate(lambda: [self._apply(options, prompt, latent) for options, prompt in passes],
+                                 FLUX.noise(), sigma)
 
     def _apply(self, options: dict, prompt: int, latent: torch.Tensor | None) -> torch.Tensor:
         x = FLUX.noise() if latent is None else latent

@@ -15,10 +15,11 @@ def test_counting_agrees_with_the_sigmas(tiny, sampler, monkeypatch):
     steps = []
 
     class Watched(clock.Clock):
-        def step(self, timestep):
-            step = super().step(timestep)
-            steps.append((step, self._schedule.step_at(float(timestep.max())), self._counts))
-            return step
+        def now(self, timestep):
+            step, sigma = super().now(timestep)
+            assert sigma == pytest.approx(float(timestep.max()), rel=1e-3)
+            steps.append((step, self._schedule.step_at(float(timestep.max())), self.counts))
+            return step, sigma
     monkeypatch.setattr(run, "Clock", Watched)
     sample(attach(tiny.build(), BlockDancePolicy()), tiny, steps=6, sampler=sampler, cfg=1.)
     assert all(step == by_sigma for step, by_sigma, _ in steps)
