@@ -29,4 +29,5 @@ def test_the_program_of_how_it_works(monkeypatch, tmp_path):
     run(re.sub(r"^from (blockdance_core|demo)\b", r"from blockdance.\1", program, flags=re.MULTILINE), names)
     assert names["report"].line().startswith(
         "23 of 39 evaluations in 20 steps reused, 609 of 1092 blocks executed (56%)")
-    assert Image.open("heun.png").width == Image.open(ROOT / "docs" / "heun.png").width
+    drawn, published = Image.open("heun.png"), Image.open(ROOT / "docs" / "heun.png")
+    assert drawn.height == published.height and abs(drawn.width - published.width) < 40  # seconds have their digits
