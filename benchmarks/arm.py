@@ -6,7 +6,7 @@ from typing import Callable, TypeVar
 from comfy.model_patcher import ModelPatcher
 
 from ..blockdance_core.host.attach import attach
-from ..blockdance_core.host.run import Policy
+from ..blockdance_core.policy import Policy
 from .setting import Setting
 from .subject import CALIBRATION, Drawing, Subject
 

@@ -11,7 +11,7 @@ from typing import Iterable, Iterator
 
 from ..blockdance_core.blockdance import BlockDancePolicy
 from ..blockdance_core.delta_dit import DeltaDiTPolicy
-from ..blockdance_core.host.run import Policy
+from ..blockdance_core.policy import Policy
 from .arm import Arm, policy
 from .compare import Contest
 from .options import Options

@@ -1,20 +1,13 @@
 """A paper's method with forecasts: what it would repeat is continued from the last steps that it computed."""
 
 from dataclasses import dataclass
-from typing import Protocol
 
 from .forecast import DividedDifferences
 from .plan import Kind, Plan, Reuse, Transformer
+from .policy import Policy
 from .schedule import Schedule
 
 FORECASTS = {"off": None, "linear": DividedDifferences(1), "quadratic": DividedDifferences(2)}
-
-
-class Policy(Protocol):
-    name: str
-
-    def plan(self, schedule: Schedule, transformer: Transformer) -> Plan:
-        """One decision per step."""
 
 
 @dataclass(frozen=True)

@@ -34,10 +34,21 @@ class Pace:
     """The decisions of one run, in the order of its evaluations."""
 
     def __init__(self, plan: Plan):
-        self._groups = _groups(plan)
-        self._stores = [decision.store for decision in plan.decisions]
+        self._plan(plan)
         self._furthest = self._anchor = -1  # the latest group that was begun, and the step computed last
         self._left = 0  # evaluations that may still reuse it
+
+    def replan(self, plan: Plan, step: int) -> None:
+        """Follow another plan from this step on; where it reuses there, the step before was the computed one."""
+        self._plan(plan)
+        group = self._groups.get(step)
+        if group is not None and group.first < step:
+            self._furthest, self._anchor = group.first, step - 1
+            self._left = len(group.reuses) - (step - group.first - 1)
+
+    def _plan(self, plan: Plan) -> None:
+        self._groups = _groups(plan)
+        self._stores = [decision.store for decision in plan.decisions]
 
     def decide(self, step: int) -> Decision:
         """The decision of the next evaluation, which belongs to this step.

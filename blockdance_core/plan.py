@@ -6,7 +6,7 @@ and how. A method is only a way to choose one.
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Iterator, Protocol, Sequence
+from typing import Iterator, Mapping, Protocol, Sequence
 
 import torch
 
@@ -82,16 +82,34 @@ class Listener(Protocol):
 
 
 @dataclass(frozen=True)
+class Moment:
+    """Where a run is before one of its evaluations: its step, the sampler's latent (B, C, ...), and the guider's
+    conditions by name, as ComfyUI has prepared them. All of it to be read only."""
+    step: int
+    latent: torch.Tensor
+    conditions: Mapping[str, list]
+
+
+class Adviser(Protocol):
+    """Looks at a run before each of its evaluations."""
+
+    def advise(self, moment: Moment) -> "Plan | None":
+        """A plan to go on by, whose decisions from `moment.step` on are followed; None to go on as before."""
+
+
+@dataclass(frozen=True)
 class Plan:
     """One decision per step. `note` is what the user should know of it, above all why it does less than asked for.
 
     forecaster: how what is reused is made of several stored ones; None repeats the latest, as the papers do.
     listener: what wants to know the outputs of the run.
+    adviser: what may change the plan while the run goes on.
     """
     decisions: tuple[Decision, ...]
     note: str = ""
     forecaster: Forecaster | None = None
     listener: Listener | None = None
+    adviser: Adviser | None = None
 
     @classmethod
     def from_reuses(cls, reuses: Sequence[Reuse | None], note: str = "",

@@ -14,11 +14,13 @@ class SamplerTraits:
     """How a sampler uses the model.
 
     counted: it evaluates once a step, in order. steady: it adds no noise of its own. whole: all it takes from an
-    evaluation is the result; the CFG++ samplers take the unconditional part, too, while it is computed.
+    evaluation is the result; the CFG++ samplers take the unconditional part, too, while it is computed. name: of
+    ComfyUI's function, empty for what has none.
     """
     counted: bool = True
     steady: bool = True
     whole: bool = True
+    name: str = ""
 
 
 @dataclass(frozen=True)

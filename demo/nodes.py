@@ -1,6 +1,7 @@
 """The demo's own ComfyUI nodes: what shapes world needs and ComfyUI cannot know. Never shipped with the pack."""
 
 from pathlib import Path
+from types import ModuleType
 
 import folder_paths
 import torch
@@ -32,6 +33,12 @@ class ShapesWorldModelLoader(io.ComfyNode):
         return io.NodeOutput(model.load(Path(folder_paths.get_full_path_or_raise(WEIGHTS, weights))))
 
 
+def _conditioning(shapes: ModuleType, caption: str) -> io.NodeOutput:
+    """By the module of pictures or that of videos; an empty caption is the unconditional prompt."""
+    scene = shapes.parse_caption(caption) if caption.strip() else None
+    return io.NodeOutput(model.conditioning(shapes.embed(scene)[None]))
+
+
 class ShapesWorldTextEncode(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -47,8 +54,7 @@ class ShapesWorldTextEncode(io.ComfyNode):
 
     @classmethod
     def execute(cls, caption: str) -> io.NodeOutput:
-        scene = world.parse_caption(caption) if caption.strip() else None
-        return io.NodeOutput(model.conditioning(world.embed(scene)[None]))
+        return _conditioning(world, caption)
 
 
 class ShapesWorldVideoTextEncode(io.ComfyNode):
@@ -66,8 +72,7 @@ class ShapesWorldVideoTextEncode(io.ComfyNode):
 
     @classmethod
     def execute(cls, caption: str) -> io.NodeOutput:
-        scene = video.parse_caption(caption) if caption.strip() else None
-        return io.NodeOutput(model.conditioning(video.embed(scene)[None]))
+        return _conditioning(video, caption)
 
 
 class ShapesWorldEmptyVideo(io.ComfyNode):

@@ -4,7 +4,7 @@ from comfy_api.latest import io
 
 from ..blockdance_core.delta_cache import DeltaCachePolicy
 from ..blockdance_core.forecasting import with_forecast
-from ..blockdance_core.host.run import Policy
+from ..blockdance_core.policy import Policy
 from .patch import CATEGORY, TRANSFORMER, PatchNode, forecast_input
 
 

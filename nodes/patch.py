@@ -5,8 +5,8 @@ from comfy_api.latest import io
 from ..blockdance_core.forecasting import FORECASTS
 from ..blockdance_core.host.architectures import TRANSFORMERS, Family
 from ..blockdance_core.host.attach import attach, preview
-from ..blockdance_core.host.run import Policy
 from ..blockdance_core.plan import Transformer
+from ..blockdance_core.policy import Policy
 from ..blockdance_core.report import Report
 from . import notify
 

@@ -4,6 +4,7 @@ Blocks marked `python` need torch at most, those marked `py` ComfyUI as well.
 """
 
 import doctest
+import os
 import re
 from pathlib import Path
 
@@ -51,3 +52,16 @@ def run(code: str, names: dict) -> None:
     runner.run(examples, out=shown.append, clear_globs=False)
     names |= examples.globs
     assert not shown, "".join(shown)
+
+
+def check_table(page: Path, test: str, rows: list[str]) -> None:
+    """Compare the rows with those that this test file has written in a page; write them where the variable
+    BLOCKDANCE_WRITE_DOCS is set."""
+    begin, end = f"<!-- written by {test} -->\n", "<!-- end -->\n"
+    text = page.read_text(encoding="utf-8")
+    before, written = text.split(begin)
+    expected = before + begin + "\n".join(rows) + "\n" + end + written.split(end)[1]
+    if "BLOCKDANCE_WRITE_DOCS" in os.environ:
+        page.write_text(expected, encoding="utf-8")
+    else:
+        assert text == expected, f"set BLOCKDANCE_WRITE_DOCS to update {page.name}"

@@ -20,9 +20,9 @@ TWO_EVALUATIONS_A_STEP = frozenset({"sample_heun", "sample_dpm_2"})
 class RivalRun:
     """One sampling by a rival. Published methods count evaluations, so that is what a moment is."""
 
-    def __init__(self, rival: Rival, schedule: Schedule, sampler: object):
-        name = getattr(getattr(sampler, "sampler_function", None), "__name__", None)
-        self._count = 2 * schedule.steps - 1 if name in TWO_EVALUATIONS_A_STEP else schedule.steps
+    def __init__(self, rival: Rival, schedule: Schedule):
+        twice = schedule.sampler.name in TWO_EVALUATIONS_A_STEP
+        self._count = 2 * schedule.steps - 1 if twice else schedule.steps
         self._rival = rival
         self._number = -1
         self._streams: dict[Hashable, Stream] = {}
@@ -32,7 +32,7 @@ class RivalRun:
         """Free what the run has stored."""
         self._streams.clear()
 
-    def evaluate(self, predict: Callable, x, timestep):
+    def evaluate(self, predict: Callable, x, timestep, conditions):
         """One call of the denoiser."""
         self._number += 1
         self._occurrences = {}
@@ -63,6 +63,6 @@ def attach_rival(model: ModelPatcher, rival: Rival) -> ModelPatcher:
     """A clone of the model that samples by this rival. Raises ValueError where it does not fit the model."""
     rival.reuse(rival.chain(model.model.diffusion_model))
 
-    def begin(schedule: Schedule, diffusion_model: Module, sampler: object, undisturbed: bool) -> RivalRun:
-        return RivalRun(rival, schedule, sampler)
+    def begin(schedule: Schedule, diffusion_model: Module, undisturbed: bool) -> RivalRun:
+        return RivalRun(rival, schedule)
     return install(model, type(rival).__name__, begin, lambda run: run)

@@ -1,6 +1,7 @@
 """How alike a model's outputs are at any two times of sampling, measured once: all that forecasting has to know."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Sequence
 
 import numpy as np
@@ -36,14 +37,15 @@ class Kernel:
         not known of them counts as error, so that no forecast relies on it.
         """
         nodes, wanted = log_snr(self.times), log_snr(np.asarray(times))
-        length, variance = self._process(nodes)
+        length, variance = self._process
         mix = np.linalg.solve(_covariance(nodes, nodes, length), _covariance(nodes, wanted, length)).T  # (S, T)
         unknown = _covariance(wanted, wanted, length) - mix @ _covariance(nodes, wanted, length)
         return mix @ self.gram @ mix.T + variance * unknown
 
-    def _process(self, nodes: np.ndarray) -> tuple[float, float]:
+    @cached_property
+    def _process(self) -> tuple[float, float]:
         """The length scale and variance of greatest likelihood."""
-        best = np.inf, 0., 0.
+        nodes, best = log_snr(self.times), (np.inf, 0., 0.)
         for length in (nodes[-1] - nodes[0]) * LENGTHS:
             covariance = _covariance(nodes, nodes, length)
             variance = float(np.trace(np.linalg.solve(covariance, self.gram))) / len(nodes)

@@ -12,11 +12,12 @@ from torch.nn import Module
 
 from ..flow_time import FlowTime
 from ..plan import Plan
+from ..policy import Policy
 from ..report import Report
 from ..schedule import SamplerTraits, Schedule
 from .architectures import TRANSFORMERS, Family
 from .clock import traits_of
-from .run import Policy, Run
+from .run import Run
 
 logger = logging.getLogger(__name__)
 
@@ -34,8 +35,8 @@ def attach(model: ModelPatcher, policy: Policy, on_report: Callable[[Report], No
     """
     preview(model, policy, 20, family)
 
-    def begin(schedule: Schedule, diffusion_model: Module, sampler: object, undisturbed: bool) -> Run:
-        return Run(policy, schedule, family, diffusion_model, sampler, undisturbed, on_evaluation)
+    def begin(schedule: Schedule, diffusion_model: Module, undisturbed: bool) -> Run:
+        return Run(policy, schedule, family, diffusion_model, undisturbed, on_evaluation)
 
     def finish(run: Run) -> Report:
         if run.listener is not None:
@@ -92,7 +93,12 @@ def preview(model: ModelPatcher, policy: Policy, steps: int, family: Family = TR
 
 def schedule_of(sampling: object, sigmas: tuple[float, ...], sampler: SamplerTraits = SamplerTraits()) -> Schedule:
     """The schedule of a run of a model with this model_sampling."""
-    return Schedule(sigmas, sampling.percent_to_sigma, FlowTime(isinstance(sampling, CONST)), sampler)
+    return Schedule(sigmas, sampling.percent_to_sigma, FlowTime(is_flow(sampling)), sampler)
+
+
+def is_flow(sampling: object) -> bool:
+    """Whether a model_sampling is that of a flow: the latent is (1 - sigma) * picture + sigma * noise."""
+    return isinstance(sampling, CONST)
 
 
 def _sample(executor, noise, latent_image, sampler, sigmas, *args, begin, finish, results, **kwargs):
@@ -102,7 +108,7 @@ def _sample(executor, noise, latent_image, sampler, sigmas, *args, begin, finish
     schedule = schedule_of(patcher.get_model_object("model_sampling"), tuple(sigmas.tolist()), traits_of(sampler))
     options = guider.model_options["transformer_options"]
     undisturbed = options["wrappers"][WrappersMP.PREDICT_NOISE].keys() == {KEY}
-    run = begin(schedule, patcher.model.diffusion_model, sampler, undisturbed)
+    run = begin(schedule, patcher.model.diffusion_model, undisturbed)
     enclosing = options.get(KEY)
     options[KEY] = run
     try:
@@ -122,7 +128,8 @@ def _predict_noise(executor, x, timestep, model_options, *args, **kwargs):
     def predict():
         return executor(x, timestep, model_options, *args, **kwargs)
     run = model_options.get("transformer_options", {}).get(KEY)
-    return predict() if run is None else run.evaluate(predict, x, timestep)
+    return predict() if run is None else run.evaluate(predict, x, timestep,
+                                                      getattr(executor.class_obj, "conds", {}))
 
 
 def _apply_model(executor, x, t, c_concat, c_crossattn, control, transformer_options, *args, **kwargs):

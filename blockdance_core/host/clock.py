@@ -34,7 +34,8 @@ def traits_of(sampler: object) -> SamplerTraits:
     name = getattr(getattr(sampler, "sampler_function", None), "__name__", "")
     options = getattr(sampler, "extra_options", {})
     noise = any(options.get(option) for option in ("s_churn", "eta"))
-    return SamplerTraits(name in ONE_EVALUATION_A_STEP, name in STEADY and not noise, not name.endswith("_cfg_pp"))
+    return SamplerTraits(name in ONE_EVALUATION_A_STEP, name in STEADY and not noise, not name.endswith("_cfg_pp"),
+                         name)
 
 
 class Clock:
@@ -44,9 +45,9 @@ class Clock:
     evaluation. So is every sampler that is not `undisturbed`: a wrapper around its evaluations may leave some out.
     """
 
-    def __init__(self, schedule: Schedule, sampler: object, undisturbed: bool = True):
+    def __init__(self, schedule: Schedule, undisturbed: bool = True):
         self._schedule = schedule
-        self._counts = undisturbed and traits_of(sampler).counted
+        self._counts = undisturbed and schedule.sampler.counted
         self._evaluations = 0
 
     @property

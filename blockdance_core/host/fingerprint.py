@@ -3,18 +3,18 @@
 import comfyui_version
 import torch
 from comfy.model_patcher import ModelPatcher
-from comfy.model_sampling import CONST
 
 from .. import __version__
 from ..auto.profile import Fingerprint
 from .anything import ANYTHING
+from .attach import is_flow
 
 
 def fingerprint_of(model: ModelPatcher) -> Fingerprint:
     diffusion_model = model.model.diffusion_model
     transformer = ANYTHING.transformer_of(diffusion_model)
     return Fingerprint(transformer.name, transformer.stacks, sum(p.numel() for p in diffusion_model.parameters()),
-                       isinstance(model.get_model_object("model_sampling"), CONST))
+                       is_flow(model.get_model_object("model_sampling")))
 
 
 def versions() -> dict[str, str]:

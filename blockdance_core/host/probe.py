@@ -23,16 +23,16 @@ NAME = "Feature Similarity Probe"
 class ProbeRun:
     """One sampling, overheard: of each evaluation the positive prompt's first picture."""
 
-    def __init__(self, schedule: Schedule, diffusion_model: Module, sampler: object, undisturbed: bool):
+    def __init__(self, schedule: Schedule, diffusion_model: Module, undisturbed: bool):
         self._transformer = transformer_of(diffusion_model)
         self.probe = Probe(self._transformer, schedule)
-        self._clock = Clock(schedule, sampler, undisturbed)
+        self._clock = Clock(schedule, undisturbed)
         self._evaluating = False
 
     def close(self) -> None:
         """Nothing to free: what was recorded goes with the run."""
 
-    def evaluate(self, predict: Callable, x, timestep):
+    def evaluate(self, predict: Callable, x, timestep, conditions):
         """One call of the denoiser."""
         if self._evaluating:  # a call from within one is a part of it
             return predict()

@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from contextlib import nullcontext
-from typing import Callable, Hashable, Protocol
+from typing import Callable, Hashable, Mapping
 
 import torch
 from comfy.model_base import BaseModel
@@ -21,7 +21,8 @@ from ..interception import Diverged, Interception, Recorder, Replay
 from ..ledger import Ledger
 from ..meter import Meter
 from ..pace import Pace
-from ..plan import COMPUTE, Decision, Kind, Plan, Reuse, Transformer
+from ..plan import COMPUTE, Decision, Kind, Moment, Plan, Reuse
+from ..policy import Policy
 from ..report import Evaluation, Report
 from ..schedule import Schedule
 from .architectures import Family, UnsupportedModel
@@ -32,29 +33,22 @@ from .identity import identity
 logger = logging.getLogger(__name__)
 
 
-class Policy(Protocol):
-    """What a method has to offer: a name for people, and a plan for a run of a model."""
-    name: str
-
-    def plan(self, schedule: Schedule, transformer: Transformer) -> Plan:
-        """One decision per step. Raises ValueError where the settings do not fit the model."""
-
-
 class Run:
-    def __init__(self, policy: Policy, schedule: Schedule, family: Family, diffusion_model: Module, sampler: object,
+    def __init__(self, policy: Policy, schedule: Schedule, family: Family, diffusion_model: Module,
                  undisturbed: bool = True, on_evaluation: Callable[[Report], None] | None = None):
         transformer = family.transformer_of(diffusion_model)
         plan = policy.plan(schedule, transformer)
         self.report = Report(policy.name, transformer, plan)
         self._family = family
         self._on_evaluation = on_evaluation
-        self._clock = Clock(schedule, sampler, undisturbed)
+        self._clock = Clock(schedule, undisturbed)
         self._pace = Pace(plan)
         self._flow_time = schedule.flow_time
         self._forecaster = plan.forecaster
         self._cache = Cache(plan.forecaster.anchors if plan.forecaster else 1)
         self._outputs = self._outputs_of(plan, schedule)
         self.listener = plan.listener
+        self._adviser = plan.adviser
         self._time = 0.
         self._ledger = Ledger()
         self._countable: bool | None = None
@@ -84,11 +78,13 @@ class Run:
         if self._outputs:
             self._outputs.clear()
 
-    def evaluate(self, predict: Callable, x, timestep):
-        """One call of the denoiser; the decision for all of its passes is taken here."""
+    def evaluate(self, predict: Callable, x, timestep, conditions: Mapping[str, list]):
+        """One call of the denoiser; the decision for all of its passes is taken here. conditions: of the guider."""
         if self._evaluation is not None:  # a call from within one is a part of it
             return predict()
         step, sigma = self._clock.now(timestep)
+        if self._adviser is not None:
+            self._take_advice(Moment(step, x, conditions))
         self._time = self._flow_time.time(sigma)
         self._decision = COMPUTE if self._out_of_memory else self._pace.decide(step)
         if self._decision.reuse is None and self._forecaster is None:
@@ -110,6 +106,17 @@ class Run:
             self._evaluation.seconds = time.perf_counter() - started
             self._evaluation.cache_bytes = self._cache.bytes + (self._outputs.bytes if self._outputs else 0)
             self._evaluation = None
+
+    def _take_advice(self, moment: Moment) -> None:
+        try:
+            plan = self._adviser.advise(moment)
+        except (ValueError, RuntimeError) as error:  # the run has a plan to go on by
+            self._adviser = None
+            self._fail(f"the plan stays as it was at step {moment.step + 1}: {error}")
+            return
+        if plan is not None:
+            self.report.plan = plan
+            self._pace.replan(plan, moment.step)
 
     def _with_outputs(self, predict: Callable, x: torch.Tensor, sigma: float) -> torch.Tensor:
         """An evaluation whose output is forecast, or kept for forecasts."""

@@ -16,8 +16,8 @@ from blockdance.blockdance_core.blockdance import BlockDancePolicy
 from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
 from blockdance.blockdance_core.delta_dit import DeltaDiTPolicy
 from blockdance.blockdance_core.forecasting import Forecasting
-from blockdance.blockdance_core.host.run import Policy
 from blockdance.blockdance_core.plan import SPAN_KINDS, Kind, Plan, Reuse, Span
+from blockdance.blockdance_core.policy import Policy
 from blockdance.tests.host.test_host_features_control import controlled
 from blockdance.tests.host.test_matrix_conditions import NEGATIVE, NEGATIVES, POSITIVE, POSITIVES
 from blockdance.tests.host.tiny import PIXART, Tiny, sample

@@ -6,7 +6,6 @@ compared.
 
 import importlib
 import inspect
-import os
 import re
 from collections import defaultdict
 from itertools import accumulate
@@ -25,11 +24,11 @@ from blockdance.blockdance_core.host.architectures import ARCHITECTURES, NO_TRAN
 from blockdance.blockdance_core.host.attach import attach
 from blockdance.blockdance_core.interception import Interception, Recorder, Replay
 from blockdance.blockdance_core.plan import SPAN_KINDS, Kind, Reuse, Span
+from blockdance.tests.documents import check_table
 from blockdance.tests.host.tiny import Tiny, apply_model
 from blockdance.tests.host.zoo import AUDIO_AND_3D, VIDEO, ZOO
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "architectures.md"
-BEGIN, END = "<!-- written by tests/host/test_architectures.py -->\n", "<!-- end -->\n"
 POLICIES = {"BlockDance": BlockDancePolicy(start=.2), "Delta-Cache": DeltaCachePolicy()}
 # ComfyUI itself cannot compute these with cond and uncond in one call
 APART = ("Flux.2 with a reference", "MiniMax-H3")
@@ -154,9 +153,4 @@ def test_the_table_in_the_docs(cells):
         latent = "video" if name in VIDEO else "sound or 3D" if name in AUDIO_AND_3D else "picture"
         rows.append("| " + " | ".join([name, f"`{cell['class']}`", latent, *(
             cell.get(column, "fails") for column in ("feature", "delta", "control", *POLICIES))]) + " |")
-    text = DOCS.read_text()
-    before, written = text.split(BEGIN)
-    expected = before + BEGIN + "\n".join(rows) + "\n" + END + written.split(END)[1]
-    if "BLOCKDANCE_WRITE_DOCS" in os.environ:
-        DOCS.write_text(expected)
-    assert text == expected or "BLOCKDANCE_WRITE_DOCS" in os.environ, f"set BLOCKDANCE_WRITE_DOCS to update {DOCS.name}"
+    check_table(DOCS, "tests/host/test_architectures.py", rows)

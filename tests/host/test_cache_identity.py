@@ -6,6 +6,7 @@ import torch
 
 from blockdance.blockdance_core.blockdance import BlockDancePolicy
 from blockdance.blockdance_core.host.architectures import TRANSFORMERS
+from blockdance.blockdance_core.host.clock import traits_of
 from blockdance.blockdance_core.host.identity import identity
 from blockdance.blockdance_core.host.run import Run
 from blockdance.blockdance_core.schedule import Schedule
@@ -50,14 +51,14 @@ class Passes:
 
     def __init__(self):
         self.model = FLUX.build()
-        schedule = Schedule(SIGMAS, lambda percent: 1. - percent)
-        self.run = Run(BlockDancePolicy(), schedule, TRANSFORMERS, self.model.model.diffusion_model, sampler=None)
+        schedule = Schedule(SIGMAS, lambda percent: 1. - percent, sampler=traits_of(None))
+        self.run = Run(BlockDancePolicy(), schedule, TRANSFORMERS, self.model.model.diffusion_model)
         self.model.pre_run()
 
     def evaluate(self, step: int, *passes: tuple[dict, int], latent: torch.Tensor | None = None) -> list[torch.Tensor]:
         sigma = torch.tensor([SIGMAS[step]])
         return self.run.evaluate(lambda: [self._apply(options, prompt, latent) for options, prompt in passes],
-                                 FLUX.noise(), sigma)
+                                 FLUX.noise(), sigma, {})
 
     def _apply(self, options: dict, prompt: int, latent: torch.Tensor | None) -> torch.Tensor:
         x = FLUX.noise() if latent is None else latent

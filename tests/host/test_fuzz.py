@@ -20,11 +20,10 @@ from hypothesis import HealthCheck, assume, given, seed, settings
 
 from blockdance.blockdance_core.host import attach as attach_module
 from blockdance.blockdance_core.host.architectures import chain_of
-from blockdance.blockdance_core.host.run import Run
 from blockdance.tests.host.fuzz_cases import CASES, MODELS, Case
 from blockdance.tests.host.fuzz_record import Record
 from blockdance.tests.host.tiny import sample
-from blockdance.tests.host.trial import Trial, guided_by, leftovers
+from blockdance.tests.host.trial import Trial, guided_by, leftovers, watched
 
 COUNT, SEED = int(os.environ.get("BLOCKDANCE_FUZZ", 60)), int(os.environ.get("BLOCKDANCE_FUZZ_SEED", 0))
 RECORDED = 2000  # from this number of cases on a run is worth a record
@@ -95,14 +94,9 @@ def interrupt(tried: Trial, case: Case) -> bool:
 
 def check(case: Case) -> dict[str, int]:
     """All that has to hold for a case; what was executed in it."""
-    runs = []
-
-    class Watched(Run):
-        def __init__(self, *args):
-            super().__init__(*args)
-            runs.append(weakref.ref(self))
+    runs: list[weakref.ref] = []
     tried = trial(case.model, case.wanted)
-    with case.free_memory, mock.patch.object(attach_module, "Run", Watched):
+    with case.free_memory, mock.patch.object(attach_module, "Run", watched(runs)):
         full = tried.sample(case.sampling())
         before, untouched = held(), weights(tried)
         picture = tried.sample(case.sampling(), case.policy)

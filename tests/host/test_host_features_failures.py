@@ -2,7 +2,6 @@
 
 import gc
 import logging
-import weakref
 from functools import partial
 
 import comfy.sample
@@ -13,9 +12,7 @@ from comfy.model_management import InterruptProcessingException
 
 from blockdance.blockdance_core import interception
 from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
-from blockdance.blockdance_core.host import attach as attach_module
 from blockdance.blockdance_core.host.attach import attach
-from blockdance.blockdance_core.host.run import Run
 from blockdance.blockdance_core.host.unet import UNETS
 from blockdance.blockdance_core.plan import Kind
 from blockdance.blockdance_core.unet import UNetPolicy
@@ -111,19 +108,6 @@ def test_a_pass_that_is_computed_again_keeps_its_residuals(monkeypatch):
     full = sample(SD.build(), SD, positive=control)
     monkeypatch.setattr(interception, "subtract", Scarce(interception.subtract, 1))
     assert torch.equal(sample(attach(SD.build(), UNetPolicy(), family=UNETS), SD, positive=control), full)
-
-
-@pytest.fixture
-def runs(monkeypatch):
-    """Weak references to every run that is made."""
-    made = []
-
-    class Watched(Run):
-        def __init__(self, *args):
-            super().__init__(*args)
-            made.append(weakref.ref(self))
-    monkeypatch.setattr(attach_module, "Run", Watched)
-    return made
 
 
 @pytest.mark.parametrize("error", [RuntimeError, InterruptProcessingException, KeyboardInterrupt])

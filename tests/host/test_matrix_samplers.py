@@ -10,7 +10,7 @@ from comfy.patcher_extension import WrappersMP
 
 from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
 from blockdance.blockdance_core.host.attach import attach
-from blockdance.blockdance_core.host.clock import ONE_EVALUATION_A_STEP, Clock
+from blockdance.blockdance_core.host.clock import ONE_EVALUATION_A_STEP, Clock, traits_of
 from blockdance.blockdance_core.schedule import Schedule
 from blockdance.tests.host.tiny import CPU, FLUX, sample
 from blockdance.tests.host.trial import TINIES, Trial, distance
@@ -122,5 +122,5 @@ def test_a_wrapper_that_leaves_evaluations_out():
 
 
 def test_an_unknown_sampler_is_followed_by_its_sigmas():
-    clock = Clock(Schedule((1., .5, 0.), None), sampler=None)
+    clock = Clock(Schedule((1., .5, 0.), None, sampler=traits_of(None)))
     assert [clock.step(torch.tensor([sigma])) for sigma in (1., .7, .5)] == [0, 0, 1]

@@ -2,7 +2,6 @@
 
 import gc
 import logging
-import weakref
 
 import comfy.model_management
 import pytest
@@ -11,10 +10,8 @@ import torch
 from blockdance.blockdance_core.blockdance import BlockDancePolicy
 from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
 from blockdance.blockdance_core.delta_dit import DeltaDiTPolicy
-from blockdance.blockdance_core.host import attach as attach_module
 from blockdance.blockdance_core.host.architectures import chain_of
 from blockdance.blockdance_core.host.attach import attach
-from blockdance.blockdance_core.host.run import Run
 from blockdance.blockdance_core.plan import Kind
 from blockdance.tests.host.tiny import FLUX, PIXART, sample
 from blockdance.tests.host.trial import Counter
@@ -96,19 +93,6 @@ def test_a_patch_replaces_the_one_before(model, tiny, caplog):
     assert "replaces" in caplog.text
     assert torch.equal(sample(once, tiny), sample(twice, tiny))
     assert len(reports) == 2
-
-
-@pytest.fixture
-def runs(monkeypatch):
-    """Weak references to every run that is made."""
-    made = []
-
-    class Watched(Run):
-        def __init__(self, *args):
-            super().__init__(*args)
-            made.append(weakref.ref(self))
-    monkeypatch.setattr(attach_module, "Run", Watched)
-    return made
 
 
 class Failure(Exception):

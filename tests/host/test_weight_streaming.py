@@ -5,7 +5,6 @@ VRAM, two models (LTX-2, MiniMax-H3) have a queue that fetches those of a whole 
 here is the table in docs/memory.md: with the variable BLOCKDANCE_WRITE_DOCS set it is written, else compared.
 """
 
-import os
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,11 +22,11 @@ from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
 from blockdance.blockdance_core.host.architectures import chain_of
 from blockdance.blockdance_core.host.attach import attach
 from blockdance.blockdance_core.report import Report
+from blockdance.tests.documents import check_table
 from blockdance.tests.host.test_architectures import APART, conditioned
 from blockdance.tests.host.zoo import ZOO
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "memory.md"
-BEGIN, END = "<!-- written by tests/host/test_weight_streaming.py -->\n", "<!-- end -->\n"
 LAYERS, QUEUE = "layer by layer", "a queue of blocks"
 MEASURED = [("PixArt-Sigma", LAYERS), ("SD3", LAYERS), ("Flux.1", LAYERS), ("Qwen-Image", LAYERS), ("Wan 2.1", LAYERS),
             ("LTX-2", LAYERS), ("LTX-2", QUEUE), ("MiniMax-H3", QUEUE)]
@@ -123,9 +122,4 @@ def test_the_table_in_the_docs(cells):
             "|---|---|---|---|---|---|"]
     for (name, way), (skipped, full, reused) in cells.items():
         rows.append(f"| {name} | {way} | {skipped} | {full:,} B | {reused:,} B | {reused / full:.0%} |")
-    text = DOCS.read_text()
-    before, written = text.split(BEGIN)
-    expected = before + BEGIN + "\n".join(rows) + "\n" + END + written.split(END)[1]
-    if "BLOCKDANCE_WRITE_DOCS" in os.environ:
-        DOCS.write_text(expected)
-    assert text == expected or "BLOCKDANCE_WRITE_DOCS" in os.environ, f"set BLOCKDANCE_WRITE_DOCS to update {DOCS.name}"
+    check_table(DOCS, "tests/host/test_weight_streaming.py", rows)

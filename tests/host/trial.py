@@ -1,5 +1,6 @@
 """Ways of sampling, tried with and without reuse, and what holds for every one of them."""
 
+import weakref
 from typing import Callable
 
 import comfy.samplers
@@ -10,7 +11,8 @@ from comfy.model_patcher import ModelPatcher
 from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
 from blockdance.blockdance_core.host.architectures import chain_of
 from blockdance.blockdance_core.host.attach import attach
-from blockdance.blockdance_core.host.run import Policy
+from blockdance.blockdance_core.host.run import Run
+from blockdance.blockdance_core.policy import Policy
 from blockdance.blockdance_core.report import Report
 from blockdance.tests.host.tiny import FLUX, PIXART, SD3, Tiny
 
@@ -71,6 +73,15 @@ class Trial:
         assert 0 < distance(reused, full) < bound
         assert torch.equal(self.sample(sampling, policy), reused)
         return reused
+
+
+def watched(made: list[weakref.ref]) -> type[Run]:
+    """Runs that enter themselves in this list."""
+    class Watched(Run):
+        def __init__(self, *args):
+            super().__init__(*args)
+            made.append(weakref.ref(self))
+    return Watched
 
 
 def distance(picture: torch.Tensor, full: torch.Tensor) -> float:
