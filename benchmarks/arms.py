@@ -33,6 +33,8 @@ from .rivals.spectrum import Spectrum
 from .rivals.taylorseer import TaylorSeer
 from .rivals.teacache import ChangeLog, TeaCache
 
+AUTO = "Auto"
+
 
 def rival(method: str, point: str, of: Rival) -> Arm:
     return Arm(method, point, lambda model, _: attach_rival(model, of))
@@ -66,7 +68,7 @@ def auto(method: str, speedup: float, measured: bool = True) -> Arm:
         return found[0][0], mean([kernel for _, kernel in found])
 
     def patch(model: ModelPatcher, calibration: Calibration) -> ModelPatcher:
-        known, kernel = calibration.learn("Auto", record) if measured else (None, None)
+        known, kernel = calibration.learn(AUTO, record) if measured else (None, None)
         policy = AutoPolicy(speedup, lambda quantity, _: kernel if quantity is known else None, general)
         return attach(model, policy, family=ANYTHING)
     return Arm(method, f"{speedup:g}x", patch)
@@ -74,7 +76,7 @@ def auto(method: str, speedup: float, measured: bool = True) -> Arm:
 
 ALL: tuple[Arm, ...] = (
     *FEWER_STEPS,
-    *(auto("Auto", speedup) for speedup in (1.5, 2., 2.5, 3., 4.)),
+    *(auto(AUTO, speedup) for speedup in (1.5, 2., 2.5, 3., 4.)),
     *(auto("Auto, general profile", speedup, measured=False) for speedup in (1.5, 2., 2.5, 3., 4.)),
     *(replace(arm, method=f"fewer steps, {sampler}", sampler=sampler)
       for sampler in ("dpmpp_2m", "res_multistep") for arm in FEWER_STEPS[1:]),

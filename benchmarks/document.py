@@ -7,6 +7,7 @@ from statistics import fmean
 from typing import Sequence
 
 from ..blockdance_core.figures.canvas import THEMES
+from . import equal_compute
 from .options import QUICK_CAPTIONS
 from .pareto import pareto
 from .record import Memory, Record
@@ -32,6 +33,7 @@ The rivals are written from their papers (`benchmarks/rivals`) and not their aut
 fitted to the model on other captions first, as their authors do. The models are tiny and draw 48 x 48 pictures of
 shapes: they rank methods, and say nothing about how a picture of a large model would look.
 """
+SPEEDUPS = tuple(f"{speedup:g}x" for speedup in equal_compute.SPEEDUPS)
 COLUMNS = ("method", "", "MACs", "blocks", "wall s", "processor s", "PSNR, dB", "ahead, dB", "SSIM",
            "relative L1", "objects right", "peak, MiB", "held, MiB")
 
@@ -58,8 +60,13 @@ def write(folder: Path, records: Sequence[Record], memories: Sequence[Memory], v
             f" **A preview: {QUICK_CAPTIONS} captions are the fewest that say something.**")
         parts += [f"## {model}\n\n{setting}{preview}\n\n![{model}]({picture.name})\n",
                   _markdown(COLUMNS, [_cells(row, used) for row in of_model[main]])]
+        parts.append(_equal_compute(of_model[main]))
         if len(of_model) > 1:
             parts.append(_across(of_model))
+    bases = [table for _, setting, table in tables if setting == BASE]
+    if means := equal_compute.mean_leads(bases):
+        parts.insert(2, f"## In short\n\nHow many dB Auto is above others at equal MACs, mean over {len(bases)} "
+                        f"models; {BASE.name}.\n\n" + _leads(means))
     document = folder / "benchmarks.md"
     document.write_text("\n".join(parts))
     return [document, *written, _csv(folder / "benchmarks.csv", tables)]
@@ -90,6 +97,26 @@ def _cells(row: Row, used: dict[str, Memory]) -> tuple[str, ...]:
     held = f"{max(0, memory.held - full.held) / 2 ** 20:.2f}" if memory and full else ""
     return (row.method, row.point, f"{row.macs:.3f}", f"{row.blocks:.3f}", f"{row.seconds:.2f}", f"{row.cpu:.2f}",
             psnr, ahead, f"{row.ssim.mean:.4f}", f"{row.l1.mean:.4f}", f"{row.right} / {row.objects}", peak, held)
+
+
+def _equal_compute(table: Sequence[Row]) -> str:
+    """What methods come to at the same MACs, the best first."""
+    found = {method: heights for method, heights in equal_compute.heights(table).items()
+             if any(height is not None for height in heights)}
+    order = sorted(found, key=lambda method: -max(height or 0 for height in found[method]))
+    lines = [(method, *("" if height is None else f"{height:.1f}" for height in found[method])) for method in order]
+    parts = ["### At equal compute\n\nPSNR in dB at the MACs of so many times fewer, between the points above; empty "
+             "outside of a method's curve.\n", _markdown(("method", *SPEEDUPS), lines)]
+    if leads := equal_compute.leads(table):
+        parts.append("How many dB Auto is above others:\n\n" + _leads(leads))
+    if speedup := equal_compute.speedup_at_paper(table):
+        parts.append(f"Auto is as close to full sampling as BlockDance N = 2 at {speedup:.2f}x.\n")
+    return "\n".join(parts)
+
+
+def _leads(leads: dict[str, list[float | None]]) -> str:
+    lines = [(kind, *("" if lead is None else f"{lead:+.1f}" for lead in found)) for kind, found in leads.items()]
+    return _markdown(("Auto above", *SPEEDUPS), lines)
 
 
 def _across(tables: dict[Setting, list[Row]]) -> str:

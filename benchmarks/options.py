@@ -8,8 +8,6 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from demo.options import positive
-
 ROOT = Path(__file__).resolve().parent.parent
 WEIGHTS = ROOT / "demo" / "weights"
 FULL_CAPTIONS, QUICK_CAPTIONS = 64, 16
@@ -45,8 +43,8 @@ def parse(arguments: list[str]) -> Options:
                         help="only methods whose name has one of these; fewer steps are always measured")
     parser.add_argument("--settings", nargs="+", default=[], metavar="TEXT",
                         help="only ways of sampling whose name has one of these, such as heun or '50 steps'")
-    parser.add_argument("--captions", type=positive, help=f"how many; {FULL_CAPTIONS}, {QUICK_CAPTIONS} with --quick")
-    parser.add_argument("--workers", type=positive, default=min(2, os.cpu_count() or 1),
+    parser.add_argument("--captions", type=_positive, help=f"how many; {FULL_CAPTIONS}, {QUICK_CAPTIONS} with --quick")
+    parser.add_argument("--workers", type=_positive, default=min(2, os.cpu_count() or 1),
                         help="processes of one thread each that share the captions (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmark-output",
                         help="folder for measurements and report")
@@ -60,3 +58,9 @@ def parse(arguments: list[str]) -> Options:
     captions = given.captions or (QUICK_CAPTIONS if given.quick else FULL_CAPTIONS)
     return Options(given.quick, given.search, given.publish, tuple(path.resolve() for path in models),
                    tuple(given.arms), tuple(given.settings), captions, given.workers, given.out.resolve())
+
+
+def _positive(text: str) -> int:
+    if (value := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{value} is too small, use 1 or more")
+    return value

@@ -12,7 +12,7 @@ from typing import Iterator
 import torch
 
 from .arm import FULL, Arm
-from .arms import ALL, thinned
+from .arms import ALL, AUTO, thinned
 from .compare import Contest, batches
 from .options import Options, parse
 from .record import Memory, Record, load, reopen
@@ -82,8 +82,8 @@ def chosen_arms(options: Options) -> tuple[Arm, ...]:
                  or any(text.lower() in arm.method.lower() for text in options.arms))
     if not options.quick:
         return arms
-    baseline = [arm for arm in arms if arm.method == BASELINE]
-    return *baseline, *thinned(arm for arm in arms if arm.method != BASELINE)
+    whole = (BASELINE, AUTO)
+    return *(arm for arm in arms if arm.method in whole), *thinned(arm for arm in arms if arm.method not in whole)
 
 
 def remembering(arms: tuple[Arm, ...]) -> tuple[Arm, ...]:

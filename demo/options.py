@@ -25,8 +25,8 @@ def parse(arguments: list[str]) -> Options:
     parser = argparse.ArgumentParser(
         prog="python3 -m demo", formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         description="Draw the same pictures with and without BlockDance in a real ComfyUI, and compare.")
-    parser.add_argument("--captions", type=positive, default=8, help="how many captions, one picture each per arm")
-    parser.add_argument("--steps", type=positive, default=30, help="sampling steps")
+    parser.add_argument("--captions", type=_positive, default=8, help="how many captions, one picture each per arm")
+    parser.add_argument("--steps", type=_positive, default=30, help="sampling steps")
     parser.add_argument("--cfg", type=float, default=3.0, help="classifier-free guidance scale")
     parser.add_argument("--seed", type=int, default=1, help="of the first picture; the next ones count on")
     parser.add_argument("--out", type=Path, default=DEMO.parent / "demo-output", help="folder for the pictures")
@@ -38,7 +38,7 @@ def parse(arguments: list[str]) -> Options:
     return options
 
 
-def positive(text: str) -> int:
+def _positive(text: str) -> int:
     if (value := int(text)) < 1:
         raise argparse.ArgumentTypeError(f"{value} is too small, use 1 or more")
     return value

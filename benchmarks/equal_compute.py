@@ -1,0 +1,71 @@
+"""What every method comes to at the same compute, and how far Auto is ahead there.
+
+Between two points of a method's curve PSNR is read off a straight line, which flatters methods with few points: the
+curves sag.
+"""
+
+from statistics import fmean
+from typing import Sequence
+
+from .arms import AUTO
+from .row import BASELINE, Row
+from .statistics import at
+
+PAPER = "BlockDance", "N=2"
+SPEEDUPS = (1.5, 2., 2.5, 3.)
+FORECASTS = ("TaylorSeer", "HiCache")  # rivals that continue features instead of repeating them
+OURS = (AUTO, "BlockDance", "Delta", BASELINE)
+Curves = dict[str, list[tuple[float, float]]]
+
+
+def curves(table: Sequence[Row]) -> Curves:
+    """(MACs as a fraction of full sampling, PSNR in dB) by method."""
+    found: Curves = {}
+    for row in table:
+        found.setdefault(row.method, []).append((row.macs, row.psnr.mean))
+    return found
+
+
+def heights(table: Sequence[Row]) -> dict[str, list[float | None]]:
+    """PSNR of every method at each speed-up, in dB; None outside of its curve."""
+    return {method: [at(1 / speedup, curve) for speedup in SPEEDUPS] for method, curve in curves(table).items()}
+
+
+def leads(table: Sequence[Row]) -> dict[str, list[float | None]]:
+    """How many dB Auto is above fewer steps, and above the best rival of each kind, at each speed-up."""
+    found = heights(table)
+    if AUTO not in found:
+        return {}
+    rivals = [method for method in found if not method.startswith(OURS)]
+    kinds = {"fewer steps": [BASELINE],
+             "the best cache": [method for method in rivals if not method.startswith(FORECASTS)],
+             "the best forecast": [method for method in rivals if method.startswith(FORECASTS)]}
+    return {kind: [_lead(height, [found[method][place] for method in methods])
+                   for place, height in enumerate(found[AUTO])] for kind, methods in kinds.items()}
+
+
+def mean_leads(tables: Sequence[Sequence[Row]]) -> dict[str, list[float | None]]:
+    """The same over models: the mean of those on which both can be read."""
+    every = [found for found in map(leads, tables) if found]
+    means: dict[str, list[float | None]] = {}
+    for kind in every[0] if every else ():
+        columns = zip(*(found[kind] for found in every))
+        means[kind] = [_mean([lead for lead in column if lead is not None]) for column in columns]
+    return means
+
+
+def speedup_at_paper(table: Sequence[Row]) -> float | None:
+    """How many times faster than full sampling Auto is at the PSNR of BlockDance N = 2; None outside of its curve."""
+    paper = next((row.psnr.mean for row in table if (row.method, row.point) == PAPER), None)
+    curve = [(psnr, macs) for macs, psnr in curves(table).get(AUTO, ())]
+    macs = None if paper is None else at(paper, curve)
+    return None if macs is None else 1 / macs
+
+
+def _lead(height: float | None, others: Sequence[float | None]) -> float | None:
+    known = [other for other in others if other is not None]
+    return None if height is None or not known else height - max(known)
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return fmean(values) if values else None
