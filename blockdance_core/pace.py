@@ -39,11 +39,11 @@ class Pace:
         self._left = 0  # evaluations that may still reuse it
 
     def replan(self, plan: Plan, step: int) -> None:
-        """Follow another plan from this step on; where it reuses there, the step before was the computed one."""
+        """Follow another plan from this step on; the group that this step continues counts as begun."""
         self._plan(plan)
         group = self._groups.get(step)
         if group is not None and group.first < step:
-            self._furthest, self._anchor = group.first, step - 1
+            self._furthest = self._anchor = group.first
             self._left = len(group.reuses) - (step - group.first - 1)
 
     def _plan(self, plan: Plan) -> None:

@@ -6,11 +6,14 @@ and how. A method is only a way to choose one.
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Iterator, Mapping, Protocol, Sequence
+from typing import TYPE_CHECKING, Callable, Hashable, Iterator, Mapping, Protocol, Sequence
 
 import torch
 
 from .forecast import Forecaster
+
+if TYPE_CHECKING:
+    from .auto.outputs import Outputs
 
 
 @dataclass(frozen=True)
@@ -83,18 +86,24 @@ class Listener(Protocol):
 
 @dataclass(frozen=True)
 class Moment:
-    """Where a run is before one of its evaluations: its step, the sampler's latent (B, C, ...), and the guider's
-    conditions by name, as ComfyUI has prepared them. All of it to be read only."""
+    """Where a run is before one of its evaluations. All of it is to be read only.
+
+    latent: the sampler's, (B, C, ...). conditions: the guider's by name, as ComfyUI has prepared them; active: which
+    of them apply at a sigma. outputs: those so far, where the plan forecasts some.
+    """
     step: int
     latent: torch.Tensor
     conditions: Mapping[str, list]
+    active: Callable[[float], Hashable]
+    outputs: "Outputs | None"
 
 
 class Adviser(Protocol):
     """Looks at a run before each of its evaluations."""
 
     def advise(self, moment: Moment) -> "Plan | None":
-        """A plan to go on by, whose decisions from `moment.step` on are followed; None to go on as before."""
+        """A plan to go on by, whose decisions from `moment.step` on are followed, and its forecaster; None to go on as
+        before."""
 
 
 @dataclass(frozen=True)

@@ -17,19 +17,29 @@ class Candidate:
     quality: float
 
 
+@dataclass(frozen=True)
+class Begun:
+    """A run of which so many evaluations are done; computed: which of them were; error: (T,), of the latent since."""
+    evaluations: int
+    computed: tuple[int, ...]
+    error: np.ndarray
+
+
 def search(gram: np.ndarray, times: np.ndarray, rules: Rules = Rules(), quantity: Quantity = Quantity.VELOCITY,
-           beam: int = BEAM) -> tuple[Candidate, ...]:
+           beam: int = BEAM, begun: Begun | None = None) -> tuple[Candidate, ...]:
     """The best choice for every number of computed evaluations, from one to all of them.
 
     gram: (T, T) of the outputs; times: (T + 1,). All alternatives walk through the run together; among those that have
-    computed equally many, the ones whose latent has drifted least so far go on.
+    computed equally many, the ones whose latent has drifted least so far go on. What is begun is part of all of them.
     """
     count = len(gram)
-    drift = Drift(gram, times, rules, quantity)
-    anchors = np.full((1, rules.anchors + 1), NO_ANCHOR)
-    computed = np.zeros((1, count), bool)
+    begun = begun or Begun(0, (), np.zeros(count))
+    drift = Drift(gram, times, rules, quantity, begun.error[None])
+    newest = [*begun.computed[::-1], *[NO_ANCHOR] * (rules.anchors + 1)]
+    anchors = np.array([newest[:rules.anchors + 1]])
+    computed = np.isin(np.arange(count), begun.computed)[None]
     score = np.zeros(1)
-    for now in range(count):
+    for now in range(begun.evaluations, count):
         branches = []
         for compute in (True, False) if now else (True,):
             if compute:

@@ -1,14 +1,15 @@
 """Auto: as many evaluations as the wanted speed-up leaves, chosen and forecast by what was measured of the model."""
 
 import math
-from dataclasses import dataclass
-from typing import Callable
+from dataclasses import dataclass, replace
+from typing import Callable, Collection
 
 import numpy as np
 
 from ..flow_time import Quantity
 from ..plan import Kind, Plan, Reuse, Span, Transformer
 from ..schedule import Schedule
+from .correction import Correction
 from .drift import Rules
 from .forecaster import KernelForecaster
 from .kernel import Kernel
@@ -30,6 +31,7 @@ class AutoPolicy:
     fallback: the kernel of a quantity that serves any model.
     save: takes what a full run has shown and says what came of it; None where nothing is to be recorded.
     least_quality: lowers the speed-up until the result is expected this close to the full one, in dB; 0 = as asked.
+    corrects: changes the plan where the run turns out otherwise (correction.py).
     """
     speedup: float
     measured: Callable[[Quantity, int], Kernel | None]
@@ -37,6 +39,7 @@ class AutoPolicy:
     save: Callable[[Quantity, Kernel], str] | None = None
     least_quality: float = 0.
     rules: Rules = Rules()
+    corrects: bool = True
 
     def __post_init__(self):
         if not 1 <= self.speedup <= MOST:
@@ -63,14 +66,21 @@ class AutoPolicy:
                             "everything and records, the next will be faster", listener=Recorder(
                                 schedule.flow_time, quantity, self.save))
             kernel, note = self.fallback(quantity), "not measured on this model; run a full picture once for better"
-        candidates = search(kernel.at(schedule.times[:-1]), np.array(schedule.times), self.rules, quantity)
-        chosen, reason = self._choose(candidates, steps)
-        span = Span(0, transformer.depth - 1)
-        reuse = Reuse(span, Kind.OUTPUT if schedule.sampler.whole else Kind.DELTA)
-        reuses = [None if step in chosen.computed else reuse for step in range(steps)]
         noisy = "" if schedule.sampler.steady else NOISY
-        return Plan.from_reuses(reuses, "; ".join(filter(None, (reason, note, noisy))),
-                                KernelForecaster(kernel, quantity, self.rules))
+        times = np.array(schedule.times)
+        reuse = Reuse(Span(0, transformer.depth - 1), Kind.OUTPUT if schedule.sampler.whole else Kind.DELTA)
+        forecaster = KernelForecaster(kernel, quantity, self.rules)
+
+        candidates = search(forecaster.gram(times[:-1]), times, self.rules, quantity)
+        chosen, reason = self._choose(candidates, steps)
+
+        def plan_of(computed: Collection[int], forecaster: KernelForecaster, news: str = "") -> Plan:
+            reuses = [None if step in computed else reuse for step in range(steps)]
+            return Plan.from_reuses(reuses, "; ".join(filter(None, (reason, note, noisy, news))), forecaster)
+        plan = plan_of(chosen.computed, forecaster)
+        if not (self.corrects and schedule.sampler.counted):
+            return plan
+        return replace(plan, adviser=Correction(schedule, forecaster, chosen.computed, plan_of))
 
     def _choose(self, candidates: tuple[Candidate, ...], steps: int) -> tuple[Candidate, str]:
         """The candidate to run, and what the user should know of it."""

@@ -27,6 +27,7 @@ from ..report import Evaluation, Report
 from ..schedule import Schedule
 from .architectures import Family, UnsupportedModel
 from .clock import Clock
+from .conditions import active_at
 from .countable import is_compiled, unseen_attention
 from .identity import identity
 
@@ -84,7 +85,7 @@ class Run:
             return predict()
         step, sigma = self._clock.now(timestep)
         if self._adviser is not None:
-            self._take_advice(Moment(step, x, conditions))
+            self._take_advice(Moment(step, x, conditions, lambda sigma: active_at(sigma, conditions), self._outputs))
         self._time = self._flow_time.time(sigma)
         self._decision = COMPUTE if self._out_of_memory else self._pace.decide(step)
         if self._decision.reuse is None and self._forecaster is None:
@@ -115,8 +116,10 @@ class Run:
             self._fail(f"the plan stays as it was at step {moment.step + 1}: {error}")
             return
         if plan is not None:
-            self.report.plan = plan
+            self.report.plan, self._forecaster = plan, plan.forecaster
             self._pace.replan(plan, moment.step)
+            if self._outputs is not None:
+                self._outputs.follow(plan.forecaster)
 
     def _with_outputs(self, predict: Callable, x: torch.Tensor, sigma: float) -> torch.Tensor:
         """An evaluation whose output is forecast, or kept for forecasts."""

@@ -5,6 +5,7 @@ from functools import partial
 
 import comfy.sample
 import comfy.samplers
+import node_helpers
 import numpy as np
 import pytest
 import torch
@@ -148,6 +149,35 @@ def test_a_mask_and_an_image_are_kept():
                                   denoise=.7, noise_mask=mask, disable_pbar=True, seed=3)
     assert torch.allclose(picture[..., :8], image[..., :8], atol=1e-5)
     assert last_report(accelerated).reused == 5 and torch.isfinite(picture).all()
+
+
+@pytest.mark.parametrize("sampler", ["euler", "euler_cfg_pp"])
+def test_prompts_that_take_turns(sampler):
+    """The first evaluation of the second one is computed, and all in all no more than without it."""
+    turns = [node_helpers.conditioning_set_values(FLUX.conditioning(seed), {"start_percent": start, "end_percent": end})
+             for seed, start, end in ((10, 0., .5), (30, .5, 1.))]
+    accelerated = patched(FLUX.build(), auto(2.))
+    sample(accelerated, FLUX, steps=12, sampler=sampler, positive=[*turns[0], *turns[1]])
+    report = last_report(accelerated)
+    first = int(report.plan.note.partition("other conditions from step ")[2].split()[0]) - 1
+    assert 4 <= first <= 8 and report.evaluations[first].reuse is None
+    assert len(report.plan.reused_steps) == 6 and not report.failures
+
+
+@pytest.mark.parametrize("jump", [3, 4])
+def test_outputs_that_jump(jump):
+    """A guidance that changes in mid-run, of which the conditions say nothing."""
+    calls = []
+
+    def guidance(args):
+        calls.append(1)
+        return args["uncond"] + (args["cond"] - args["uncond"] if len(calls) <= jump else 30 * args["cond"])
+    model = FLUX.build()
+    model.set_model_sampler_cfg_function(guidance)
+    accelerated = patched(model, auto(2.))
+    sample(accelerated, FLUX, steps=12)
+    report = last_report(accelerated)
+    assert "changed their course" in report.plan.note and report.reused == 6 and not report.failures
 
 
 def test_two_sizes_one_after_the_other():
