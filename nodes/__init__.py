@@ -9,6 +9,7 @@ from .calibrate import BlockDanceCalibrate
 from .delta_cache import DeltaCachePatch
 from .delta_dit import DeltaDiTPatch
 from .dit import BlockDanceDiTLabel, BlockDanceDiTLoader
+from .plan import BlockDancePlan
 from .preset import BlockDancePreset
 from .probe import BlockDanceProbe, BlockDanceSimilarity
 from .quality import BlockDanceQuality
@@ -17,7 +18,7 @@ from .unet import DeltaCacheUNetPatch
 
 ANALYSIS = [BlockDanceReport, BlockDanceProbe, BlockDanceSimilarity, BlockDanceQuality]
 PATCHES = [BlockDanceAuto, BlockDancePatch, DeltaCachePatch, DeltaDiTPatch, BlockDancePreset,
-           DeltaCacheUNetPatch]
+           DeltaCacheUNetPatch, BlockDancePlan]
 
 
 class BlockDanceExtension(ComfyExtension):

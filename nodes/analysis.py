@@ -1,5 +1,7 @@
 """What the analysis nodes share."""
 
+from typing import Sequence
+
 from comfy_api.latest import io, ui
 from PIL import Image
 
@@ -19,9 +21,9 @@ def theme_input() -> io.Input:
                           tooltip="Colors of the pictures: dark as ComfyUI's own, light for print.")
 
 
-def shown(cls: type[io.ComfyNode], values: list, figures: list[Image.Image]) -> io.NodeOutput:
-    """The node output: values, then figures as IMAGE. The node shows the figures, and the server's history has the
-    values as `text`, so that who works without a page needs no further node to read them."""
+def shown(cls: type[io.ComfyNode], values: list, figures: list[Image.Image], last: Sequence[str] = ()) -> io.NodeOutput:
+    """The node output: values, then figures as IMAGE, then the last values. The node shows the figures, and the
+    server's history has the values as `text`, so that who works without a page needs no further node to read them."""
     images = [to_tensor(figure) for figure in figures]
     preview = ui.PreviewImage([image[0] for image in images], cls=cls)
-    return io.NodeOutput(*values, *images, ui={**preview.as_dict(), "text": tuple(values)})
+    return io.NodeOutput(*values, *images, *last, ui={**preview.as_dict(), "text": (*values, *last)})

@@ -4,6 +4,7 @@ from comfy_api.latest import io
 
 from ..blockdance_core.auto.library import general
 from ..blockdance_core.auto.policy import MOST, AutoPolicy
+from ..blockdance_core.auto.profile import Profile
 from ..blockdance_core.host.anything import ANYTHING
 from . import profiles
 from .patch import CATEGORY, PatchNode
@@ -55,16 +56,22 @@ class BlockDanceAuto(PatchNode):
 
     @classmethod
     def policy(cls, speedup: float, profile: str, least_quality: float) -> AutoPolicy:
-        found = None if profile in (AUTO, GENERAL) else profiles.library().load(profile)
-        return AutoPolicy(
-            speedup, lambda quantity, _: found.kernel if found and found.quantity is quantity else None, general,
-            least_quality=least_quality)
+        return _policy(speedup, None if profile in (AUTO, GENERAL) else profiles.library().load(profile), least_quality)
 
     @classmethod
     def policy_for(cls, model, speedup: float, profile: str, least_quality: float) -> AutoPolicy:
         measured = profiles.Measured(model)
         if profile == AUTO:
             return AutoPolicy(speedup, measured.kernel, general, measured.learn, least_quality)
-        if profile != GENERAL:
-            measured.check(profiles.library().load(profile), profile)
-        return cls.policy(speedup, profile, least_quality)
+        if profile == GENERAL:
+            return _policy(speedup, None, least_quality)
+        found = profiles.library().load(profile)
+        measured.check(found, profile)
+        return _policy(speedup, found, least_quality)
+
+
+def _policy(speedup: float, profile: Profile | None, least_quality: float) -> AutoPolicy:
+    """By this profile, or by what models have in common."""
+    return AutoPolicy(
+        speedup, lambda quantity, _: profile.kernel if profile and profile.quantity is quantity else None, general,
+        least_quality=least_quality)

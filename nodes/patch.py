@@ -40,6 +40,11 @@ class PatchNode(io.ComfyNode):
         return cls.policy(**settings)
 
     @classmethod
+    def preview_steps(cls, **settings) -> int:
+        """How many steps to tell of as long as the sampler is not known."""
+        return PREVIEW_STEPS
+
+    @classmethod
     def execute(cls, model, **settings) -> io.NodeOutput:
         policy, node_id = cls.policy_for(model, **settings), cls.hidden.unique_id
         timeline = notify.Timeline(node_id, settings)
@@ -48,15 +53,15 @@ class PatchNode(io.ComfyNode):
             timeline.finished(report)
             notify.show(report.line(), node_id)
         output = attach(model, policy, finished, cls.FAMILY, timeline.running)
-        notify.show(_outlook(model, policy, cls.FAMILY), node_id)
+        notify.show(_outlook(model, policy, cls.FAMILY, cls.preview_steps(**settings)), node_id)
         return io.NodeOutput(output)
 
 
-def _outlook(model, policy: Policy, family: Family) -> str:
+def _outlook(model, policy: Policy, family: Family, steps: int) -> str:
     """One line on what a run would do."""
     transformer = family.transformer_of(model.model.diffusion_model)
-    plan = preview(model, policy, PREVIEW_STEPS, family)
-    share = plan.computed_blocks(transformer.depth) / (transformer.depth * PREVIEW_STEPS)
-    text = (f"{transformer.name}, {transformer.depth} blocks: in {PREVIEW_STEPS} steps "
+    plan = preview(model, policy, steps, family)
+    share = plan.computed_blocks(transformer.depth) / (transformer.depth * steps)
+    text = (f"{transformer.name}, {transformer.depth} blocks: in {steps} steps "
             f"{len(plan.reused_steps)} would reuse, {share:.0%} of the blocks be computed")
     return f"{text}; {plan.note}" if plan.note else text

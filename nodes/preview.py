@@ -5,7 +5,7 @@ from server import PromptServer
 
 from ..blockdance_core.report import Report
 from ..blockdance_core.schedule import Schedule
-from .patch import PREVIEW_STEPS, PatchNode
+from .patch import PatchNode
 
 MOST_STEPS = MOST_BLOCKS = 1000
 
@@ -45,8 +45,9 @@ def _answer(node: type[PatchNode], settings: dict, steps: int | None, model: dic
     else:
         hints.append(f"for {transformer.name} as an example, until a run has shown the model")
     if steps is None:
-        hints.append(f"{PREVIEW_STEPS} steps, as no sampler is connected")
-    steps = min(max(1, steps or PREVIEW_STEPS), MOST_STEPS)
+        steps = node.preview_steps(**settings)
+        hints.append(f"{steps} steps, as no sampler is connected")
+    steps = min(max(1, steps), MOST_STEPS)
     if not 1 <= transformer.depth <= MOST_BLOCKS:
         raise ValueError(f"no plan for a model of {transformer.depth} blocks")
     plan = policy.plan(Schedule.even(steps), transformer)

@@ -8,6 +8,7 @@ from ..blockdance_core.figures.canvas import THEMES
 from ..blockdance_core.figures.run_map import run_map
 from ..blockdance_core.host.attach import last_report
 from ..blockdance_core.host.probe import last_similarity
+from ..blockdance_core.plan_text import written
 from .analysis import CATEGORY, latent_input, shown, theme_input
 
 
@@ -33,6 +34,7 @@ class BlockDanceReport(io.ComfyNode):
                 io.String.Output(display_name="json", tooltip="Plan, evaluations, MACs, seconds and bytes."),
                 io.Image.Output(display_name="map", tooltip="Evaluations from left to right, blocks from top to "
                                                             "bottom, times above."),
+                io.String.Output(display_name="plan", tooltip="The plan of the run as text for BlockDance Plan."),
             ],
             is_output_node=True,
         )
@@ -46,4 +48,5 @@ class BlockDanceReport(io.ComfyNode):
         if report is None:
             raise ValueError("there is no finished run to report: connect the output of a BlockDance patch both to the "
                              "sampler and to `model`, and the sampler's output to `latent`")
-        return shown(cls, [report.text(), json.dumps(report.as_dict(), indent=2)], [run_map(report, THEMES[theme])])
+        return shown(cls, [report.text(), json.dumps(report.as_dict(), indent=2)], [run_map(report, THEMES[theme])],
+                     [written(report.plan)])

@@ -13,6 +13,7 @@ from comfy.model_management import InterruptProcessingException
 
 from blockdance.blockdance_core.auto import outputs
 from blockdance.blockdance_core.auto.drift import Rules
+from blockdance.blockdance_core.auto.fixed import FixedPolicy
 from blockdance.blockdance_core.auto.forecaster import KernelForecaster
 from blockdance.blockdance_core.auto.kernel import Kernel
 from blockdance.blockdance_core.auto.library import general
@@ -27,6 +28,7 @@ from blockdance.blockdance_core.host.attach import attach, last_report
 from blockdance.blockdance_core.host.clock import traits_of
 from blockdance.blockdance_core.host.fingerprint import fingerprint_of, versions
 from blockdance.blockdance_core.plan import Kind, Plan, Reuse, Span
+from blockdance.blockdance_core.plan_text import read, written
 from blockdance.tests.host.test_unet import SD
 from blockdance.tests.host.tiny import DIT, FLUX, PIXART, SD3, sample
 from blockdance.tests.host.trial import Counter, distance, leftovers
@@ -149,6 +151,14 @@ def test_a_mask_and_an_image_are_kept():
                                   denoise=.7, noise_mask=mask, disable_pbar=True, seed=3)
     assert torch.allclose(picture[..., :8], image[..., :8], atol=1e-5)
     assert last_report(accelerated).reused == 5 and torch.isfinite(picture).all()
+
+
+@pytest.mark.parametrize("sampler", ["euler", "euler_cfg_pp", "euler_ancestral"])
+def test_a_plan_of_auto_that_is_kept_draws_the_same(tiny, sampler):
+    accelerated = patched(tiny.build(), auto(2., corrects=False))
+    picture = sample(accelerated, tiny, sampler=sampler)
+    kept = FixedPolicy(read(written(last_report(accelerated).plan)), lambda quantity, _: general(quantity))
+    assert torch.equal(sample(patched(tiny.build(), kept), tiny, sampler=sampler), picture)
 
 
 @pytest.mark.parametrize("sampler", ["euler", "euler_cfg_pp"])

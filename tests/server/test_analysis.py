@@ -20,7 +20,7 @@ INPUTS = {
     "BlockDanceQuality": (["reference", "image", "amplify", "lpips"], {"amplify": 8., "lpips": False}),
 }
 OUTPUTS = {
-    "BlockDanceReport": ["text", "json", "map"],
+    "BlockDanceReport": ["text", "json", "map", "plan"],
     "BlockDanceProbe": ["model"],
     "BlockDanceSimilarity": ["recommendation", "features", "deltas", "steps", "pca", "spectrum"],
     "BlockDanceQuality": ["psnr", "ssim", "difference", "text"],
@@ -80,6 +80,28 @@ def test_a_report_of_a_run(comfyui):
     workflow.set_inputs(prompt, "Sampler", seed=2)
     assert "report" in run(comfyui, prompt).seconds, "a new run has a new report"
     assert "report" not in run(comfyui, prompt).seconds, "without a new run the report stays"
+
+
+@pytest.mark.parametrize("node, inputs", [
+    ("BlockDanceAuto", {"speedup": 2., "profile": "auto", "least_quality": 0.}),
+    ("BlockDancePatch", {"N": 3, "block_index": 9, "start": .2, "end": .9})])
+def test_the_plan_of_a_report_is_followed_and_edited(comfyui, node, inputs):
+    prompt = prompt_with(report=("BlockDanceReport", {"model": ["2", 0], "latent": ["6", 0], "theme": "light"}))
+    workflow.exchange_patch(prompt, node, inputs)
+    first = run(comfyui, prompt)
+    plan = first.written["report"][2]
+    workflow.exchange_patch(prompt, "BlockDancePlan", {"plan": plan})
+    second = run(comfyui, prompt)
+    save = workflow.node_id(prompt, "Save")
+    pictures = [Image.open(io.BytesIO(result.images[save][0])).tobytes() for result in (first, second)]
+    # Auto has changed its plan in mid-run, as a model of random weights is none that it was measured for
+    assert (pictures[0] == pictures[1]) == ("planned anew" not in first.written["report"][0])
+    assert second.written["report"][2] == plan
+    edited = json.loads(plan)
+    edited["reuse"][0]["steps"].pop()
+    workflow.exchange_patch(prompt, "BlockDancePlan", {"plan": json.dumps(edited)})
+    third = json.loads(run(comfyui, prompt).written["report"][1])
+    assert third["executed_blocks"] > json.loads(second.written["report"][1])["executed_blocks"]
 
 
 def test_a_report_of_no_run(comfyui):

@@ -1,6 +1,7 @@
 """The pack as a running ComfyUI presents it."""
 
 import json
+from unittest.mock import ANY
 from urllib.request import ProxyHandler, build_opener
 
 import pytest
@@ -22,6 +23,7 @@ INPUTS = {
     "DeltaCacheUNetPatch": (
         "Delta-Cache Patch (U-Net)", {"N": 2, "depth": 2, "mode": "delta", "start": 0., "end": 1.}),
     "BlockDancePreset": ("BlockDance Preset", {"preset": None}),
+    "BlockDancePlan": ("BlockDance Plan", {"plan": ANY}),
 }
 
 

@@ -62,6 +62,7 @@ def test_a_preset_runs(comfyui):
     ("DeltaDiTPatch", dict(N=2, b=.6, n_cached=-1, budget=.05), "budget is 0.05"),
     ("DeltaDiTPatch", dict(N=2, b=.6, n_cached=40, budget=0.), "n_cached is 40"),
     ("DeltaCacheUNetPatch", dict(N=2, depth=2, mode="delta", start=0., end=1.), "PixArtMS is no U-Net"),
+    ("BlockDancePlan", dict(plan="{}"), "no plan of this version"),
 ])
 def test_settings_that_do_not_fit_are_refused(comfyui, node, inputs, message):
     prompt = patched()

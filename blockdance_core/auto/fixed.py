@@ -1,0 +1,33 @@
+"""A plan that was made before, by Auto and other methods or by hand."""
+
+from dataclasses import dataclass, replace
+from typing import Callable
+
+from ..flow_time import Quantity
+from ..forecasting import FORECASTS
+from ..plan import COMPUTE, Kind, Plan, Transformer
+from ..plan_text import MEASURED, WrittenPlan
+from ..schedule import Schedule
+from .forecaster import KernelForecaster
+from .kernel import Kernel
+from .policy import quantity_of
+
+
+@dataclass(frozen=True)
+class FixedPolicy:
+    """written: the plan. kernel: gives that of a quantity for a number of steps."""
+    written: WrittenPlan
+    kernel: Callable[[Quantity, int], Kernel]
+    name: str = "BlockDance Plan"
+
+    def plan(self, schedule: Schedule, transformer: Transformer) -> Plan:
+        reuses = self.written.reuses(transformer.depth)
+        if schedule.steps != len(reuses):
+            return Plan((COMPUTE,) * schedule.steps, f"the plan is for {len(reuses)} steps and this run has "
+                        f"{schedule.steps}, so everything is computed")
+        if self.written.forecast != MEASURED:
+            return Plan.from_reuses(reuses, forecaster=FORECASTS[self.written.forecast])
+        quantity = quantity_of(schedule)
+        if not schedule.sampler.whole:  # as Auto does: such a sampler takes more than the output
+            reuses = [reuse and replace(reuse, kind=Kind.DELTA) for reuse in reuses]
+        return Plan.from_reuses(reuses, forecaster=KernelForecaster(self.kernel(quantity, schedule.steps), quantity))

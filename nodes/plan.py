@@ -1,0 +1,57 @@
+"""BlockDance Plan: a plan that was kept, shared or written by hand."""
+
+from comfy_api.latest import io
+
+from ..blockdance_core.auto.fixed import FixedPolicy
+from ..blockdance_core.auto.library import general
+from ..blockdance_core.host.anything import ANYTHING
+from ..blockdance_core.plan_text import read
+from . import profiles
+from .patch import CATEGORY, PatchNode
+
+EXAMPLE = """{
+  "blockdance_plan": 1,
+  "steps": 20,
+  "forecast": "measured",
+  "reuse": [
+    {"kind": "output", "steps": [4, 6, 8, 9, 11, 12, 14, 15, 17, 18]}
+  ]
+}"""
+
+
+class BlockDancePlan(PatchNode):
+    FAMILY = ANYTHING
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="BlockDancePlan",
+            display_name="BlockDance Plan",
+            category=CATEGORY,
+            description="Samples by a plan that is given as text: which steps are computed, and what the others reuse. "
+                        "Take one from the `plan` output of BlockDance Report, edit it, keep it, share it.",
+            search_aliases=["blockdance", "plan", "schedule", "json", "manual", "skip steps", "cache schedule"],
+            inputs=[
+                io.Model.Input("model", tooltip="Any diffusion model. Plans that name blocks need a transformer."),
+                io.String.Input(
+                    "plan", default=EXAMPLE, multiline=True,
+                    tooltip="JSON. Steps count from 0, and those that are not named are computed. kind: output, or "
+                            "feature or delta with the blocks [first, last]. forecast: measured (by the model's "
+                            "profile, as Auto), off, linear or quadratic."),
+            ],
+            outputs=[io.Model.Output(display_name="model", tooltip="The same model, sampling by the plan.")],
+            hidden=[io.Hidden.unique_id], not_idempotent=True,  # notify.py says why
+        )
+
+    @classmethod
+    def preview_steps(cls, plan: str) -> int:
+        return read(plan).steps
+
+    @classmethod
+    def policy(cls, plan: str) -> FixedPolicy:
+        return FixedPolicy(read(plan), lambda quantity, _: general(quantity))
+
+    @classmethod
+    def policy_for(cls, model, plan: str) -> FixedPolicy:
+        measured = profiles.Measured(model)
+        return FixedPolicy(read(plan), lambda quantity, steps: measured.kernel(quantity, steps) or general(quantity))
