@@ -56,7 +56,9 @@ class BlockDanceAuto(PatchNode):
 
     @classmethod
     def policy(cls, speedup: float, profile: str, least_quality: float) -> AutoPolicy:
-        return _policy(speedup, None if profile in (AUTO, GENERAL) else profiles.library().load(profile), least_quality)
+        if profile == AUTO:  # what the model has for it is known when a run begins
+            return AutoPolicy(speedup, lambda quantity, _: general(quantity), general, least_quality=least_quality)
+        return _policy(speedup, None if profile == GENERAL else profiles.library().load(profile), least_quality)
 
     @classmethod
     def policy_for(cls, model, speedup: float, profile: str, least_quality: float) -> AutoPolicy:

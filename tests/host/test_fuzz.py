@@ -112,6 +112,7 @@ def check(case: Case) -> dict[str, int]:
         assert held() == before, "tensors were kept"
     assert torch.equal(unpatched(case.model, case.wanted), unpatched_at_first(case.model, case.wanted))
     assert runs and not any(run() for run in runs)
+    gc.freeze()  # what hypothesis remembers of its cases would make each garbage collection longer than the last
     return {"evaluations": len(report.evaluations), "blocks": report.total,
             "blocks replaced": report.total - report.executed, "cases that reuse": report.executed < report.total,
             "runs interrupted": stopped}
