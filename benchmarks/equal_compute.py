@@ -4,6 +4,7 @@ Between two points of a method's curve PSNR is read off a straight line, which f
 curves sag.
 """
 
+import math
 from statistics import fmean
 from typing import Sequence
 
@@ -19,10 +20,12 @@ Curves = dict[str, list[tuple[float, float]]]
 
 
 def curves(table: Sequence[Row]) -> Curves:
-    """(MACs as a fraction of full sampling, PSNR in dB) by method."""
+    """(MACs as a fraction of full sampling, PSNR in dB) by method. Where a picture is the full one, bit for bit, the
+    mean is infinite and no point of a curve."""
     found: Curves = {}
     for row in table:
-        found.setdefault(row.method, []).append((row.macs, row.psnr.mean))
+        if math.isfinite(row.psnr.mean):
+            found.setdefault(row.method, []).append((row.macs, row.psnr.mean))
     return found
 
 

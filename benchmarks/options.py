@@ -33,7 +33,7 @@ def parse(arguments: list[str]) -> Options:
         description="Measure every method on the demo models: PSNR, SSIM, objects right, against compute and seconds.\n"
                     "An interrupted run goes on where it stopped, with the same --out.")
     parser.add_argument("--quick", action="store_true",
-                        help=f"the base setting, three points a curve, {QUICK_CAPTIONS} captions: minutes, not hours")
+                        help=f"the base setting, four points a curve, {QUICK_CAPTIONS} captions: minutes, not hours")
     parser.add_argument("--search", action="store_true",
                         help="search the settings of Delta-DiT and BlockDance on calibration captions instead")
     parser.add_argument("--publish", action="store_true", help="also write docs/benchmarks.md and its pictures")

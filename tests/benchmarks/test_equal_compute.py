@@ -1,5 +1,6 @@
 """What is said of methods at the same compute."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -21,7 +22,7 @@ def curve(method: str, *points: tuple[str, float, float]) -> list[Row]:
 FEWER = curve("fewer steps", ("a", 20., 30.), ("b", 40., 40.))
 AUTO = curve("Auto", ("3x", 20., 50.), ("2x", 30., 60.), ("1.5x", 40., 80.))
 BLOCKDANCE = curve("BlockDance", ("N=2", 45., 55.), ("N=4", 35., 45.))
-CACHE = curve("TeaCache", ("0.1", 40., 55.), ("0.2", 30., 45.))
+CACHE = curve("TeaCache", ("0.01", 55., math.inf), ("0.1", 40., 55.), ("0.2", 30., 45.))
 FORECAST = curve("TaylorSeer order 1", ("N=2", 30., 52.), ("N=4", 20., 49.))
 TABLE = [*FEWER, *AUTO, *BLOCKDANCE, *CACHE, *FORECAST]
 
