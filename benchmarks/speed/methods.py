@@ -1,0 +1,86 @@
+"""Each method on full-size models: the realised speed-up as a fraction of the ideal one, the compute that it saves."""
+
+from dataclasses import dataclass
+from typing import Iterator, Sequence
+
+import torch
+from comfy.model_patcher import ModelPatcher
+from comfy_api.torch_helpers import set_torch_compile_wrapper
+from comfy_extras.nodes_torch_compile import skip_torch_compile_dict
+
+from ...blockdance_core.auto.library import general
+from ...blockdance_core.auto.policy import AutoPolicy
+from ...blockdance_core.blockdance import BlockDancePolicy
+from ...blockdance_core.delta_cache import DeltaCachePolicy
+from ...blockdance_core.delta_dit import DeltaDiTPolicy
+from ...blockdance_core.host.attach import attach, last_report
+from ...blockdance_core.policy import Policy
+from .models import Size, chosen
+from .options import Options
+from .race import Pair, race, speedups
+
+OFF = BlockDancePolicy(N=1)
+METHODS: dict[str, Policy] = {
+    "reuse off": OFF, "BlockDance N=2": BlockDancePolicy(2), "BlockDance N=3": BlockDancePolicy(3),
+    "Delta-Cache N=2": DeltaCachePolicy(2), "Delta-DiT N=2": DeltaDiTPolicy(2),
+    "Auto 2x": AutoPolicy(2., lambda *_: None, general)}
+
+
+@dataclass(frozen=True)
+class Speedup:
+    """ideal: by multiply-accumulates; cpu, wall: realised, by either clock; milliseconds: a step of a full run, by the
+    clock; bytes: the most that was stored."""
+    model: str
+    batch: int
+    method: str
+    ideal: float
+    cpu: float
+    wall: float
+    milliseconds: float
+    bytes: int
+
+
+def measure(options: Options) -> Iterator[Speedup]:
+    for size in chosen(options):
+        model = size.build(getattr(torch, options.dtype))
+        for batch in options.batches:
+            yield from compare(size, model, options, batch)
+        del model
+
+
+def compare(size: Size, model: ModelPatcher, options: Options, batch: int) -> Iterator[Speedup]:
+    """All methods on one model. The ideal is that of a first run, in which MACs can be counted: not compiled."""
+    def run(patched: ModelPatcher) -> None:
+        size.sample(patched, options.steps, batch)
+    ideals, patches = [], []
+    for policy in METHODS.values():
+        run(patched := attach(model, policy))
+        report = last_report(patched)
+        if report.uncounted or report.failures:
+            raise RuntimeError(f"{policy.name} on {size.name}: {'; '.join(report.uncounted + report.failures)}")
+        ideals.append(report.total_macs / report.macs)
+        patches.append(attach(compiled(model), policy) if options.compile else patched)
+    full = compiled(model) if options.compile else model
+    if options.compile:
+        for patched in (full, *patches):
+            run(patched)
+    pairs: list[Pair] = list(race(lambda: run(full), [lambda p=patched: run(p) for patched in patches], options.rounds))
+    for number, method in enumerate(METHODS):
+        mine = [pair for pair in pairs if pair.number == number]
+        realised = speedups(mine)
+        step = sum(pair.reference.wall for pair in pairs) / len(pairs) / options.steps
+        yield Speedup(size.name, batch, method, ideals[number], realised.cpu, realised.wall, 1000 * step,
+                      last_report(patches[number]).cache_bytes)
+
+
+def compiled(model: ModelPatcher) -> ModelPatcher:
+    """As ComfyUI's node TorchCompileModel does it."""
+    patched = model.clone()
+    set_torch_compile_wrapper(model=patched, backend="inductor", options={"guard_filter_fn": skip_torch_compile_dict})
+    return patched
+
+
+def text(found: Sequence[Speedup]) -> str:
+    """For people at a terminal."""
+    return "\n".join(f"{s.model:8} batch {s.batch} {s.method:16} ideal {s.ideal:.3f} realised/ideal: cpu "
+                     f"{s.cpu / s.ideal:.4f}, wall {s.wall / s.ideal:.4f}" for s in found)
