@@ -63,7 +63,7 @@ class Drift:
         left = self.times[now + 1] / self.times[now]
         response = 1 if self.quantity is Quantity.PICTURE else self.rules.response
         self.error = left ** response * self.error + self._reach(now) * wrong
-        return np.einsum("kt,tu,ku->k", self.error, self.gram, self.error)
+        return np.einsum("kt,kt->k", self.error @ self.gram, self.error)
 
     def _reach(self, now: int) -> float:
         """How far an output moves the latent until the next evaluation."""

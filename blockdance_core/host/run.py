@@ -58,6 +58,7 @@ class Run:
         self._out_of_memory = False
         self._occurrences: dict[Hashable, int] = {}
         self._interceptions: dict[int, Interception] = {}
+        self._fits: dict[Module, bool] = {}
         self._lock = threading.Lock()
         self._started: float | None = None
 
@@ -173,15 +174,23 @@ class Run:
 
     def _chain(self, model: BaseModel) -> Chain | None:
         """The blocks of a model; None where the plan does not fit it, as for another model in the negative pass."""
-        diffusion_model, planned = model.diffusion_model, self.report.transformer
+        diffusion_model = model.diffusion_model
+        if diffusion_model not in self._fits:
+            self._fits[diffusion_model] = self._fit(diffusion_model)
+        return self._family.chain_of(diffusion_model) if self._fits[diffusion_model] else None
+
+    def _fit(self, diffusion_model: Module) -> bool:
+        """Whether the plan is for models like this."""
+        planned = self.report.transformer
         try:
-            if (found := self._family.transformer_of(diffusion_model)) == planned:
-                return self._family.chain_of(diffusion_model)
-            self._fail(f"a {found.name} of {found.depth} blocks computes them all: the plan is for {planned.name} with "
-                       f"{planned.depth}")
+            found = self._family.transformer_of(diffusion_model)
         except UnsupportedModel as error:
             self._fail(str(error))
-        return None
+            return False
+        if found != planned:
+            self._fail(f"a {found.name} of {found.depth} blocks computes them all: the plan is for {planned.name} with "
+                       f"{planned.depth}")
+        return found == planned
 
     def _surely(self, key: Hashable, forward: Callable, model: BaseModel, chain: Chain):
         """A pass that reuse cannot fail: if need be it is computed once more, in full."""

@@ -32,7 +32,7 @@ class Stack:
 
 
 def uncompiled(module: Module) -> Module:
-    return getattr(module, "_orig_mod", module)
+    return module._modules.get("_orig_mod", module)  # getattr takes longer, and this is asked of each block in each pass
 
 
 def chain(diffusion_model: Module, stacks: tuple[Stack, ...]) -> Chain:
@@ -48,7 +48,9 @@ def chain(diffusion_model: Module, stacks: tuple[Stack, ...]) -> Chain:
             end = len(blocks) + len(found) - 1
             readers.update((len(blocks) + i, end - i) for i in range(len(found) // 2))
         blocks.extend(found)
-        contracts.extend(_contract(type(uncompiled(block)), stack) for block in found)
+        classes = [type(uncompiled(block)) for block in found]
+        contract_of = {block_class: _contract(block_class, stack) for block_class in set(classes)}
+        contracts.extend(contract_of[block_class] for block_class in classes)
         counts.append(len(found))
     return Chain(tuple(blocks), tuple(contracts), tuple(counts), readers,
                  any(stack.needs_a_block for stack in stacks))
