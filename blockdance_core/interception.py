@@ -94,7 +94,6 @@ class Recorder:
         self._entered: Form | None = None
         self._returned: dict[int, Form] = {}
         self._repeated = False
-        self._surviving = _Surviving(self)
 
     def listen(self, index: int, forward: Callable) -> Callable:
         """`forward` of block `index`, overheard in the span."""
@@ -112,12 +111,12 @@ class Recorder:
 
         def keep(*args, **kwargs):
             entered = None
-            with self._surviving:
+            with self._survive():
                 entered = form(contract.read(args, kwargs))
             if index == self.reuse.span.first:
                 self._entered = entered
             output = forward(*args, **kwargs)
-            with self._surviving:
+            with self._survive():
                 self._returned[index] = form(contract.unpack(output))
                 if contract.guessed and self._returned[index] != entered:
                     raise ContractError(f"a block made {self._returned[index]} of {entered}: no hidden state")
@@ -126,7 +125,7 @@ class Recorder:
 
     def _keep_input(self, number: int, index: int, forward: Callable) -> Callable:
         def keep(*args, **kwargs):
-            with self._surviving:
+            with self._survive():
                 self._before[number] = copy(self._chain.contracts[index].read(args, kwargs))
             return forward(*args, **kwargs)
         return keep
@@ -135,7 +134,7 @@ class Recorder:
         def keep(*args, **kwargs):
             output = forward(*args, **kwargs)
             self._repeated |= index in self._after
-            with self._surviving:
+            with self._survive():
                 hidden = self._chain.contracts[index].unpack(output)
                 if self.reuse.kind is Kind.FEATURE:
                     self._after[index] = copy(hidden)
@@ -146,27 +145,19 @@ class Recorder:
             return output
         return keep
 
+    @contextmanager
+    def _survive(self) -> Iterator[None]:
+        """What cannot be stored costs speed, never the picture."""
+        try:
+            yield
+        except ContractError as error:
+            self.failure = str(error)
+
     def stored(self) -> Stored | None:
         """What was recorded, or None where the span was not computed exactly once."""
         if self.failure or self._repeated or self._entered is None or len(self._after) < len(self._outlets):
             return None
         return Stored(self._after, self._entered, self._returned)
-
-
-class _Surviving:
-    """Context in which what cannot be stored costs speed, never the picture."""
-
-    def __init__(self, recorder: Recorder):
-        self._recorder = recorder
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type | None, error: BaseException | None, _) -> bool:
-        if isinstance(error, ContractError):
-            self._recorder.failure = str(error)
-            return True
-        return False
 
 
 class Interception:
