@@ -16,7 +16,8 @@ cost          multiply-accumulates of a model and of a plan, in the papers' coun
 hidden        how one block's call carries the hidden state
 chain         the blocks of a model in execution order
 interception  one call of the model with a span of blocks recorded or replaced
-cache         what a run has stored
+cache         what a run has stored; packing: in fewer bits, or in main memory
+storage       how it is to be kept, and storing: a policy that says so
 report        what a run has executed
 similarity    how alike features and deltas are from step to step: probe records it, with the samples of sketch and grid
 recommend     from similarity to settings

@@ -4,7 +4,10 @@ import threading
 from dataclasses import dataclass
 from typing import Hashable, Mapping, Sequence
 
+import torch
+
 from .hidden import Form, Hidden
+from .packing import Packed, pack
 from .plan import Reuse
 
 
@@ -22,6 +25,9 @@ class Stored:
     def bytes(self) -> int:
         return sum(t.untyped_storage().nbytes() for hidden in self.hidden.values() for t in hidden if t is not None)
 
+    @property
+    def device(self) -> torch.device:
+        return next(t.device for hidden in self.hidden.values() for t in hidden if t is not None)
 
     @classmethod
     def weighted(cls, parts: Sequence[tuple[float, "Stored"]]) -> "Stored":
@@ -45,12 +51,48 @@ class Anchor:
     stored: Stored
 
 
-class Cache:
-    """Anchors under (pass key, reuse), the newest first. Several GPUs may store at once, hence the lock."""
+@dataclass(frozen=True)
+class _Entry:
+    """An anchor put away; `plain` where its tensors are as they came."""
+    time: float
+    form: tuple[Form, Mapping[int, Form]]
+    plain: Stored | None
+    hidden: Mapping[int, tuple[Packed | None, ...]]
 
-    def __init__(self, anchors: int = 1):
+    @classmethod
+    def of(cls, anchor: Anchor, dtype: torch.dtype | None, offload: bool) -> "_Entry":
+        stored = anchor.stored
+        form = stored.entered, stored.returned
+        if dtype is None and not offload:
+            return cls(anchor.time, form, stored, {})
+        hidden = {block: tuple(t if t is None else pack(t, dtype, offload) for t in states)
+                  for block, states in stored.hidden.items()}
+        return cls(anchor.time, form, None, hidden)
+
+    @property
+    def bytes(self) -> int:
+        if self.plain is not None:
+            return self.plain.bytes
+        return sum(packed.bytes for states in self.hidden.values() for packed in states if packed is not None)
+
+    def anchor(self) -> Anchor:
+        if self.plain is not None:
+            return Anchor(self.time, self.plain)
+        hidden = {block: tuple(None if packed is None else packed.unpack() for packed in states)
+                  for block, states in self.hidden.items()}
+        return Anchor(self.time, Stored(hidden, *self.form))
+
+
+class Cache:
+    """Anchors under (pass key, reuse), the newest first. Several GPUs may store at once, hence the lock.
+
+    dtype: what larger floating-point tensors are kept as, None for their own.
+    """
+
+    def __init__(self, anchors: int = 1, dtype: torch.dtype | None = None):
+        self.dtype = dtype
         self._kept = anchors
-        self._entries: dict[tuple[Hashable, Reuse], tuple[Anchor, ...]] = {}
+        self._entries: dict[tuple[Hashable, Reuse], tuple[_Entry, ...]] = {}
         self._lock = threading.Lock()
         self.peak_bytes = 0
 
@@ -63,19 +105,20 @@ class Cache:
             return self._count()
 
     def _count(self) -> int:
-        return sum(anchor.stored.bytes for anchors in self._entries.values() for anchor in anchors)
+        return sum(entry.bytes for entries in self._entries.values() for entry in entries)
 
     def get(self, key: Hashable, reuse: Reuse) -> tuple[Anchor, ...]:
-        return self._entries.get((key, reuse), ())
+        """The anchors as they were put, but for what a smaller dtype has taken from them."""
+        return tuple(entry.anchor() for entry in self._entries.get((key, reuse), ()))
 
-    def put(self, key: Hashable, reuse: Reuse, anchor: Anchor) -> None:
-        """Keep an anchor. Older ones of the same time, or of another form, are replaced by it."""
-        new = anchor.stored
+    def put(self, key: Hashable, reuse: Reuse, anchor: Anchor, offload: bool = False) -> None:
+        """Keep an anchor, in main memory if `offload`. Older ones of the same time, or of another form, are replaced by
+        it. Raises TypeError where the device does not have `dtype`."""
+        new = _Entry.of(anchor, self.dtype, offload)
         with self._lock:
             older = [old for old in self._entries.get((key, reuse), ())
-                     if old.time != anchor.time and (old.stored.entered, old.stored.returned)
-                     == (new.entered, new.returned)]
-            self._entries[key, reuse] = (anchor, *older)[:self._kept]
+                     if old.time != new.time and old.form == new.form]
+            self._entries[key, reuse] = (new, *older)[:self._kept]
             self.peak_bytes = max(self.peak_bytes, self._count())
 
     def drop(self, key: Hashable, reuse: Reuse) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Callable, Hashable, Iterator, Mapping, Protoco
 import torch
 
 from .forecast import Forecaster
+from .storage import Storage
 
 if TYPE_CHECKING:
     from .auto.outputs import Outputs
@@ -113,12 +114,14 @@ class Plan:
     forecaster: how what is reused is made of several stored ones; None repeats the latest, as the papers do.
     listener: what wants to know the outputs of the run.
     adviser: what may change the plan while the run goes on.
+    storage: how hidden states are kept between steps.
     """
     decisions: tuple[Decision, ...]
     note: str = ""
     forecaster: Forecaster | None = None
     listener: Listener | None = None
     adviser: Adviser | None = None
+    storage: Storage = Storage()
 
     @classmethod
     def from_reuses(cls, reuses: Sequence[Reuse | None], note: str = "",

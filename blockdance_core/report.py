@@ -31,6 +31,7 @@ class Report:
     seconds: float = 0.
     cache_bytes: int = 0
     failures: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # what went another way than usual, with the same result
     outcome: str = ""  # what came of the run beside its picture
     uncounted: list[str] = field(default_factory=list)  # what the MACs leave out, and why
 
@@ -76,7 +77,7 @@ class Report:
                  f"cache {self.cache_bytes / 2 ** 20:.1f} MiB"]
         if self.misses:
             parts.append(f"{self.misses} passes had nothing stored yet and were computed in full")
-        parts.extend(filter(None, (self.plan.note, self.outcome, *self.failures)))
+        parts.extend(filter(None, (self.plan.note, self.outcome, *self.notes, *self.failures)))
         return "; ".join(parts)
 
     @property
@@ -111,7 +112,8 @@ class Report:
             "steps": self.plan.steps, "executed_blocks": self.executed, "total_blocks": self.total,
             "share_of_blocks": self.share, "macs": self.macs, "total_macs": self.total_macs,
             "uncounted": self.uncounted, "seconds": self.seconds, "cache_bytes": self.cache_bytes,
-            "misses": self.misses, "note": self.plan.note, "outcome": self.outcome, "failures": self.failures,
+            "misses": self.misses, "note": self.plan.note, "outcome": self.outcome, "notes": self.notes,
+            "failures": self.failures,
             "plan": [
                 {"step": step, "reuse": _reuse(decision.reuse), "store": [_reuse(reuse) for reuse in decision.store]}
                 for step, decision in enumerate(self.plan.decisions)],

@@ -5,7 +5,8 @@ from comfy_api.latest import io
 from ..blockdance_core.blockdance import BlockDancePolicy
 from ..blockdance_core.forecasting import with_forecast
 from ..blockdance_core.policy import Policy
-from .patch import CATEGORY, TRANSFORMER, PatchNode, forecast_input
+from ..blockdance_core.storing import with_storage
+from .patch import CATEGORY, TRANSFORMER, PatchNode, forecast_input, storage_inputs
 
 
 class BlockDancePatch(PatchNode):
@@ -39,7 +40,7 @@ class BlockDancePatch(PatchNode):
                     "end", default=default.end, min=0., max=1., step=.01,
                     tooltip="Where reuse ends, as a fraction of sampling. The last steps finish the fine detail; 0.9 "
                             "to 1 are sensible, later is faster."),
-                forecast_input(),
+                forecast_input(), *storage_inputs(),
             ],
             outputs=[io.Model.Output(display_name="model", tooltip="The same model, sampling with block reuse.")],
             hidden=[io.Hidden.unique_id], not_idempotent=True,  # notify.py says why
@@ -47,5 +48,6 @@ class BlockDancePatch(PatchNode):
 
     @classmethod
     def policy(cls, N: int, block_index: int, start: float, end: float,
-               forecast: str = "off") -> Policy:
-        return with_forecast(BlockDancePolicy(N, block_index, start, end), forecast)
+               forecast: str = "off", storage: str = "model", offload: str = "auto") -> Policy:
+        return with_storage(
+            with_forecast(BlockDancePolicy(N, block_index, start, end), forecast), storage, offload)

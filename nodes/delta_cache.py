@@ -5,7 +5,8 @@ from comfy_api.latest import io
 from ..blockdance_core.delta_cache import DeltaCachePolicy
 from ..blockdance_core.forecasting import with_forecast
 from ..blockdance_core.policy import Policy
-from .patch import CATEGORY, TRANSFORMER, PatchNode, forecast_input
+from ..blockdance_core.storing import with_storage
+from .patch import CATEGORY, TRANSFORMER, PatchNode, forecast_input, storage_inputs
 
 
 class DeltaCachePatch(PatchNode):
@@ -43,7 +44,7 @@ class DeltaCachePatch(PatchNode):
                     "end", default=default.end, min=0., max=1., step=.01,
                     tooltip="Where reuse ends, as a fraction of sampling. 1 as in the paper; 0.9 to 0.95 gives the "
                             "finest detail full steps and saves less."),
-                forecast_input(),
+                forecast_input(), *storage_inputs(),
             ],
             outputs=[io.Model.Output(display_name="model", tooltip="The same model, sampling with Delta-Cache.")],
             hidden=[io.Hidden.unique_id], not_idempotent=True,  # notify.py says why
@@ -59,5 +60,6 @@ class DeltaCachePatch(PatchNode):
 
     @classmethod
     def policy(cls, N: int, first_block: int, n_cached: int, start: float, end: float,
-               forecast: str = "off") -> Policy:
-        return with_forecast(DeltaCachePolicy(N, first_block, n_cached, start, end), forecast)
+               forecast: str = "off", storage: str = "model", offload: str = "auto") -> Policy:
+        return with_storage(
+            with_forecast(DeltaCachePolicy(N, first_block, n_cached, start, end), forecast), storage, offload)

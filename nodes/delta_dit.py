@@ -5,7 +5,8 @@ from comfy_api.latest import io
 from ..blockdance_core.delta_dit import DeltaDiTPolicy
 from ..blockdance_core.forecasting import with_forecast
 from ..blockdance_core.policy import Policy
-from .patch import CATEGORY, TRANSFORMER, PatchNode, forecast_input
+from ..blockdance_core.storing import with_storage
+from .patch import CATEGORY, TRANSFORMER, PatchNode, forecast_input, storage_inputs
 
 
 class DeltaDiTPatch(PatchNode):
@@ -40,7 +41,7 @@ class DeltaDiTPatch(PatchNode):
                     tooltip="0 = off. Otherwise the target cost as a fraction of full compute, 0.1 to 0.99: lower is "
                             "faster and changes more of the picture, 0.6 to 0.75 are sensible. N and n_cached follow "
                             "from it (Eq. 6 and 7 of the paper) and are shown on the node."),
-                forecast_input(),
+                forecast_input(), *storage_inputs(),
             ],
             outputs=[io.Model.Output(display_name="model", tooltip="The same model, sampling with Delta-DiT.")],
             hidden=[io.Hidden.unique_id], not_idempotent=True,  # notify.py says why
@@ -56,5 +57,6 @@ class DeltaDiTPatch(PatchNode):
 
     @classmethod
     def policy(cls, N: int, b: float, n_cached: int, budget: float,
-               forecast: str = "off") -> Policy:
-        return with_forecast(DeltaDiTPolicy(N, b, n_cached, budget), forecast)
+               forecast: str = "off", storage: str = "model", offload: str = "auto") -> Policy:
+        return with_storage(
+            with_forecast(DeltaDiTPolicy(N, b, n_cached, budget), forecast), storage, offload)

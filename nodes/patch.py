@@ -8,6 +8,7 @@ from ..blockdance_core.host.attach import attach, preview
 from ..blockdance_core.plan import Transformer
 from ..blockdance_core.policy import Policy
 from ..blockdance_core.report import Report
+from ..blockdance_core.storage import DTYPES, OFFLOADS, Storage
 from . import notify
 
 CATEGORY = "model/patch/blockdance"
@@ -22,6 +23,21 @@ def forecast_input() -> io.Combo.Input:
         tooltip="off = the paper's method, which repeats what was stored. linear continues the change of the last two "
                 "computed steps instead, quadratic of the last three: as fast and closer to the full result, most of "
                 "all at N = 2; each takes that many times the cache. BlockDance Auto does this, better, by itself.")
+
+
+def storage_inputs() -> list[io.Combo.Input]:
+    return [
+        io.Combo.Input(
+            "storage", options=list(DTYPES), default=Storage().dtype, optional=True, advanced=True,
+            tooltip="In which numbers the cache is kept. model = the model's own, nothing is lost. fp8 takes half of "
+                    "what bf16 and fp16 models take and changes the picture a little; bf16 halves only the cache of "
+                    "models that compute in fp32."),
+        io.Combo.Input(
+            "offload", options=list(OFFLOADS), default=Storage().offload, optional=True, advanced=True,
+            tooltip="Where the cache is kept. auto = on the GPU, and in main memory when ComfyUI's estimate says that "
+                    "the GPU has no room for it beside the model. on = always in main memory, which costs a copy "
+                    "over the bus whenever something is stored or reused. off = always on the GPU. The picture is the "
+                    "same.")]
 
 
 class PatchNode(io.ComfyNode):

@@ -4,8 +4,10 @@ from comfy_api.latest import io
 
 from ..blockdance_core.host.unet import UNETS
 from ..blockdance_core.plan import Kind
+from ..blockdance_core.policy import Policy
+from ..blockdance_core.storing import with_storage
 from ..blockdance_core.unet import UNet, UNetPolicy
-from .patch import CATEGORY, PatchNode
+from .patch import CATEGORY, PatchNode, storage_inputs
 
 SD15 = UNet("SD1.5", stacks=(1, 2, 2, 1, 2, 2, 1, 2, 2, 1, 1, 1, 3, 1, 1, 2, 2, 2, 3, 2, 2, 3, 2, 2, 2),
             channels=(320,) * 4 + (640,) * 3 + (1280,) * 12 + (640,) * 3 + (320,) * 3)
@@ -50,11 +52,13 @@ class DeltaCacheUNetPatch(PatchNode):
                     "end", default=default.end, min=0., max=1., step=.01,
                     tooltip="Where reuse ends, as a fraction of sampling. 1 as in the paper; 0.9 to 0.95 gives the "
                             "finest detail full steps and saves less."),
+                *storage_inputs(),
             ],
             outputs=[io.Model.Output(display_name="model", tooltip="The same model, sampling with block reuse.")],
             hidden=[io.Hidden.unique_id], not_idempotent=True,  # notify.py says why
         )
 
     @classmethod
-    def policy(cls, N: int, depth: int, mode: str, start: float, end: float) -> UNetPolicy:
-        return UNetPolicy(N, depth, Kind(mode), start, end)
+    def policy(cls, N: int, depth: int, mode: str, start: float, end: float, storage: str = "model",
+               offload: str = "auto") -> Policy:
+        return with_storage(UNetPolicy(N, depth, Kind(mode), start, end), storage, offload)

@@ -49,11 +49,11 @@ def parse(arguments: list[str]) -> Options:
     parser.add_argument("--publish", action="store_true", help="also write docs/speed.md")
     parser.add_argument("--out", type=Path, default=ROOT / "speed-output", help="folder for measurements and report")
     given = parser.parse_args(arguments)
-    on_cpu = given.device == "cpu"
+    dtype, latent, batches = ("float32", (4, 64), (1,)) if given.device == "cpu" else (
+        "bfloat16", (128, 128), (1, 2, 4))
     return Options(
-        tuple(given.parts), tuple(given.models), given.device, given.dtype or ("float32" if on_cpu else "bfloat16"),
-        tuple(given.latent or ((4, 64) if on_cpu else (128, 128))), tuple(given.batches or ((1,) if on_cpu else (1, 2, 4))),
-        given.steps, given.rounds, given.compile, given.publish, given.out.resolve())
+        tuple(given.parts), tuple(given.models), given.device, given.dtype or dtype, tuple(given.latent or latent),
+        tuple(given.batches or batches), given.steps, given.rounds, given.compile, given.publish, given.out.resolve())
 
 
 def _positive(text: str) -> int:

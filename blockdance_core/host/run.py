@@ -25,11 +25,13 @@ from ..plan import COMPUTE, Decision, Kind, Moment, Plan, Reuse
 from ..policy import Policy
 from ..report import Evaluation, Report
 from ..schedule import Schedule
+from ..storage import DTYPES
 from .architectures import Family, UnsupportedModel
 from .clock import Clock
 from .conditions import active_at
 from .countable import is_compiled, unseen_attention
 from .identity import identity
+from .memory import has_room
 
 logger = logging.getLogger(__name__)
 
@@ -46,11 +48,13 @@ class Run:
         self._pace = Pace(plan)
         self._flow_time = schedule.flow_time
         self._forecaster = plan.forecaster
-        self._cache = Cache(plan.forecaster.anchors if plan.forecaster else 1)
+        self._storage = plan.storage
+        self._cache = Cache(plan.forecaster.anchors if plan.forecaster else 1, DTYPES[plan.storage.dtype])
         self._outputs = self._outputs_of(plan, schedule)
         self.listener = plan.listener
         self._adviser = plan.adviser
         self._time = 0.
+        self._latent: tuple[int, ...] = ()
         self._ledger = Ledger()
         self._countable: bool | None = None
         self._evaluation: Evaluation | None = None
@@ -88,6 +92,7 @@ class Run:
         if self._adviser is not None:
             self._take_advice(Moment(step, x, conditions, lambda sigma: active_at(sigma, conditions), self._outputs))
         self._time = self._flow_time.time(sigma)
+        self._latent = tuple(x.shape)
         self._decision = COMPUTE if self._out_of_memory else self._pace.decide(step)
         if self._decision.reuse is None and self._forecaster is None:
             self._cache.clear()  # it is stored anew, or needed no more: room for the model meanwhile
@@ -226,7 +231,7 @@ class Run:
             replaced = replay.replaced
         if interception.executed:  # else another cache has answered in the model's place
             for recorder in recorders:
-                self._keep(key, recorder)
+                self._keep(key, recorder, model)
             if meter is not None:
                 self._ledger.enter(key, meter.macs, interception.macs)
         self._ledger.book(self._evaluation, key, decision.reuse.span if replaced else None)
@@ -257,16 +262,37 @@ class Run:
             if (text := f"MACs do not include {what}") not in self.report.uncounted:
                 self.report.uncounted.append(text)
 
-    def _keep(self, key: Hashable, recorder: Recorder) -> None:
+    def _keep(self, key: Hashable, recorder: Recorder, model: BaseModel) -> None:
         stored = recorder.stored()
         if stored is not None:
-            self._cache.put(key, recorder.reuse, Anchor(self._time, stored))
+            self._put(key, recorder.reuse, stored, model)
             with self._lock:
                 self._evaluation.stored[recorder.reuse] = None
             return
         span = recorder.reuse.span
         self._fail(f"blocks {span.first}-{span.last} could not be stored "
                    f"({recorder.failure or 'the model did not run them exactly once'}), so they are computed")
+
+    def _put(self, key: Hashable, reuse: Reuse, stored: Stored, model: BaseModel) -> None:
+        anchor, offload = Anchor(self._time, stored), self._storage.offload == "on"
+        if self._storage.offload == "auto":
+            with self._lock:
+                offload = not has_room(model, self._latent, stored.device)
+        if offload and self._storage.offload == "auto":
+            self._note(f"what is stored goes to main memory: {stored.device} has none to spare")
+        try:
+            self._cache.put(key, reuse, anchor, offload)
+        except TypeError as error:
+            self._cache.dtype = None
+            self._fail(f"stored as it is and not as {self._storage.dtype}: {error}")
+            self._cache.put(key, reuse, anchor, offload)
+
+    def _note(self, what: str) -> None:
+        with self._lock:
+            if what in self.report.notes:
+                return
+            self.report.notes.append(what)
+        logger.info("%s: %s", self.report.method, what)
 
     def _fail(self, reason: str) -> None:
         with self._lock:

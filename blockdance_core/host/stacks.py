@@ -32,7 +32,7 @@ class Stack:
 
 
 def uncompiled(module: Module) -> Module:
-    return module._modules.get("_orig_mod", module)  # getattr takes longer, and this is asked of each block in each pass
+    return module._modules.get("_orig_mod", module)  # getattr takes longer, and every block is asked in every pass
 
 
 def chain(diffusion_model: Module, stacks: tuple[Stack, ...]) -> Chain:

@@ -1,0 +1,23 @@
+"""Room for what a run stores, on the device of its model: asked of ComfyUI, which makes some if it can."""
+
+import comfy.model_management as management
+import torch
+from comfy.model_base import BaseModel
+
+PASSES = 2  # cond and uncond in one call, as ComfyUI itself estimates a run
+
+
+def has_room(model: BaseModel, latent: tuple[int, ...], device: torch.device) -> bool:
+    """Whether the device can hold what was stored there and still run the model on this latent, (B, C, ...).
+
+    ComfyUI does not count what is stored when it loads a model. Where too little is left for the next call, it is asked
+    to unload the models that are not in use. Main memory always has room.
+    """
+    if management.is_device_cpu(device) or management.is_device_mps(device):
+        return True
+    needed = max(management.minimum_inference_memory(), model.memory_required([PASSES * latent[0], *latent[1:]]))
+    if management.get_free_memory(device) >= needed:
+        return True
+    used = [loaded for loaded in management.current_loaded_models if loaded.currently_used]
+    management.free_memory(needed, device, keep_loaded=used)
+    return management.get_free_memory(device) >= needed

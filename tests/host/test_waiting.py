@@ -1,0 +1,63 @@
+"""On a GPU the host runs ahead of the device. Reading a number back makes it wait, so the pack does that once a run."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from blockdance.blockdance_core.auto.library import general
+from blockdance.blockdance_core.auto.policy import AutoPolicy
+from blockdance.blockdance_core.blockdance import BlockDancePolicy
+from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
+from blockdance.blockdance_core.delta_dit import DeltaDiTPolicy
+from blockdance.blockdance_core.forecasting import Forecasting
+from blockdance.blockdance_core.host.attach import attach
+from blockdance.blockdance_core.storing import with_storage
+from blockdance.tests.host.tiny import FLUX, PIXART, sample
+
+PACK = str(Path(__file__).resolve().parents[2] / "blockdance_core")
+TORCH = str(Path(torch.__file__).parent)
+# What brings numbers of a tensor to the host, and what needs them there to know a shape
+READS = ("item", "tolist", "numpy", "cpu", "nonzero", "__float__", "__int__", "__bool__", "__index__", "__contains__",
+         "masked_select")
+POLICIES = [BlockDancePolicy(), DeltaCachePolicy(), DeltaDiTPolicy(), Forecasting(DeltaCachePolicy(), "quadratic"),
+            AutoPolicy(2., lambda *_: None, general), with_storage(DeltaCachePolicy(), "fp8", "auto")]
+
+
+@pytest.fixture
+def readers(monkeypatch) -> list[str]:
+    """The functions of the pack that read a tensor themselves, in order."""
+    found: list[str] = []
+
+    def watch(name: str) -> None:
+        original = getattr(torch.Tensor, name)
+
+        def read(*args, **kwargs):
+            frame = sys._getframe(1)
+            while frame.f_code.co_filename.startswith(TORCH):
+                frame = frame.f_back
+            if frame.f_code.co_filename.startswith(PACK):
+                found.append(frame.f_code.co_name)
+            return original(*args, **kwargs)
+        monkeypatch.setattr(torch.Tensor, name, read)
+    for name in READS:
+        watch(name)
+    return found
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.name)
+@pytest.mark.parametrize("tiny", [FLUX, PIXART], ids=["flux", "pixart"])
+def test_a_counted_sampler_never_waits(tiny, policy, readers):
+    """What is read is the schedule, when the run begins; the node's own look at it is not part of a run."""
+    patched = attach(tiny.build(), policy)
+    readers.clear()
+    sample(patched, tiny)
+    assert readers == ["_sample"]
+
+
+def test_other_samplers_wait_once_an_evaluation(readers):
+    patched = attach(FLUX.build(), DeltaCachePolicy())
+    readers.clear()
+    sample(patched, FLUX, steps=4, sampler="heun")
+    assert readers == ["_sample", *["now"] * 7]
