@@ -46,27 +46,29 @@ class Replay:
 
     def stand_in(self, index: int, compute: Callable) -> Callable:
         """What block `index` of the span does instead of `compute`."""
-        contract = self._chain.contracts[index]
+        contract, wanted = self._chain.contracts[index], self._stored.returned.get(index)
+        enters, leaves = index == self.span.first, index in self._stored.hidden
+        begins = any(index == segment.first for segment in self._segments)
 
         def forward(*args, **kwargs):
             hidden = contract.read(args, kwargs)
-            if index == self.span.first:
+            if enters:
                 self.refused = form(hidden) != self._stored.entered or contract.collects(kwargs)
             if self.refused:
                 return compute(*args, **kwargs)
             self._follow(index)
-            if any(index == segment.first for segment in self._segments):
+            if begins:
                 self._entered = hidden
                 hidden = copy(hidden)
-            if index in self._stored.hidden:
+            if leaves:
                 hidden = self._restore(index)
-            elif index in self._stored.returned:
-                hidden = fill(hidden, self._stored.returned[index])
+            elif wanted is not None:
+                hidden = fill(hidden, wanted)
             return contract.pack(hidden)
         return forward
 
     def _follow(self, index: int) -> None:
-        if self._order[self.replaced:self.replaced + 1] != (index,):
+        if self.replaced == len(self._order) or self._order[self.replaced] != index:
             raise Diverged
         self.replaced += 1
 
@@ -107,13 +109,14 @@ class Recorder:
         return forward
 
     def _keep_form(self, index: int, forward: Callable) -> Callable:
-        contract = self._chain.contracts[index]
+        contract, enters = self._chain.contracts[index], index == self.reuse.span.first
 
         def keep(*args, **kwargs):
             entered = None
-            with self._survive():
-                entered = form(contract.read(args, kwargs))
-            if index == self.reuse.span.first:
+            if enters or contract.guessed:
+                with self._survive():
+                    entered = form(contract.read(args, kwargs))
+            if enters:
                 self._entered = entered
             output = forward(*args, **kwargs)
             with self._survive():

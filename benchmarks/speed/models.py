@@ -11,7 +11,7 @@ from comfy.model_patcher import ModelPatcher
 from ...blockdance_core.host.architectures import chain_of
 from .options import Options
 
-STEM, SPREAD = 0, .02  # seed and standard deviation of the weights
+SEED, SPREAD = 0, .02  # of the weights; their standard deviation
 
 
 @dataclass(frozen=True)
@@ -44,17 +44,20 @@ class Size:
         fill(model)
         return ModelPatcher(model, device, comfy.model_management.unet_offload_device())
 
-    def sample(self, model: ModelPatcher, steps: int, batch: int = 1, cfg: float = 1., seed: int = 0) -> torch.Tensor:
-        """A run of ComfyUI's KSampler with euler."""
+    def sample(self, model: ModelPatcher, steps: int, batch: int = 1, prompts: int = 1, seed: int = 0) -> torch.Tensor:
+        """A run of ComfyUI's KSampler with euler and cfg 1. Several prompts have a length each, so that each is a call
+        of the model."""
         latent = torch.zeros(batch, *self.latent)
         generator = torch.Generator().manual_seed(seed)
-        prompts = [[[torch.randn(1, *self.context, generator=generator), self._extra(generator)]] for _ in range(2)]
+        positive = [self._prompt(generator, number) for number in range(prompts)]
         return comfy.sample.sample(
-            model, comfy.sample.prepare_noise(latent, seed), steps, cfg, "euler", "simple", *prompts, latent,
-            disable_pbar=True, seed=seed)
+            model, comfy.sample.prepare_noise(latent, seed), steps, 1., "euler", "simple", positive, positive[:1],
+            latent, disable_pbar=True, seed=seed)
 
-    def _extra(self, generator: torch.Generator) -> dict:
-        return {"pooled_output": torch.randn(1, self.pooled, generator=generator)} if self.pooled else {}
+    def _prompt(self, generator: torch.Generator, more: int) -> list:
+        tokens, width = self.context
+        extra = {"pooled_output": torch.randn(1, self.pooled, generator=generator)} if self.pooled else {}
+        return [torch.randn(1, tokens + more, width, generator=generator), extra]
 
 
 def share(diffusion_model: torch.nn.Module) -> None:
@@ -79,7 +82,7 @@ def fill(model: torch.nn.Module) -> None:
             if not tensor.is_floating_point() or tensor.numel() == 0:
                 continue
             if tensor.device not in generators:
-                generators[tensor.device] = torch.Generator(tensor.device).manual_seed(STEM)
+                generators[tensor.device] = torch.Generator(tensor.device).manual_seed(SEED)
             tensor.normal_(0, SPREAD, generator=generators[tensor.device])
             if tensor.ndim == 1 and name.endswith("weight"):  # of a norm
                 tensor.add_(1)
@@ -115,6 +118,6 @@ def narrow(depth: int, height: int = 4, width: int = 64) -> Size:
     """A PixArt of a width at which the work of a block is a small part of the time that its call takes."""
     return Size(
         f"{depth} blocks", supported.PixArtSigma,
-        PIXART.config | dict(num_heads=2, hidden_size=16, depth=depth, caption_channels=16, model_max_length=4,
+        PIXART.config | dict(num_heads=2, hidden_size=16, depth=depth, caption_channels=16, model_max_length=32,
                              input_size=8),
         (4, height, width), (4, 16))

@@ -1,0 +1,113 @@
+"""The report: speed.md."""
+
+import json
+from pathlib import Path
+from typing import Callable, Sequence
+
+from .options import MODELS, ROOT
+
+INTRODUCTION = """# Speed
+
+Written by `python3 -m benchmarks.speed`; do not edit. How near the time saved comes to the compute saved, and what the
+pack itself costs. Weights are random: speed does not depend on them. *Ideal* is the speed-up by multiply-accumulates,
+counted in the model with attention included; *realised* is that of the run, by processor time or by the clock, and the
+table says what fraction of the ideal it is. Runs are paired: each is compared with the unpatched runs right before and
+after it, and medians are taken. Processor time is that of the one thread that computes; the clock counts whatever else
+the machine was doing, so that on a busy one only the former says something.
+
+**Nothing here was measured on a GPU yet.** `python3 -m benchmarks.speed --device cuda` does it (1024 x 1024, bfloat16,
+batch 1, 2 and 4), with `--compile` through torch.compile.
+"""
+METHODS = """## Full-size models
+
+ComfyUI's own classes and sampler: PixArt (28 blocks of width 1152), SD3 (24 of width 1536) and a Flux of full width
+(3072) cut down to 3 double and 6 single blocks. On a CPU the blocks of SD3 and Flux share the weights of one block per
+stack, which are several times larger than what a CPU caches, so that they fit in memory. The bars are 0.97 for plans
+that are fixed before the run, 0.95 for others.
+"""
+OVERHEAD = """## The pack's own time
+
+60 blocks that do nothing, so that all that a patch adds to an evaluation is its own: milliseconds of processor time,
+the least of several runs. The bar is 1 ms. Other work on the machine can double these times; beside them is what ComfyUI
+itself takes to evaluate a model of such blocks, which it doubles, too.
+"""
+SCALING = """## How it grows
+
+The same with 28 blocks that do nothing, one thing varied at a time. A cost that stays with the tokens is that of the
+copies that are stored and handed out. The first evaluation of a run is counted, and a plan made, so that a short run
+has more of both per evaluation.
+"""
+STORAGE = """## What the cache takes
+
+The demo's PixArt (width 128, float32, 30 steps, cfg 3): the most that was stored, and PSNR against the full run.
+[What is stored when](memory.md).
+"""
+LOADING = """## Loading the pack
+
+Seconds to import the pack with ComfyUI there already, medians of processes of their own. The bar is 0.3 s.
+"""
+
+
+def write(folder: Path, publish: bool) -> Path:
+    """Write the report of all that is on record in this folder; also into docs if it is to be published."""
+    parts = [INTRODUCTION]
+    for title, names, table in (
+            (METHODS, [f"methods-{model}-{device}" for device in ("cpu", "cuda") for model in MODELS], _methods),
+            (OVERHEAD, ["overhead"], _overhead), (SCALING, ["scaling"], _scaling), (STORAGE, ["storage"], _storage),
+            (LOADING, ["loading"], _loading)):
+        paths = [path for name in names if (path := folder / f"{name}.json").is_file()]
+        if paths:
+            parts.append(title)
+        for path in paths:
+            read = json.loads(path.read_text())
+            parts += [_about(read["about"]), table(read["found"])]
+    text = "\n".join(parts)
+    (folder / "speed.md").write_text(text)
+    if publish:
+        (ROOT / "docs" / "speed.md").write_text(text)
+    return folder / "speed.md"
+
+
+def _about(about: dict[str, str]) -> str:
+    settings = f"{about['settings']}; " if "settings" in about else ""
+    rest = ", ".join(f"{name} {value}" for name, value in about.items() if name not in ("settings", "load", "cores"))
+    return f"*{settings}{rest}; load {about['load']} on {about['cores']} cores.*\n"
+
+
+def _methods(found: Sequence[dict]) -> str:
+    return _table(
+        ("model", "batch", "method", "ideal", "realised / ideal, processor", "realised / ideal, clock",
+         "a full step, ms of the clock", "stored, KiB"), found,
+        lambda f: (f["model"], f["batch"], f["method"], f"{f['ideal']:.3f}", f"{f['cpu'] / f['ideal']:.3f}",
+                   f"{f['wall'] / f['ideal']:.3f}", f"{f['milliseconds']:.0f}", f"{f['bytes'] / 2 ** 10:.0f}"))
+
+
+def _overhead(found: Sequence[dict]) -> str:
+    return _table(("method", "ms an evaluation", "ComfyUI's own, ms"), found,
+                  lambda f: (f["method"], f"{f['milliseconds']:.2f}", f"{f['bare']:.2f}"))
+
+
+def _scaling(found: Sequence[dict]) -> str:
+    methods = list(dict.fromkeys(f["method"] for f in found))
+    cases: dict[tuple[str, str], dict[str, dict]] = {}
+    for f in found:
+        cases.setdefault((f["varied"], f["value"]), {})[f["method"]] = f
+    return _table(
+        ("varied", "", *(f"{method}, ms" for method in methods), "ComfyUI's own, ms"), list(cases.items()),
+        lambda case: (*case[0], *(f"{f['milliseconds']:.2f}" for f in case[1].values()),
+                      f"{next(iter(case[1].values()))['bare']:.2f}"))
+
+
+def _storage(found: Sequence[dict]) -> str:
+    return _table(("method", "storage", "bytes", "PSNR, dB"), found,
+                  lambda f: (f["method"], f["storage"], f"{f['bytes']:,}", f"{f['psnr']:.1f}"))
+
+
+def _loading(found: Sequence[dict]) -> str:
+    return _table(("processor", "clock", "imported for it alone"), found,
+                  lambda f: (f"{f['cpu']:.3f}", f"{f['wall']:.3f}", ", ".join(f["modules"])))
+
+
+def _table(columns: Sequence[str], rows: Sequence, cells: Callable[..., tuple]) -> str:
+    lines = [columns, ["---"] * len(columns), *map(cells, rows)]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines) + "\n"

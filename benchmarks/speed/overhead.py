@@ -1,0 +1,91 @@
+"""What the pack itself costs an evaluation: beside blocks that do nothing, everything left over is its own."""
+
+import time
+from dataclasses import dataclass
+from typing import Iterator, Sequence
+
+import comfy.supported_models as supported
+import torch
+from comfy.model_patcher import ModelPatcher
+
+from ...blockdance_core.host.architectures import chain_of
+from ...blockdance_core.host.attach import attach
+from .methods import METHODS
+from .models import Size, narrow
+
+BLOCKS, STEPS, ROUNDS = 60, 50, 9
+SCALED = ("reuse off", "Delta-Cache N=2", "Auto 2x")
+VIDEO = Size(
+    "video", supported.WAN21_T2V,
+    dict(image_model="wan2.1", model_type="t2v", text_len=8, freq_dim=16, dim=128, ffn_dim=16, num_heads=1, in_dim=16,
+         out_dim=16, text_dim=16, num_layers=30, patch_size=(1, 2, 2), window_size=(-1, -1), qk_norm=True,
+         cross_attn_norm=True, eps=1e-6), (16, 21, 60, 104), (8, 16))
+
+
+@dataclass(frozen=True)
+class Overhead:
+    """milliseconds: of processor time, an evaluation, more than without the patch; bare: those without it."""
+    varied: str
+    value: str
+    method: str
+    milliseconds: float
+    bare: float
+
+
+@dataclass(frozen=True)
+class Case:
+    varied: str
+    value: str
+    size: Size
+    steps: int = STEPS
+    batch: int = 1
+    prompts: int = 1
+
+
+CASES = (
+    *(Case("tokens", f"{width * height // 4}", narrow(28, height, width))
+      for height, width in ((16, 64), (64, 64), (128, 128), (256, 256))),
+    *(Case("blocks", f"{depth}", narrow(depth)) for depth in (8, 28, 60)),
+    *(Case("pictures a run", f"{batch}", narrow(28), batch=batch) for batch in (1, 4, 16)),
+    *(Case("prompts, sampled apart", f"{prompts}", narrow(28), prompts=prompts) for prompts in (1, 4, 16)),
+    *(Case("steps", f"{steps}", narrow(28), steps=steps) for steps in (4, 20, 50, 100, 200)),
+    Case("video", "81 frames of 832 x 480", VIDEO, steps=10),
+)
+
+
+def measure() -> Iterator[Overhead]:
+    """Of every method with 60 blocks."""
+    yield from _compare(Case("", "", narrow(BLOCKS)), tuple(METHODS), ROUNDS)
+
+
+def scale() -> Iterator[Overhead]:
+    """Of some methods, one thing being varied at a time."""
+    for case in CASES:
+        yield from _compare(case, SCALED, rounds=3)
+
+
+def _compare(case: Case, methods: Sequence[str], rounds: int) -> Iterator[Overhead]:
+    """By the least time of several runs each, one after the other: whatever else goes on only adds to it."""
+    model = case.size.build()
+    for block in chain_of(model.model.diffusion_model).blocks:
+        block.forward = _nothing
+    arms = [model, *(attach(model, METHODS[method]) for method in methods)]
+    times: list[list[float]] = [[] for _ in arms]
+    for number in range(rounds + 1):
+        for arm, found in zip(arms, times):
+            seconds = _run(case, arm)
+            if number:  # the first is to warm up
+                found.append(seconds)
+    bare, *least = (1000 * min(found) / case.steps for found in times)
+    for method, found in zip(methods, least):
+        yield Overhead(case.varied, case.value, method, found - bare, bare)
+
+
+def _nothing(x: torch.Tensor, *_, **__) -> torch.Tensor:
+    return x
+
+
+def _run(case: Case, model: ModelPatcher) -> float:
+    started = time.process_time()
+    case.size.sample(model, case.steps, case.batch, prompts=case.prompts)
+    return time.process_time() - started
