@@ -1,4 +1,4 @@
-"""How long ComfyUI takes to load the pack, everything that ComfyUI itself imports being there already."""
+"""How long ComfyUI takes to load the pack, what ComfyUI and its own nodes import being there already."""
 
 import json
 import os
@@ -15,7 +15,8 @@ import importlib.util, json, sys, time
 sys.path[0] = sys.argv[1]
 import comfy.cli_args
 comfy.cli_args.args.cpu = True
-import comfy.sample, comfy.sd, comfy_api.latest, comfy_extras.nodes_custom_sampler, folder_paths, nodes, server
+import comfy.sample, comfy.sd, comfy_api.latest, folder_paths, nodes, server
+import comfy_extras.nodes_custom_sampler, comfy_extras.nodes_post_processing
 before, wall, cpu = set(sys.modules), time.perf_counter(), time.process_time()
 spec = importlib.util.spec_from_file_location("blockdance", sys.argv[2] + "/__init__.py",
                                               submodule_search_locations=[sys.argv[2]])
