@@ -59,7 +59,7 @@ class Replay:
             self._follow(index)
             if begins:
                 self._entered = hidden
-                hidden = copy(hidden)
+                hidden = hidden if leaves else copy(hidden)
             if leaves:
                 hidden = self._restore(index)
             elif wanted is not None:
