@@ -16,7 +16,7 @@ after it, and medians are taken. Processor time is that of the one thread that c
 the machine was doing, so that on a busy one only the former says something.
 
 **Nothing here was measured on a GPU yet.** `python3 -m benchmarks.speed --device cuda` does it (1024 x 1024, bfloat16,
-batch 1, 2 and 4), with `--compile` through torch.compile.
+batch 1, 2 and 4), with `--compile` through torch.compile. A section or model that is missing was not measured yet.
 """
 METHODS = """## Full-size models
 
@@ -28,8 +28,8 @@ that are fixed before the run, 0.95 for others.
 OVERHEAD = """## The pack's own time
 
 60 blocks that do nothing, so that all that a patch adds to an evaluation is its own: milliseconds of processor time,
-the least of several runs. The bar is 1 ms. Other work on the machine can double these times; beside them is what ComfyUI
-itself takes to evaluate a model of such blocks, which it doubles, too.
+the least of several runs. The bar is 1 ms. Other work on the machine can double these times; beside them is what
+ComfyUI itself takes to evaluate a model of such blocks, which it doubles, too.
 """
 SCALING = """## How it grows
 
