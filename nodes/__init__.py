@@ -2,7 +2,10 @@
 
 from comfy_api.latest import ComfyExtension, io
 
-from . import preview, profiles
+from . import policies, preview, profiles
+from .ada import BlockDanceAdaLoader, BlockDanceAdaPatch
+from .ada_reward import BlockDanceAdaReward
+from .ada_train import BlockDanceAdaTrain
 from .auto import BlockDanceAuto
 from .blockdance import BlockDancePatch
 from .calibrate import BlockDanceCalibrate
@@ -18,13 +21,15 @@ from .unet import DeltaCacheUNetPatch
 
 ANALYSIS = [BlockDanceReport, BlockDanceProbe, BlockDanceSimilarity, BlockDanceQuality]
 PATCHES = [BlockDanceAuto, BlockDancePatch, DeltaCachePatch, DeltaDiTPatch, BlockDancePreset,
-           DeltaCacheUNetPatch, BlockDancePlan]
+           DeltaCacheUNetPatch, BlockDanceAdaPatch, BlockDancePlan]
+ADA = [BlockDanceAdaLoader, BlockDanceAdaTrain, BlockDanceAdaReward]
 
 
 class BlockDanceExtension(ComfyExtension):
     async def on_load(self) -> None:
         profiles.register()
+        policies.register()
         preview.serve(PATCHES)
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        return [*PATCHES, BlockDanceCalibrate, *ANALYSIS, BlockDanceDiTLoader, BlockDanceDiTLabel]
+        return [*PATCHES, BlockDanceCalibrate, *ADA, *ANALYSIS, BlockDanceDiTLoader, BlockDanceDiTLabel]

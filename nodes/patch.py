@@ -63,7 +63,8 @@ class PatchNode(io.ComfyNode):
     @classmethod
     def execute(cls, model, **settings) -> io.NodeOutput:
         policy, node_id = cls.policy_for(model, **settings), cls.hidden.unique_id
-        timeline = notify.Timeline(node_id, settings)
+        timeline = notify.Timeline(node_id, {name: value for name, value in settings.items()
+                                             if isinstance(value, (int, float, str))})
 
         def finished(report: Report) -> None:
             timeline.finished(report)

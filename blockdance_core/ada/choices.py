@@ -1,0 +1,62 @@
+"""What the network's logits mean: a decision for each step, its likelihood, and what a batch does with several.
+
+Decisions are integers: COMPUTE, or k from 1 to reuse up to the k-th border.
+"""
+
+from dataclasses import dataclass
+from typing import Sequence
+
+import torch
+from torch.nn import functional as F
+
+COMPUTE = 0
+
+
+@dataclass(frozen=True)
+class Choices:
+    """u ~ Bernoulli(m) for each step (BlockDance, eq. 5), m = sigmoid(compute), and where it reuses a border.
+
+    compute: (B, S) logits; borders: (B, S, K) logits.
+    """
+    compute: torch.Tensor
+    borders: torch.Tensor
+
+    @property
+    def m(self) -> torch.Tensor:
+        """Probabilities (B, S) of computing."""
+        return self.compute.sigmoid()
+
+    def sample(self, generator: torch.Generator) -> torch.Tensor:
+        """Decisions (B, S), drawn."""
+        with torch.no_grad():
+            computed = torch.rand(self.m.shape, generator=generator) < self.m.cpu()
+            weights = self.borders.softmax(-1).cpu().flatten(0, 1)
+            chosen = torch.multinomial(weights, 1, generator=generator).view(computed.shape)
+            return torch.where(computed, COMPUTE, chosen + 1)
+
+    def greedy(self) -> torch.Tensor:
+        """The decisions (B, S) in use: computed where m > 0.5, else the likeliest border."""
+        return torch.where(self.m > .5, COMPUTE, self.borders.argmax(-1) + 1)
+
+    def log_probability(self, decisions: torch.Tensor) -> torch.Tensor:
+        """Of decisions (B, S), for each sample: (B,)."""
+        decisions = decisions.to(self.compute.device)
+        computed = decisions == COMPUTE
+        border = self.borders.log_softmax(-1).gather(-1, (decisions - 1).clamp(min=0)[..., None])[..., 0]
+        each = torch.where(computed, F.logsigmoid(self.compute), F.logsigmoid(-self.compute) + border)
+        return each.sum(-1)
+
+
+def cautious(decisions: torch.Tensor) -> tuple[int, ...]:
+    """One decision a step for a batch (B, S), which the model computes as one: what its most cautious sample wants.
+
+    A step is computed if any sample asks for it, else reused up to the shallowest border that any has chosen.
+    """
+    return tuple(decisions.min(0).values.tolist())
+
+
+def saving(decisions: Sequence[int], borders: Sequence[int]) -> float:
+    """C of the reward: the share of the steps that reuse (BlockDance, eq. 6). Where there are several borders, given as
+    block numbers, a reusing step counts by its blocks, the deepest border as one."""
+    deepest = max(borders) + 1
+    return sum((borders[decision - 1] + 1) / deepest for decision in decisions if decision != COMPUTE) / len(decisions)

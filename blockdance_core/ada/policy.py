@@ -1,0 +1,124 @@
+"""BlockDance-Ada in use: the first rho of the sampling in full, then one look, then the decisions of the network."""
+
+import time
+from dataclasses import dataclass, field
+from typing import Mapping, Sequence
+
+import torch
+
+from ..blockdance import FEWEST_STEPS
+from ..interval import check_fraction
+from ..plan import COMPUTE, Decision, Kind, Moment, Plan, Reuse, Span, Transformer
+from ..schedule import Schedule
+from .choices import Choices, cautious
+from .network import DecisionNetwork, State
+from .transfer import transfer
+
+RHO = .4
+
+
+@dataclass(frozen=True)
+class AdaPolicy:
+    """network: a trained one; borders: the deepest block of each span to choose from, ascending; rho: the share of the
+    sampling that is computed in full."""
+    network: DecisionNetwork
+    borders: tuple[int, ...]
+    rho: float = RHO
+    name: str = "BlockDance-Ada"
+
+    def __post_init__(self):
+        check_fraction("rho", self.rho)
+        if self.rho == 1:
+            raise ValueError("rho is 1, which leaves no step to decide about; use less, such as 0.4")
+        check_borders(self.borders)
+        if len(self.borders) != self.network.sizes.borders:
+            raise ValueError(f"{len(self.borders)} borders for a network that chooses from "
+                             f"{self.network.sizes.borders}")
+
+    def plan(self, schedule: Schedule, transformer: Transformer) -> Plan:
+        """Everything computed, until the adviser has looked."""
+        reuses = spans(self.borders, transformer)
+        steps = schedule.steps
+        full = (COMPUTE,) * steps
+        window = schedule.window(self.rho, 1.)
+        if steps < FEWEST_STEPS:
+            return Plan(full, f"nothing reused: {steps} steps are too few")
+        first = max(1, window[0]) if window else steps
+        if first >= steps:
+            return Plan(full, f"nothing to reuse: no step of this run lies after {self.rho:.0%} of sampling")
+        begin, end = (normalised(schedule, step, self.rho) for step in (window[0], steps))
+        decisions = (*full[:first - 1], Decision(store=reuses), *full[first:])
+        return Plan(decisions, f"step {first + 1} decides which of the {steps - first} steps from there on to reuse",
+                    adviser=_Adviser(self.network, reuses, first, steps, begin, end))
+
+
+@dataclass
+class _Adviser:
+    """Looks once, at the first evaluation after rho of the sampling."""
+    network: DecisionNetwork
+    reuses: tuple[Reuse, ...]
+    first: int
+    steps: int
+    begin: float
+    end: float
+    _decided: bool = field(default=False, init=False)
+    _started: float | None = field(default=None, init=False)
+
+    def advise(self, moment: Moment) -> Plan | None:
+        if self._started is None:
+            self._started = _now(moment.latent)
+        if self._decided or moment.step < self.first:
+            return None
+        self._decided = True
+        before = _now(moment.latent)
+        chosen = transfer(decide(self.network, state_of(moment.latent, moment.conditions["positive"])),
+                          self.steps - self.first, self.begin, self.end)
+        took = time.perf_counter() - before
+        step = (before - self._started) / moment.step
+        reuses = [None] * self.first + [self.reuses[choice - 1] if choice else None for choice in chosen]
+        words = f"{sum(map(bool, chosen))} of the last {len(chosen)} steps reuse, decided in {1000 * took:.0f} ms"
+        return Plan.from_reuses(reuses, words + f" ({took / step:.1%} of a step)" if step > 0 else words)
+
+
+def decide(network: DecisionNetwork, state: State) -> tuple[int, ...]:
+    """The decisions of the steps that the network was trained for, one for the whole batch."""
+    with torch.inference_mode():
+        return cautious(Choices(*network(state)).greedy())
+
+
+def state_of(latent: torch.Tensor, conditions: Sequence[Mapping]) -> State:
+    """What the network sees of a run: its latent, and the first of its positive conditions, where there is one."""
+    first = conditions[0] if conditions else {}
+    text, pooled = (_for_batch(first.get(name), len(latent)) for name in ("cross_attn", "pooled_output"))
+    return State(latent.float(), text, pooled)
+
+
+def _for_batch(value: torch.Tensor | None, batch: int) -> torch.Tensor | None:
+    """An embedding for each sample, as ComfyUI repeats them where there are fewer."""
+    if not isinstance(value, torch.Tensor):
+        return None
+    return value.float().repeat((-(-batch // len(value)),) + (1,) * (value.ndim - 1))[:batch]
+
+
+def normalised(schedule: Schedule, step: int, rho: float) -> float:
+    """When a step begins, in normalised time: 0 where rho of the sampling is done, 1 at its end."""
+    return round(max(0., schedule.percent_at(schedule.sigmas[step]) - rho) / (1 - rho), 3)
+
+
+def spans(borders: Sequence[int], transformer: Transformer) -> tuple[Reuse, ...]:
+    """The spans to choose from. Raises ValueError where the model has no such block."""
+    if borders[-1] >= transformer.depth:
+        raise ValueError(f"the policy reuses up to block {borders[-1]}, but {transformer.name} has "
+                         f"{transformer.depth} blocks: use a policy that was trained on this model")
+    return tuple(Reuse(Span(0, border), Kind.FEATURE) for border in borders)
+
+
+def check_borders(borders: Sequence[int]) -> None:
+    if not borders or borders[0] < 0 or list(borders) != sorted(set(borders)):
+        raise ValueError(f"borders are {', '.join(map(str, borders)) or 'none'}; give block numbers from 0, ascending")
+
+
+def _now(latent: torch.Tensor) -> float:
+    """The time when the work so far is done: reading a number waits for the device."""
+    latent.flatten()[0].item()
+    return time.perf_counter()
