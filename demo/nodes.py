@@ -7,7 +7,7 @@ import folder_paths
 import torch
 from comfy_api.latest import ComfyExtension, io
 
-from . import model, video, world
+from . import model, rewards, video, world  # noqa: F401 (rewards are found among loaded modules)
 
 WEIGHTS = "shapes_world"
 CATEGORY = "model/patch/blockdance/demo"
@@ -37,6 +37,31 @@ def _conditioning(shapes: ModuleType, caption: str) -> io.NodeOutput:
     """By the module of pictures or that of videos; an empty caption is the unconditional prompt."""
     scene = shapes.parse_caption(caption) if caption.strip() else None
     return io.NodeOutput(model.conditioning(shapes.embed(scene)[None]))
+
+
+class ShapesWorldCLIP:
+    """Takes the place of a text encoder where ComfyUI wants a CLIP: tokens are the caption itself."""
+
+    def tokenize(self, text: str) -> str:
+        return text
+
+    def encode_from_tokens_scheduled(self, tokens: str) -> list:
+        """CONDITIONING. Raises ValueError for what is no caption of shapes world."""
+        scene = world.parse_caption(tokens) if tokens.strip() else None
+        return model.conditioning(world.embed(scene)[None])
+
+
+class ShapesWorldCLIPLoader(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="ShapesWorldCLIPLoader", display_name="Load Shapes World CLIP", category=CATEGORY,
+            description="What encodes captions of shapes world, for nodes that want a CLIP.",
+            inputs=[], outputs=[io.Clip.Output(display_name="CLIP", tooltip="For the demo models of pictures.")])
+
+    @classmethod
+    def execute(cls) -> io.NodeOutput:
+        return io.NodeOutput(ShapesWorldCLIP())
 
 
 class ShapesWorldTextEncode(io.ComfyNode):
@@ -105,5 +130,5 @@ class ShapesWorldVideoFrames(io.ComfyNode):
 
 class ShapesWorldExtension(ComfyExtension):
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        return [ShapesWorldModelLoader, ShapesWorldTextEncode, ShapesWorldVideoTextEncode, ShapesWorldEmptyVideo,
-                ShapesWorldVideoFrames]
+        return [ShapesWorldModelLoader, ShapesWorldCLIPLoader, ShapesWorldTextEncode, ShapesWorldVideoTextEncode,
+                ShapesWorldEmptyVideo, ShapesWorldVideoFrames]

@@ -74,10 +74,10 @@ class PolicyFile:
 
 
 def write(path: Path, card: Card, network: DecisionNetwork) -> None:
-    """Write all of it or nothing."""
+    """Write all of it or nothing, in half precision: a decision is no matter of the fourth digit."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
-    weights = {name: value.detach().float().cpu().contiguous() for name, value in network.state_dict().items()}
+    weights = {name: value.detach().half().cpu().contiguous() for name, value in network.state_dict().items()}
     save_file(weights, temporary, card.metadata())
     os.replace(temporary, path)
 

@@ -50,9 +50,10 @@ def train(studio: Rollouts, settings: Settings, network: str, path: Path, worker
         if workers.rank == 0 and training.progress.batches > saved:
             checkpoint.save(kept, card, training)
     made.load_state_dict(training.best)
+    card = _finished(card, training)
     if workers.rank == 0:
-        policy_file.write(path, _finished(card, training), made)
-    return PolicyFile(path.name, _finished(card, training), made.cpu().requires_grad_(False).eval())
+        policy_file.write(path, card, made)
+    return PolicyFile(path.name, card, made.cpu().requires_grad_(False).eval())
 
 
 def _finished(card: Card, training: Training) -> Card:

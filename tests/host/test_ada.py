@@ -1,0 +1,216 @@
+"""BlockDance-Ada in ComfyUI's own sampling: decisions in mid-run, rollouts, and a training from end to end."""
+
+from dataclasses import replace
+
+import comfy.ops
+import pytest
+import torch
+from comfy.model_management import InterruptProcessingException
+
+from blockdance.blockdance_core.ada import policy_file
+from blockdance.blockdance_core.ada.captions import Caption
+from blockdance.blockdance_core.ada.network import DecisionNetwork, Sizes
+from blockdance.blockdance_core.ada.policy import AdaPolicy
+from blockdance.blockdance_core.ada.policy_file import PolicyError
+from blockdance.blockdance_core.ada.rewards import Distance
+from blockdance.blockdance_core.ada.settings import Settings
+from blockdance.blockdance_core.host.attach import attach, last_report
+from blockdance.blockdance_core.host.fingerprint import fingerprint_of
+from blockdance.blockdance_core.host.rollouts import Rollouts, Sampling
+from blockdance.blockdance_core.host.train_ada import train
+from blockdance.blockdance_core.plan import Kind, Plan, Reuse, Span
+from blockdance.tests.host.test_advice import Fixed
+from blockdance.tests.host.tiny import DIT, PIXART, sample
+from blockdance.tests.host.trial import Counter, distance, leftovers
+
+STEPS, FIRST = 10, 4
+
+
+def network(tiny, computed: list[bool], borders: int = 1, operations=torch.nn) -> DecisionNetwork:
+    """One that decides the same for every picture of this model."""
+    text, pooled = tiny.conditions.get("c_crossattn", (0,))[-1], tiny.conditions.get("y", (0,))[-1]
+    sizes = Sizes(tiny.latent[0], text, pooled, len(computed), borders, width=16, heads=2)
+    return DecisionNetwork(sizes, operations).start(torch.tensor([1. if each else -1. for each in computed]))
+
+
+def policy(tiny, computed: list[bool], **more) -> AdaPolicy:
+    return AdaPolicy(network(tiny, computed, **more), (4,))
+
+
+def fixed(computed: list[bool]) -> Fixed:
+    reuse = Reuse(Span(0, 4), Kind.FEATURE)
+    return Fixed(Plan.from_reuses([None] * FIRST + [None if each else reuse for each in computed]))
+
+
+PATTERN = [False, True, False, False, True, False]
+
+
+def test_a_run_goes_on_as_decided(model, tiny):
+    """Bit for bit as if the decisions had been known from the start, and nothing is left behind."""
+    counter = Counter(model)
+    expected = sample(attach(model, fixed(PATTERN)), tiny, steps=STEPS)
+    before = counter.executed
+    patched = attach(model, policy(tiny, PATTERN, operations=comfy.ops.manual_cast))
+    assert torch.equal(sample(patched, tiny, steps=STEPS), expected)
+    report = last_report(patched)
+    assert report.executed == counter.executed - before == before < report.total
+    assert report.plan.reused_steps == (4, 6, 7, 9) and "decided in" in report.line()
+    assert not report.failures and not report.misses and not leftovers(model)
+
+
+def test_a_policy_that_computes_everything_changes_nothing(model, tiny):
+    assert torch.equal(sample(attach(model, policy(tiny, [True] * 6)), tiny, steps=STEPS),
+                       sample(model, tiny, steps=STEPS))
+
+
+@pytest.mark.parametrize("sampler", ["heun", "dpmpp_2m", "dpm_2", "euler_ancestral", "dpm_adaptive"])
+def test_samplers_that_evaluate_otherwise(sampler):
+    model = PIXART.build()
+    patched = attach(model, policy(PIXART, PATTERN))
+    full = sample(model, PIXART, steps=STEPS, sampler=sampler)
+    assert 0 < distance(sample(patched, PIXART, steps=STEPS, sampler=sampler), full) < .3
+    report = last_report(patched)
+    assert report.executed < report.total and not report.failures
+
+
+@pytest.mark.parametrize("denoise", [.7, .4])
+def test_a_picture_to_picture_run_has_the_end_of_the_decisions(denoise):
+    model = PIXART.build()
+    patched = attach(model, policy(PIXART, PATTERN))
+    sample(patched, PIXART, steps=STEPS, denoise=denoise)
+    report = last_report(patched)
+    assert report.executed < report.total and not report.failures and not report.misses
+
+
+class CautiousOfOne(DecisionNetwork):
+    """Wants the last sample of a batch computed at every second step, and the others not at all."""
+
+    def forward(self, state):
+        compute, borders = super().forward(state)
+        compute[-1, ::2] = 1.
+        return compute, borders
+
+
+def test_a_batch_does_what_its_most_cautious_sample_wants():
+    made = network(PIXART, [False] * 6)
+    made.__class__ = CautiousOfOne
+    patched = attach(PIXART.build(), AdaPolicy(made, (4,)))
+    sample(patched, PIXART, steps=STEPS, batch=3)
+    assert last_report(patched).plan.reused_steps == (5, 7, 9)
+
+
+def test_a_policy_that_does_not_fit_costs_no_picture():
+    model = DIT.build()
+    patched = attach(model, policy(PIXART, PATTERN))
+    assert torch.equal(sample(patched, DIT, steps=STEPS), sample(model, DIT, steps=STEPS))
+    assert "the plan stays as it was at step 5: the policy decides by text of width 32" in last_report(patched).line()
+
+
+def pictures(latent: torch.Tensor) -> torch.Tensor:
+    return latent[:, :3].movedim(1, -1) / 20 + .5
+
+
+SETTINGS = Settings(quality_weight=.1, learning_rate=.01, batch=2, epochs=2, rollouts=2, baseline="mean",
+                    validation=.25, patience=0)
+
+
+def studio(folder=None, tiny=PIXART, **more) -> Rollouts:
+    captions = [Caption(str(number)) for number in range(4)]
+    return Rollouts(
+        tiny.build(), captions, lambda text: tiny.conditioning(30 + int(text)), tiny.conditioning(20),
+        torch.zeros(1, *tiny.latent), Sampling(STEPS, 3.), (4, 7), Distance(), pictures, folder, **more)
+
+
+class TestRollouts:
+    def test_they_are_what_a_run_of_these_decisions_gives(self):
+        made = studio()
+        decisions = (1, 0, 1, 1, 0, 1)
+        found = made.rollout(2, decisions)
+        reuse = Reuse(Span(0, 4), Kind.FEATURE)
+        plan = Plan.from_reuses([None] * FIRST + [reuse if each else None for each in decisions])
+        noise = comfy.sample.prepare_noise(torch.zeros(1, *PIXART.latent), 2)
+        expected = comfy.sample.sample(
+            attach(made.model, Fixed(plan)), noise, STEPS, 3., "euler", "simple", PIXART.conditioning(32),
+            PIXART.conditioning(20), torch.zeros(1, *PIXART.latent), disable_pbar=True, seed=2)
+        assert distance(found, expected) < 1e-5
+
+    def test_the_network_sees_in_training_what_it_sees_in_use(self):
+        made, seen = studio(), []
+
+        class Watching(DecisionNetwork):
+            def forward(self, state):
+                seen.append(state)
+                return super().forward(state)
+        watching = network(PIXART, PATTERN)
+        watching.__class__ = Watching
+        noise = comfy.sample.prepare_noise(torch.zeros(1, *PIXART.latent), 1)
+        comfy.sample.sample(
+            attach(made.model, AdaPolicy(watching, (4,), made.start)), noise, STEPS, 3., "euler", "simple",
+            PIXART.conditioning(31), PIXART.conditioning(20), torch.zeros(1, *PIXART.latent), disable_pbar=True, seed=1)
+        state = made.state(1)
+        assert distance(seen[0].latent, state.latent) < 1e-5 and torch.equal(seen[0].text, state.text)
+
+    def test_what_is_computed_once_is_kept_and_only_for_the_same_settings(self, tmp_path):
+        first = studio(tmp_path)
+        first.quality(0, (1,) * 6)
+        before = first.macs
+        again = studio(tmp_path)
+        assert torch.equal(again.state(0).latent, first.state(0).latent) and again.macs == 0 and first.macs == before
+        (tmp_path / "0.safetensors").write_bytes(b"damaged")
+        assert torch.equal(again.state(0).latent, first.state(0).latent) and again.macs > 0
+        other = studio(tmp_path, seed=9)
+        assert not torch.equal(other.state(0).latent, again.state(0).latent)
+
+    @pytest.mark.parametrize("wrong", [{"rho": .95}, {"rho": 0.}])
+    def test_settings_that_leave_nothing_to_decide(self, wrong):
+        with pytest.raises(ValueError, match="leave nothing to decide about"):
+            studio(**wrong)
+
+
+class TestTraining:
+    def test_from_captions_to_a_policy_that_samples(self, tmp_path):
+        path, told = tmp_path / "mine.safetensors", []
+        trained = train(studio(tmp_path / "kept"), SETTINGS, "small", path,
+                        on_batch=lambda progress, batches: told.append((progress.batches, batches)))
+        assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+        found = policy_file.read(path, comfy.ops.manual_cast)
+        assert found.card == trained.card and found.card.borders == (4, 7)
+        assert found.card.rho == pytest.approx(.4, abs=.001)
+        assert found.card.training["reward"] == "distance" and found.card.training["macs"] > 0
+        model = PIXART.build()
+        found.card.check(fingerprint_of(model), found.source)
+        patched = attach(model, found.policy)
+        sample(patched, PIXART, steps=STEPS)
+        assert not last_report(patched).failures and "steps reuse, decided in" in last_report(patched).line()
+
+    def test_inside_of_comfyuis_inference_mode(self):
+        with torch.inference_mode():
+            made = studio()
+            with torch.inference_mode(False), torch.enable_grad():
+                made.state(0)
+                assert network(PIXART, [True] * 6)(made.state(0))[0].sum().backward() is None
+
+    def test_an_interrupted_one_goes_on(self, tmp_path):
+        path = tmp_path / "mine.safetensors"
+
+        def interrupt(progress, batches):
+            if progress.batches == 3:
+                raise InterruptProcessingException
+        with pytest.raises(InterruptProcessingException):
+            train(studio(tmp_path / "kept"), SETTINGS, "small", path, on_batch=interrupt)
+        assert not path.exists() and path.with_suffix(".training").is_file()
+        told = []
+        trained = train(studio(tmp_path / "kept"), SETTINGS, "small", path,
+                        on_batch=lambda progress, batches: told.append(progress.batches))
+        whole = train(studio(tmp_path / "kept"), SETTINGS, "small", tmp_path / "whole.safetensors")
+        assert told == [4]
+        for name, value in whole.network.state_dict().items():
+            assert torch.equal(value, trained.network.state_dict()[name]), name
+        with pytest.raises(PolicyError, match="of other settings"):
+            train(studio(tmp_path / "kept"), replace(SETTINGS, batch=1), "small", path)
+
+    def test_reuse_that_does_not_work_is_an_error_and_no_wrong_policy(self, tmp_path, monkeypatch):
+        made = studio()
+        monkeypatch.setattr("blockdance.blockdance_core.interception.Recorder.stored", lambda self: None)
+        with pytest.raises(RuntimeError, match="training needs reuse to work on this model"):
+            made.quality(0, (1,) * 6)
