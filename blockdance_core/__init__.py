@@ -12,6 +12,7 @@ presets       every published row of both papers, and their baselines, as a poli
 forecast      what is not computed as a weighted sum of what was
 flow_time     every kind of diffusion in the terms of a flow
 auto          the planned, forecasting method, from a measurement of the model's outputs
+ada           BlockDance-Ada: the decision network, its policy, its files and its training
 cost          multiply-accumulates of a model and of a plan, in the papers' counting and in full
 hidden        how one block's call carries the hidden state
 chain         the blocks of a model in execution order

@@ -24,6 +24,7 @@ INPUTS = {
         "Delta-Cache Patch (U-Net)", {"N": 2, "depth": 2, "mode": "delta", "start": 0., "end": 1.}),
     "BlockDancePreset": ("BlockDance Preset", {"preset": None}),
     "BlockDancePlan": ("BlockDance Plan", {"plan": ANY}),
+    "BlockDanceAdaPatch": ("BlockDance-Ada Patch", {"policy": None}),
 }
 
 
@@ -57,6 +58,7 @@ def test_every_input_explains_itself(node):
     assert all(spec[1]["tooltip"] for spec in node["input"]["required"].values())
 
 
-@pytest.mark.parametrize("node_id", [*INPUTS, "BlockDanceCalibrate", "BlockDanceDiTLoader", "BlockDanceDiTLabel"])
+@pytest.mark.parametrize("node_id", [*INPUTS, "BlockDanceCalibrate", "BlockDanceAdaTrain", "BlockDanceAdaLoader",
+                                     "BlockDanceAdaReward", "BlockDanceDiTLoader", "BlockDanceDiTLabel"])
 def test_has_a_help_page(comfyui, node_id):
     assert get(comfyui, f"/extensions/blockdance/docs/{node_id}.md").startswith("# ")
