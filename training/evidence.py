@@ -1,14 +1,15 @@
 """How a policy does on captions that it was not trained on, against BlockDance-N and Auto, with confidence intervals.
 
-    python3 -m benchmarks.start training/evidence.py POLICY FOLDER [CAPTIONS]
+    python3 -m benchmarks.start training/evidence.py FOLDER --policies FILE
 
-Measurements are kept in FOLDER, and the same command goes on from there. Runs in ComfyUI's Python.
+Measurements are kept in FOLDER, and the same command goes on from there.
 """
 
+import argparse
 import json
 import logging
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Callable, Iterator, Sequence
 
@@ -28,7 +29,6 @@ from blockdance.blockdance_core.host.attach import attach, last_report
 from blockdance.blockdance_core.host.fingerprint import fingerprint_of
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "demo" / "weights" / "pixart.safetensors"
-SETTINGS = (Setting(), Setting(steps=20), Setting(steps=50))
 
 
 def ada(path: Path) -> Arm:
@@ -69,14 +69,15 @@ def measure(subject: Subject, setting: Setting, arms: Sequence[Arm], captions: i
 
 def table(rows: list[dict], steps: int) -> str:
     """Means with 95 % intervals, and the mean difference from BlockDance N=2 and N=3 on the same captions."""
-    lines = ["| method | steps reused | blocks saved | PSNR, dB | SSIM | against N=2, dB | against N=3, dB | objects right |",
-             "|---|---|---|---|---|---|---|---|"]
+    columns = ("method", "captions", "steps reused", "blocks saved", "PSNR, dB", "SSIM", "against N=2, dB", "against N=3, dB",
+               "objects right")
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     arms: dict[str, dict[int, dict]] = {}
     for row in rows:
         if row["steps"] == steps:
             arms.setdefault(row["arm"], {})[row["caption"]] = row
-    common = set.intersection(*(set(found) for found in arms.values()))
     for name, found in arms.items():
+        common = found.keys() & arms["BlockDance N=2"].keys() & arms["BlockDance N=3"].keys()
         some = [found[number] for number in sorted(common)]
         quality = [row["quality"] for row in some]
         psnr, ssim = (estimate([q[key] for q in quality]) for key in ("psnr", "ssim"))
@@ -87,9 +88,9 @@ def table(rows: list[dict], steps: int) -> str:
             against.append("" if name == other else f"{gap.mean:+.2f} ({gap.low:+.2f} to {gap.high:+.2f})")
         right, objects = (sum(q[key] for q in quality) for key in ("right", "objects"))
         lines.append(
-            f"| {name} | {np.mean([row['reused'] for row in some]):.1f} | {saved.mean:.1%} ({saved.low:.1%} to "
-            f"{saved.high:.1%}) | {psnr.mean:.2f} ({psnr.low:.2f} to {psnr.high:.2f}) | {ssim.mean:.5f} | {against[0]} | "
-            f"{against[1]} | {right} / {objects} |")
+            f"| {name} | {len(some)} | {np.mean([row['reused'] for row in some]):.1f} | {saved.mean:.1%} ({saved.low:.1%} to "
+            f"{saved.high:.1%}) | {psnr.mean:.2f} ({psnr.low:.2f} to {psnr.high:.2f}) | {ssim.mean:.5f} | "
+            f"{against[0]} | {against[1]} | {right} / {objects} |")
     return "\n".join(lines)
 
 
@@ -107,28 +108,38 @@ def adaptivity(rows: list[dict], arm: str) -> str:
 
 
 def main() -> int:
-    paths, folder = [Path(text) for text in sys.argv[1].split(",") if text], Path(sys.argv[2])
-    captions = int(sys.argv[3]) if len(sys.argv) > 3 else 32
+    options = _parse(sys.argv[1:])
     torch.set_num_threads(1)
     logging.disable(logging.INFO)
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / "evidence.jsonl"
-    rows = [json.loads(line) for line in file.read_text().splitlines()] if file.is_file() else []
+    options.out.mkdir(parents=True, exist_ok=True)
+    rows = [json.loads(line) for file in sorted(options.out.glob("*.jsonl")) for line in file.read_text().splitlines()]
     done = {(row["steps"], row["caption"], row["arm"]) for row in rows}
-    subject, arms = Subject(WEIGHTS), [*STATIC, *map(ada, paths)]
-    with file.open("a") as output:
-        for setting in SETTINGS[:1 if "--base" in sys.argv else None]:
-            some = arms if setting == SETTINGS[0] else [arm for arm in arms if "Auto" not in arm.name]
-            wanted = captions if setting == SETTINGS[0] else captions // 4
-            for row in measure(subject, replace(setting), some, wanted,
-                               lambda setting, number, name: (setting.steps, number, name) in done):
+    subject = Subject(WEIGHTS)
+    share, of = map(int, options.share.split("/"))
+    arms = [arm for arm in (*STATIC, *map(ada, options.policies))
+            if not options.arms or any(text in arm.name for text in options.arms)]
+    with (options.out / f"evidence-{share}.jsonl").open("a") as output:
+        for steps in options.steps:
+            for row in measure(subject, Setting(steps), arms, options.captions, lambda setting, number, name: (
+                    number % of != share or (setting.steps, number, name) in done)):
                 rows.append(row)
                 print(json.dumps(row), file=output, flush=True)
     for steps in sorted({row["steps"] for row in rows}):
         print(f"\n{steps} steps\n\n{table(rows, steps)}")
-    for path in paths:
+    for path in options.policies:
         print(f"\n{ada(path).name}: {adaptivity(rows, ada(path).name)}")
     return 0
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path, help="folder for measurements")
+    parser.add_argument("--policies", type=Path, nargs="*", default=[])
+    parser.add_argument("--captions", type=int, default=32)
+    parser.add_argument("--steps", type=int, nargs="+", default=[30])
+    parser.add_argument("--arms", nargs="+", default=[], metavar="TEXT", help="only those whose name has one of these")
+    parser.add_argument("--share", default="0/1", metavar="I/N", help="every N-th caption, for several processes")
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":

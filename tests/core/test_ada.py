@@ -159,7 +159,7 @@ class TestPolicy:
         plan = policy.plan(schedule, PIXART)
         first = next(step for step, decision in enumerate(plan.decisions) if decision.store) + 1
         conditions = {"positive": [{"cross_attn": seeded(1, 4, 5)}]}
-        advice = [plan.adviser.advise(Moment(step, seeded(batch, 3, 8, 8), conditions))
+        advice = [plan.adviser.advise(Moment(step, seeded(batch, 3, 8, 8), conditions, lambda sigma: None, None))
                   for step in range(schedule.steps)]
         assert [step for step, found in enumerate(advice) if found] == [first]
         return plan, advice[first]
