@@ -69,8 +69,8 @@ def measure(subject: Subject, setting: Setting, arms: Sequence[Arm], captions: i
 
 def table(rows: list[dict], steps: int) -> str:
     """Means with 95 % intervals, and the mean difference from BlockDance N=2 and N=3 on the same captions."""
-    columns = ("method", "captions", "steps reused", "blocks saved", "PSNR, dB", "SSIM", "against N=2, dB", "against N=3, dB",
-               "objects right")
+    columns = ("method", "captions", "steps reused", "blocks saved", "PSNR, dB", "SSIM", "against N=2, dB",
+               "against N=3, dB", "objects right")
     lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     arms: dict[str, dict[int, dict]] = {}
     for row in rows:
@@ -88,8 +88,8 @@ def table(rows: list[dict], steps: int) -> str:
             against.append("" if name == other else f"{gap.mean:+.2f} ({gap.low:+.2f} to {gap.high:+.2f})")
         right, objects = (sum(q[key] for q in quality) for key in ("right", "objects"))
         lines.append(
-            f"| {name} | {len(some)} | {np.mean([row['reused'] for row in some]):.1f} | {saved.mean:.1%} ({saved.low:.1%} to "
-            f"{saved.high:.1%}) | {psnr.mean:.2f} ({psnr.low:.2f} to {psnr.high:.2f}) | {ssim.mean:.5f} | "
+            f"| {name} | {len(some)} | {np.mean([row['reused'] for row in some]):.1f} | "
+            f"{saved.mean:.1%} ({saved.low:.1%} to {saved.high:.1%}) | {psnr.mean:.2f} ({psnr.low:.2f} to {psnr.high:.2f}) | {ssim.mean:.5f} | "
             f"{against[0]} | {against[1]} | {right} / {objects} |")
     return "\n".join(lines)
 

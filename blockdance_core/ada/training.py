@@ -86,15 +86,21 @@ class Training:
         each = self.batches // self.settings.epochs
         while not self.finished:
             epoch, place = divmod(self.progress.batches, each)
-            began, macs = time.monotonic(), self._studio.macs
+            began, before = time.monotonic(), self._work()
             score = self._batch(self._order(epoch)[place * self.settings.batch:][:self.settings.batch])
             self.progress.scores.append(score)
             self.progress.batches += 1
             if place == each - 1:
                 self._validate()
             self.progress.seconds += time.monotonic() - began
-            self.progress.macs += float(self._workers.sum(torch.tensor(self._studio.macs - macs, dtype=torch.float64)))
+            macs, rollouts = self._workers.sum(self._work() - before).tolist()
+            self.progress.macs += macs
+            self.progress.rollouts += round(rollouts)
             on_batch(self.progress, self.batches)
+
+    def _work(self) -> torch.Tensor:
+        """Multiply-accumulates and rollouts of this process so far."""
+        return torch.tensor([self._studio.macs, len(self._known)], dtype=torch.float64)
 
     def _order(self, epoch: int) -> list[int]:
         order = torch.randperm(len(self.trained_on), generator=_generator(self.settings.seed, epoch))
@@ -152,7 +158,6 @@ class Training:
         if (caption, chosen) not in self._known:
             C, Q = saving(chosen, self._borders), self._studio.quality(caption, chosen)
             self._known[caption, chosen] = Score(C, Q, C + self.settings.quality_weight * Q)
-            self.progress.rollouts += 1
         return self._known[caption, chosen]
 
     def _mean(self, scores: list[Score]) -> Score:
