@@ -7,6 +7,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy.samplers import sampler_object
 from comfy_extras.nodes_easycache import EasyCacheNode, LazyCacheNode
 
+from ..blockdance_core.ada.policy_file import BUNDLED, SUFFIX, read
 from ..blockdance_core.auto.kernel import Kernel, mean
 from ..blockdance_core.auto.library import general
 from ..blockdance_core.auto.policy import AutoPolicy, RecordPolicy
@@ -18,6 +19,7 @@ from ..blockdance_core.forecasting import Forecasting
 from ..blockdance_core.host.anything import ANYTHING
 from ..blockdance_core.host.attach import attach
 from ..blockdance_core.host.clock import traits_of
+from ..blockdance_core.host.fingerprint import fingerprint_of
 from .arm import Arm, Calibration, policy
 from .compare import FEWER_STEPS
 from .rivals.dbcache import DBCache
@@ -74,6 +76,15 @@ def auto(method: str, speedup: float, measured: bool = True) -> Arm:
     return Arm(method, f"{speedup:g}x", patch)
 
 
+def ada(model: ModelPatcher, _: Calibration) -> ModelPatcher:
+    """By the policy of this model that came with the pack. Raises ValueError where there is none."""
+    known = fingerprint_of(model)
+    for path in BUNDLED.glob(f"*{SUFFIX}"):
+        if (found := read(path)).card.fingerprint == known:
+            return attach(model, found.policy)
+    raise ValueError("no policy of this model came with the pack")
+
+
 ALL: tuple[Arm, ...] = (
     *FEWER_STEPS,
     *(auto(AUTO, speedup) for speedup in (1.5, 2., 2.5, 3., 4.)),
@@ -82,6 +93,7 @@ ALL: tuple[Arm, ...] = (
       for sampler in ("dpmpp_2m", "res_multistep") for arm in FEWER_STEPS[1:]),
     *(policy("BlockDance", f"N={N}", BlockDancePolicy(N)) for N in (2, 3, 4)),
     *(policy("BlockDance, linear forecast", f"N={N}", Forecasting(BlockDancePolicy(N), "linear")) for N in (2, 3, 4)),
+    Arm("BlockDance-Ada", "", ada),
     *(policy("Delta-Cache", f"N={N}", DeltaCachePolicy(N)) for N in (2, 3, 4)),
     *(policy("Delta-DiT", f"N={N}", DeltaDiTPolicy(N)) for N in (2, 3, 4)),
     *(native("EasyCache (ComfyUI)", EasyCacheNode, threshold) for threshold in (.05, .1, .2, .4)),

@@ -62,9 +62,9 @@ class BlockDanceAdaTrain(io.ComfyNode):
                 io.Float.Input("cfg", default=4., min=0., max=100., step=.1, round=.01,
                                tooltip="Your usual guidance: 1 for distilled models, 3 to 7 for most others."),
                 io.Combo.Input("sampler_name", options=comfy.samplers.SAMPLER_NAMES, default="euler",
-                               tooltip="Your usual sampler."),
+                               tooltip="Your usual sampler, as in KSampler."),
                 io.Combo.Input("scheduler", options=comfy.samplers.SCHEDULER_NAMES, default="simple",
-                               tooltip="Your usual scheduler."),
+                               tooltip="Your usual scheduler, as in KSampler."),
                 io.Float.Input("quality_weight", default=2., min=0., max=1000., step=.1,
                                tooltip="Lambda of the reward C + lambda * Q: how much quality counts against steps "
                                        "saved. 2 is the paper's; more reuses less."),

@@ -87,10 +87,11 @@ def table(rows: list[dict], steps: int) -> str:
                             for number in sorted(common)])
             against.append("" if name == other else f"{gap.mean:+.2f} ({gap.low:+.2f} to {gap.high:+.2f})")
         right, objects = (sum(q[key] for q in quality) for key in ("right", "objects"))
-        lines.append(
-            f"| {name} | {len(some)} | {np.mean([row['reused'] for row in some]):.1f} | "
-            f"{saved.mean:.1%} ({saved.low:.1%} to {saved.high:.1%}) | {psnr.mean:.2f} ({psnr.low:.2f} to {psnr.high:.2f}) | {ssim.mean:.5f} | "
-            f"{against[0]} | {against[1]} | {right} / {objects} |")
+        cells = (name, len(some), f"{np.mean([row['reused'] for row in some]):.1f}",
+                 f"{saved.mean:.1%} ({saved.low:.1%} to {saved.high:.1%})",
+                 f"{psnr.mean:.2f} ({psnr.low:.2f} to {psnr.high:.2f})", f"{ssim.mean:.5f}", *against,
+                 f"{right} / {objects}")
+        lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines)
 
 

@@ -220,6 +220,14 @@ class TestFiles:
         assert found.card == CARD and found.source == "mine.safetensors" and found.policy.borders == (20,)
         assert torch.allclose(found.network(state())[0], network(state())[0], atol=.05)
 
+    def test_those_that_come_with_the_pack(self):
+        paths = list(policy_file.BUNDLED.glob("*.safetensors"))
+        assert paths
+        for path in paths:
+            found = policy_file.read(path)
+            assert path.stat().st_size < 400_000 and found.card.fingerprint.name == "PixArtMS"
+            assert found.card.training["rollouts"] and found.card.steps == 30
+
     @pytest.mark.parametrize("change, words", [
         ({"format": "something"}, "its format is not"), ({"sizes": None}, "'sizes' is missing"),
         ({"sizes": "[1"}, "delimiter"), ({"sizes": json.dumps({**asdict(TINY), "width": 10 ** 9})}, "width"),
