@@ -97,4 +97,4 @@ def test_arms_have_names_of_their_own_and_curves_keep_their_ends():
     few = thinned(ALL, 2)
     for method in {arm.method for arm in ALL}:
         points, kept = ([arm.point for arm in arms if arm.method == method] for arms in (ALL, few))
-        assert kept == [points[0], points[-1]]
+        assert kept == [points[0], points[-1]][:len(points)]
