@@ -9,7 +9,7 @@ import argparse
 import json
 import logging
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Callable, Iterator, Sequence
 
@@ -31,12 +31,12 @@ from blockdance.blockdance_core.host.fingerprint import fingerprint_of
 WEIGHTS = Path(__file__).resolve().parent.parent / "demo" / "weights" / "pixart.safetensors"
 
 
-def ada(path: Path) -> Arm:
+def ada(path: Path, threshold: float = .5) -> Arm:
     def patch(model: ModelPatcher, _: Calibration) -> ModelPatcher:
         loaded = policy_file.read(path)
         loaded.card.check(fingerprint_of(model), loaded.source)
-        return attach(model, loaded.policy)
-    return Arm("BlockDance-Ada", path.stem, patch)
+        return attach(model, replace(loaded.policy, threshold=threshold))
+    return Arm("BlockDance-Ada", path.stem + ("" if threshold == .5 else f", threshold {threshold:g}"), patch)
 
 
 STATIC = (
@@ -117,7 +117,8 @@ def main() -> int:
     done = {(row["steps"], row["caption"], row["arm"]) for row in rows}
     subject = Subject(WEIGHTS)
     share, of = map(int, options.share.split("/"))
-    arms = [arm for arm in (*STATIC, *map(ada, options.policies))
+    policies = [ada(path, threshold) for path in options.policies for threshold in options.thresholds]
+    arms = [arm for arm in (*STATIC, *policies)
             if not options.arms or any(text in arm.name for text in options.arms)]
     with (options.out / f"evidence-{share}.jsonl").open("a") as output:
         for steps in options.steps:
@@ -127,8 +128,8 @@ def main() -> int:
                 print(json.dumps(row), file=output, flush=True)
     for steps in sorted({row["steps"] for row in rows}):
         print(f"\n{steps} steps\n\n{table(rows, steps)}")
-    for path in options.policies:
-        print(f"\n{ada(path).name}: {adaptivity(rows, ada(path).name)}")
+    for arm in policies:
+        print(f"\n{arm.name}: {adaptivity(rows, arm.name)}")
     return 0
 
 
@@ -136,6 +137,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, help="folder for measurements")
     parser.add_argument("--policies", type=Path, nargs="*", default=[])
+    parser.add_argument("--thresholds", type=float, nargs="+", default=[.5])
     parser.add_argument("--captions", type=int, default=32)
     parser.add_argument("--steps", type=int, nargs="+", default=[30])
     parser.add_argument("--arms", nargs="+", default=[], metavar="TEXT", help="only those whose name has one of these")

@@ -34,9 +34,9 @@ class Choices:
             chosen = torch.multinomial(weights, 1, generator=generator).view(computed.shape)
             return torch.where(computed, COMPUTE, chosen + 1)
 
-    def greedy(self) -> torch.Tensor:
-        """The decisions (B, S) in use: computed where m > 0.5, else the likeliest border."""
-        return torch.where(self.m > .5, COMPUTE, self.borders.argmax(-1) + 1)
+    def greedy(self, threshold: float = .5) -> torch.Tensor:
+        """The decisions (B, S) in use: computed where m is above the threshold, else the likeliest border."""
+        return torch.where(self.m > threshold, COMPUTE, self.borders.argmax(-1) + 1)
 
     def log_probability(self, decisions: torch.Tensor) -> torch.Tensor:
         """Of decisions (B, S), for each sample: (B,)."""

@@ -20,14 +20,16 @@ RHO = .4
 @dataclass(frozen=True)
 class AdaPolicy:
     """network: a trained one; borders: the deepest block of each span to choose from, ascending; rho: the share of the
-    sampling that is computed in full."""
+    sampling that is computed in full; threshold: a step is computed where m is above it, 0.5 in the paper."""
     network: DecisionNetwork
     borders: tuple[int, ...]
     rho: float = RHO
+    threshold: float = .5
     name: str = "BlockDance-Ada"
 
     def __post_init__(self):
         check_fraction("rho", self.rho)
+        check_fraction("threshold", self.threshold)
         if self.rho == 1:
             raise ValueError("rho is 1, which leaves no step to decide about; use less, such as 0.4")
         check_borders(self.borders)
@@ -49,13 +51,14 @@ class AdaPolicy:
         begin, end = (normalised(schedule, step, self.rho) for step in (window[0], steps))
         decisions = (*full[:first - 1], Decision(store=reuses), *full[first:])
         return Plan(decisions, f"step {first + 1} decides which of the {steps - first} steps from there on to reuse",
-                    adviser=_Adviser(self.network, reuses, first, steps, begin, end))
+                    adviser=_Adviser(self.network, self.threshold, reuses, first, steps, begin, end))
 
 
 @dataclass
 class _Adviser:
     """Looks once, at the first evaluation after rho of the sampling."""
     network: DecisionNetwork
+    threshold: float
     reuses: tuple[Reuse, ...]
     first: int
     steps: int
@@ -71,8 +74,8 @@ class _Adviser:
             return None
         self._decided = True
         before = _now(moment.latent)
-        chosen = transfer(decide(self.network, state_of(moment.latent, moment.conditions["positive"])),
-                          self.steps - self.first, self.begin, self.end)
+        state = state_of(moment.latent, moment.conditions["positive"])
+        chosen = transfer(decide(self.network, state, self.threshold), self.steps - self.first, self.begin, self.end)
         took = time.perf_counter() - before
         step = (before - self._started) / moment.step
         reuses = [None] * self.first + [self.reuses[choice - 1] if choice else None for choice in chosen]
@@ -80,10 +83,10 @@ class _Adviser:
         return Plan.from_reuses(reuses, words + f" ({took / step:.1%} of a step)" if step > 0 else words)
 
 
-def decide(network: DecisionNetwork, state: State) -> tuple[int, ...]:
+def decide(network: DecisionNetwork, state: State, threshold: float = .5) -> tuple[int, ...]:
     """The decisions of the steps that the network was trained for, one for the whole batch."""
     with torch.inference_mode():
-        return cautious(Choices(*network(state)).greedy())
+        return cautious(Choices(*network(state)).greedy(threshold))
 
 
 def state_of(latent: torch.Tensor, conditions: Sequence[Mapping]) -> State:

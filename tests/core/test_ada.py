@@ -112,6 +112,7 @@ class TestChoices:
     def test_greedy_computes_above_one_half(self):
         choices = Choices(torch.tensor([[.01, -.01, -3.]]), torch.tensor([[[0., 1.], [1., 0.], [0., 1.]]]))
         assert choices.greedy().tolist() == [[0, 1, 2]]
+        assert choices.greedy(.51).tolist() == [[2, 1, 2]]
 
     def test_a_batch_does_what_its_most_cautious_sample_wants(self):
         assert cautious(torch.tensor([[0, 1, 2, 3], [1, 2, 1, 3]])) == (0, 1, 1, 3)
@@ -171,6 +172,14 @@ class TestPolicy:
         assert plan.reused_steps == () and plan.decisions[3].store == (reuse,)
         assert decided.reused_steps == (4, 6, 7, 9) and decided.decisions[3].store == (reuse,)
         assert "4 of the last 6 steps reuse, decided in" in decided.note and "% of a step" in decided.note
+
+    def test_a_higher_threshold_reuses_more(self):
+        network = deciding([-2., 3., -1., 1., -.5, 2.])
+        reused = [len(self.advised(AdaPolicy(network, (20,), threshold=threshold), Schedule.even(10))[1].reused_steps)
+                  for threshold in (.3, .5, .8, .97)]
+        assert reused == [2, 3, 4, 6]
+        with pytest.raises(ValueError, match="threshold is 1.5"):
+            AdaPolicy(network, (20,), threshold=1.5)
 
     def test_every_border_is_stored_until_one_is_chosen(self):
         network = deciding([-1.] * 6, borders=2)
