@@ -57,7 +57,7 @@ def test_auto_shows_its_plan_then_measures_then_is_faster(page, comfyui, rendere
         profile.unlink()
     page.load("BlockDanceAuto", speedup=2., profile="auto", least_quality=0.)
     text = page.expect("planned", "50% computed")
-    assert "output forecast" in text and "not measured on this model" in text
+    assert "output forecast" in text and "dB expected" in text
     assert len(page.reused()) == 15
     page.set_widget("speedup", 3.)
     page.expect("planned", "33% computed")
@@ -101,12 +101,13 @@ def test_a_run_leaves_nothing_in_the_workflow_and_no_second_line_on_the_node(pag
     page.expect("finished")
     page.wait_until_idle()
     assert page.evaluate(f"() => ({PATCH})().widgets.map((widget) => widget.name)") == [
-        "N", "block_index", "start", "end", "forecast", "blockdance_timeline"]
+        "N", "block_index", "start", "end", "forecast", "storage", "offload", "blockdance_timeline"]
     saved = page.evaluate(f"() => ({PATCH})().serialize()")
-    assert saved["widgets_values"] == [2, -1, .4, .95, "off"]
+    assert saved["widgets_values"] == [2, -1, .4, .95, "off", "model", "auto"]
     assert "timeline" not in str(saved)
     prompt = page.evaluate("async () => (await app.graphToPrompt()).output")
-    assert set(prompt["2"]["inputs"]) == {"model", "N", "block_index", "start", "end", "forecast"}
+    assert set(prompt["2"]["inputs"]) == {
+        "model", "N", "block_index", "start", "end", "forecast", "storage", "offload"}
 
 
 def test_a_finished_run_survives_a_reload_and_other_workflows(page):
