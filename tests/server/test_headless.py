@@ -55,7 +55,7 @@ def test_saves_pictures_videos_and_reports(headless, tmp_path):
     assert code == 0, told
     files = sorted(Path(line) for line in printed.splitlines())
     assert all(file.parent == tmp_path / "out" and file.stat().st_size for file in files)
-    assert sorted(file.suffix for file in files) == [".json", ".mp4", ".png", ".png", ".txt"]
+    assert sorted(file.suffix for file in files) == [".json", ".json", ".mp4", ".png", ".png", ".txt"]
     report = json.loads((tmp_path / "out" / "Report.json").read_text())
     assert report["method"] == "BlockDance N=3" and report["steps"] == 8
     assert f"{report['executed_blocks']} of 224 blocks executed" in told
@@ -82,7 +82,7 @@ def test_compares_with_the_workflow_without_the_pack(headless, tmp_path):
     assert given["run"] in printed
     without, patched = (sorted(path.suffix for path in (tmp_path / "out" / name).iterdir())
                         for name in ("without_BlockDance", "as_given"))
-    assert without == [".mp4", ".png"] and patched == [".json", ".mp4", ".png", ".png", ".png", ".txt"]
+    assert without == [".mp4", ".png"] and patched == [".json", ".json", ".mp4", ".png", ".png", ".png", ".txt"]
 
 
 def test_reuse_turned_off_is_identical_in_a_sweep(headless, tmp_path):
