@@ -12,7 +12,7 @@ from .row import BASELINE, Row
 
 _SIZE = 820, 470
 _GOLDEN = .618034  # of the circle of hues: multiples of it never come near each other
-_OURS = ("BlockDance", "Delta")
+_OURS = ("Auto", "BlockDance", "Delta")
 Axis = Callable[[Row], float]
 Curves = dict[str, list[tuple[float, float]]]
 
