@@ -35,7 +35,7 @@ SCALING = """## How it grows
 
 The same with 28 blocks that do nothing, one thing varied at a time. A cost that stays with the tokens is that of the
 copies that are stored and handed out. The first evaluation of a run is counted, and a plan made, so that a short run
-has more of both per evaluation.
+has more of both per evaluation. Below zero, forecast evaluations spare more of ComfyUI's own work than they cost.
 """
 STORAGE = """## What the cache takes
 
