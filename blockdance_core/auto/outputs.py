@@ -11,6 +11,7 @@ from .forecaster import Course, KernelForecaster
 # A squared error this many times the largest so far, as multiples of the expected one. In runs of three models, other
 # numbers of steps, samplers and cfg than those that were measured it was up to 16; where the prompt changed, 8 to 700.
 SURPRISE, REPETITION = 20., .8
+ROUNDING = 1e-10  # no forecast is expected to be closer than a kernel's own numbers are
 
 
 class Outputs:
@@ -93,7 +94,7 @@ class Outputs:
         size = output.float().square().mean()
         wrong, change = (((output - other).float().square().mean() / size) for other in (forecast, anchors[0][2]))
         wrong, change = torch.stack((wrong, change)).tolist()
-        times = wrong / expected
+        times = wrong / max(expected, ROUNDING)
         if len(anchors) > 1 and times > SURPRISE * self._usual and wrong > REPETITION * change:
             return True
         self._usual = max(self._usual, times)

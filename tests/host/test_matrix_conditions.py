@@ -106,9 +106,11 @@ def test_areas_may_share_the_uuid_of_their_condition(monkeypatch):
     """ComfyUI copies an area to the other condition, uuid and all; what is stored for the two has to stay apart."""
     keys = []
 
-    def put(cache, key, reuse, stored, keep=Cache.put):
+    keep = Cache.put
+
+    def put(cache, key, *stored):
         keys.append(key[0][1])
-        keep(cache, key, reuse, stored)
+        keep(cache, key, *stored)
     monkeypatch.setattr(Cache, "put", put)
     sample_apart = partial(sample, tiny=FLUX, steps=6, positive=area(FLUX, POSITIVE), negative=FLUX.conditioning(20))
     monkeypatch.setattr("comfy.model_patcher.ModelPatcher.get_free_memory", lambda self, device: 0)
