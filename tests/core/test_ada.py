@@ -324,7 +324,7 @@ class TestRewards:
         module = sys.modules[__name__]
         monkeypatch.setattr(module, "BLOCKDANCE_REWARDS", {"ones": lambda *_: 1}, raising=False)
         assert Named.find("ones").score(None, None, "") == 1.
-        with pytest.raises(ValueError, match="no reward is named 'os:system'; loaded packs offer ones"):
+        with pytest.raises(ValueError, match="no reward is named 'os:system'; loaded packs offer .*ones"):
             Named.find("os:system")
 
 

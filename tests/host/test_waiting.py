@@ -12,7 +12,7 @@ from blockdance.blockdance_core.blockdance import BlockDancePolicy
 from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
 from blockdance.blockdance_core.delta_dit import DeltaDiTPolicy
 from blockdance.blockdance_core.forecasting import Forecasting
-from blockdance.blockdance_core.host.attach import attach
+from blockdance.blockdance_core.host.attach import attach, last_report
 from blockdance.blockdance_core.storing import with_storage
 from blockdance.tests.host.tiny import FLUX, PIXART, sample
 
@@ -49,11 +49,14 @@ def readers(monkeypatch) -> list[str]:
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.name)
 @pytest.mark.parametrize("tiny", [FLUX, PIXART], ids=["flux", "pixart"])
 def test_a_counted_sampler_never_waits(tiny, policy, readers):
-    """What is read is the schedule, when the run begins; the node's own look at it is not part of a run."""
+    """What is read is the schedule, when the run begins; the node's own look at it is not part of a run. Auto compares
+    what it computes with its forecast, once an evaluation."""
     patched = attach(tiny.build(), policy)
     readers.clear()
     sample(patched, tiny)
-    assert readers == ["_sample"]
+    computed = sum(evaluation.reuse is None for evaluation in last_report(patched).evaluations)
+    compared = computed - 1 if isinstance(policy, AutoPolicy) else 0
+    assert readers == ["_sample", *["_breaks"] * compared]
 
 
 def test_other_samplers_wait_once_an_evaluation(readers):

@@ -119,7 +119,8 @@ def check_run(comfyui, prompt: dict, stacks: tuple[int, ...], unaccelerated: int
                      if node["class_type"] == "KSampler" and node["inputs"]["model"] == [key, 0])
         settings = dict(patch["inputs"])
         del settings["model"]
-        assert settings.pop("forecast", "off") == "off"
+        for name, unused in {"forecast": "off", "storage": "model", "offload": "auto"}.items():
+            assert settings.pop(name, unused) == unused
         plan = POLICIES[patch["class_type"]](**settings).plan(Schedule.even(steps), Transformer("", stacks))
         assert f"{len(plan.reused_steps)} of {steps} evaluations reused" in result.texts[key][-1]
     judged = [result.texts[key][-1] for key in of_type(prompt, "BlockDanceQuality")]
