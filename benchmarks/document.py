@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import Sequence
 
 from ..blockdance_core.figures.canvas import THEMES
-from . import equal_compute
+from . import equal_compute, markdown
 from .options import QUICK_CAPTIONS
 from .pareto import pareto
 from .record import Memory, Record
@@ -60,7 +60,7 @@ def write(folder: Path, records: Sequence[Record], memories: Sequence[Memory], v
         preview = "" if of_model[main][0].samples >= QUICK_CAPTIONS else (
             f" **A preview: {QUICK_CAPTIONS} captions are the fewest that say something.**")
         parts += [f"## {model}\n\n{setting}{preview}\n\n![{model}]({picture.name})\n",
-                  _markdown(COLUMNS, [_cells(row, used) for row in of_model[main]])]
+                  markdown.table(COLUMNS, [_cells(row, used) for row in of_model[main]])]
         parts.append(_equal_compute(of_model[main]))
         if len(of_model) > 1:
             parts.append(_across(of_model))
@@ -107,7 +107,7 @@ def _equal_compute(table: Sequence[Row]) -> str:
     order = sorted(found, key=lambda method: -max(height or 0 for height in found[method]))
     lines = [(method, *("" if height is None else f"{height:.1f}" for height in found[method])) for method in order]
     parts = ["### At equal compute\n\nPSNR in dB at the MACs of so many times fewer, between the points above; empty "
-             "outside of a method's curve.\n", _markdown(("method", *SPEEDUPS), lines)]
+             "outside of a method's curve.\n", markdown.table(("method", *SPEEDUPS), lines)]
     if leads := equal_compute.leads(table):
         parts.append("How many dB Auto is above others:\n\n" + _leads(leads))
     if speedup := equal_compute.speedup_at_paper(table):
@@ -117,7 +117,7 @@ def _equal_compute(table: Sequence[Row]) -> str:
 
 def _leads(leads: dict[str, list[float | None]]) -> str:
     lines = [(kind, *("" if lead is None else f"{lead:+.1f}" for lead in found)) for kind, found in leads.items()]
-    return _markdown(("Auto above", *SPEEDUPS), lines)
+    return markdown.table(("Auto above", *SPEEDUPS), lines)
 
 
 def _across(tables: dict[Setting, list[Row]]) -> str:
@@ -133,11 +133,7 @@ def _across(tables: dict[Setting, list[Row]]) -> str:
     lines.append(("seconds a picture, full sampling", *(f"{table[0].full_seconds / setting.batch:.2f}"
                                                         for setting, table in tables.items())))
     return ("### Other ways of sampling\n\ndB ahead of fewer steps at equal MACs, mean over a method's points.\n\n"
-            + _markdown(("method", *(setting.name for setting in tables)), lines))
-
-
-def _markdown(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in (columns, ["---"] * len(columns), *lines)) + "\n"
+            + markdown.table(("method", *(setting.name for setting in tables)), lines))
 
 
 def _csv(path: Path, tables: Sequence[tuple[str, Setting, list[Row]]]) -> Path:

@@ -2,8 +2,9 @@
 
 import json
 from pathlib import Path
-from typing import Callable, Sequence
+from typing import Sequence
 
+from ..markdown import table
 from .options import MODELS, ROOT
 
 INTRODUCTION = """# Speed
@@ -51,7 +52,7 @@ Seconds to import the pack with ComfyUI there already, medians of processes of t
 def write(folder: Path, publish: bool) -> Path:
     """Write the report of all that is on record in this folder; also into docs if it is to be published."""
     parts = [INTRODUCTION]
-    for title, names, table in (
+    for title, names, section in (
             (METHODS, [f"methods-{model}-{device}" for device in ("cpu", "cuda") for model in MODELS], _methods),
             (OVERHEAD, ["overhead"], _overhead), (SCALING, ["scaling"], _scaling), (STORAGE, ["storage"], _storage),
             (LOADING, ["loading"], _loading)):
@@ -60,7 +61,7 @@ def write(folder: Path, publish: bool) -> Path:
             parts.append(title)
         for path in paths:
             read = json.loads(path.read_text())
-            parts += [_about(read["about"]), table(read["found"])]
+            parts += [_about(read["about"]), section(read["found"])]
     text = "\n".join(parts)
     (folder / "speed.md").write_text(text)
     if publish:
@@ -75,16 +76,16 @@ def _about(about: dict[str, str]) -> str:
 
 
 def _methods(found: Sequence[dict]) -> str:
-    return _table(
+    return table(
         ("model", "batch", "method", "ideal", "realised / ideal, processor", "realised / ideal, clock",
-         "a full step, ms of the clock", "stored, KiB"), found,
-        lambda f: (f["model"], f["batch"], f["method"], f"{f['ideal']:.3f}", f"{f['cpu'] / f['ideal']:.3f}",
-                   f"{f['wall'] / f['ideal']:.3f}", f"{f['milliseconds']:.0f}", f"{f['bytes'] / 2 ** 10:.0f}"))
+         "a full step, ms of the clock", "stored, KiB"),
+        [(f["model"], f["batch"], f["method"], f"{f['ideal']:.3f}", f"{f['cpu'] / f['ideal']:.3f}",
+          f"{f['wall'] / f['ideal']:.3f}", f"{f['milliseconds']:.0f}", f"{f['bytes'] / 2 ** 10:.0f}") for f in found])
 
 
 def _overhead(found: Sequence[dict]) -> str:
-    return _table(("method", "ms an evaluation", "ComfyUI's own, ms"), found,
-                  lambda f: (f["method"], f"{f['milliseconds']:.2f}", f"{f['bare']:.2f}"))
+    return table(("method", "ms an evaluation", "ComfyUI's own, ms"),
+                 [(f["method"], f"{f['milliseconds']:.2f}", f"{f['bare']:.2f}") for f in found])
 
 
 def _scaling(found: Sequence[dict]) -> str:
@@ -92,22 +93,17 @@ def _scaling(found: Sequence[dict]) -> str:
     cases: dict[tuple[str, str], dict[str, dict]] = {}
     for f in found:
         cases.setdefault((f["varied"], f["value"]), {})[f["method"]] = f
-    return _table(
-        ("varied", "", *(f"{method}, ms" for method in methods), "ComfyUI's own, ms"), list(cases.items()),
-        lambda case: (*case[0], *(f"{f['milliseconds']:.2f}" for f in case[1].values()),
-                      f"{next(iter(case[1].values()))['bare']:.2f}"))
+    return table(
+        ("varied", "", *(f"{method}, ms" for method in methods), "ComfyUI's own, ms"),
+        [(*case, *(f"{f['milliseconds']:.2f}" for f in by_method.values()),
+          f"{next(iter(by_method.values()))['bare']:.2f}") for case, by_method in cases.items()])
 
 
 def _storage(found: Sequence[dict]) -> str:
-    return _table(("method", "storage", "bytes", "PSNR, dB"), found,
-                  lambda f: (f["method"], f["storage"], f"{f['bytes']:,}", f"{f['psnr']:.1f}"))
+    return table(("method", "storage", "bytes", "PSNR, dB"),
+                 [(f["method"], f["storage"], f"{f['bytes']:,}", f"{f['psnr']:.1f}") for f in found])
 
 
 def _loading(found: Sequence[dict]) -> str:
-    return _table(("processor", "clock", "imported for it alone"), found,
-                  lambda f: (f"{f['cpu']:.3f}", f"{f['wall']:.3f}", ", ".join(f["modules"])))
-
-
-def _table(columns: Sequence[str], rows: Sequence, cells: Callable[..., tuple]) -> str:
-    lines = [columns, ["---"] * len(columns), *map(cells, rows)]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines) + "\n"
+    return table(("processor", "clock", "imported for it alone"),
+                 [(f"{f['cpu']:.3f}", f"{f['wall']:.3f}", ", ".join(f["modules"])) for f in found])

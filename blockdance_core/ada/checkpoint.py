@@ -1,15 +1,13 @@
 """A training that is not at its end, as a file to go on from."""
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
-from .policy_file import Card, PolicyError
+from .policy_file import Card, PolicyError, save_whole
 from .training import Progress, Score, Training
 
 FORMAT = "blockdance ada training 1"
@@ -23,10 +21,7 @@ def save(path: Path, card: Card, training: Training) -> None:
     tensors |= {f"best.{name}": value for name, value in training.best.items()}
     metadata = card.metadata() | {"format": FORMAT, "settings": json.dumps(_kept(training)),
                                   "progress": json.dumps(asdict(training.progress))}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    save_file({name: value.contiguous().clone() for name, value in tensors.items()}, temporary, metadata)
-    os.replace(temporary, path)
+    save_whole(path, {name: value.contiguous().clone() for name, value in tensors.items()}, metadata)
 
 
 def resume(path: Path, card: Card, training: Training) -> None:

@@ -75,10 +75,15 @@ class PolicyFile:
 
 def write(path: Path, card: Card, network: DecisionNetwork) -> None:
     """Write all of it or nothing, in half precision: a decision is no matter of the fourth digit."""
+    weights = {name: value.detach().half().cpu().contiguous() for name, value in network.state_dict().items()}
+    save_whole(path, weights, card.metadata())
+
+
+def save_whole(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> None:
+    """Write all of a safetensors file or nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
-    weights = {name: value.detach().half().cpu().contiguous() for name, value in network.state_dict().items()}
-    save_file(weights, temporary, card.metadata())
+    save_file(tensors, temporary, metadata)
     os.replace(temporary, path)
 
 

@@ -278,8 +278,8 @@ class Run:
         if self._storage.offload == "auto":
             with self._lock:
                 offload = not has_room(model, self._latent, stored.device)
-        if offload and self._storage.offload == "auto":
-            self._note(f"what is stored goes to main memory: {stored.device} has none to spare")
+            if offload:
+                self._note(f"what is stored goes to main memory: {stored.device} has none to spare")
         try:
             self._cache.put(key, reuse, anchor, offload)
         except TypeError as error:
@@ -288,15 +288,15 @@ class Run:
             self._cache.put(key, reuse, anchor, offload)
 
     def _note(self, what: str) -> None:
-        with self._lock:
-            if what in self.report.notes:
-                return
-            self.report.notes.append(what)
-        logger.info("%s: %s", self.report.method, what)
+        self._tell(self.report.notes, what, logging.INFO)
 
     def _fail(self, reason: str) -> None:
+        self._tell(self.report.failures, reason, logging.WARNING)
+
+    def _tell(self, told: list[str], what: str, level: int) -> None:
+        """Once in the report, once in the log."""
         with self._lock:
-            if reason in self.report.failures:
+            if what in told:
                 return
-            self.report.failures.append(reason)
-        logger.warning("%s: %s", self.report.method, reason)
+            told.append(what)
+        logger.log(level, "%s: %s", self.report.method, what)

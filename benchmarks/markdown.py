@@ -1,0 +1,9 @@
+"""Tables of the reports."""
+
+from typing import Iterable, Sequence
+
+
+def table(columns: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
+    """One row a line, in Markdown."""
+    rows = (columns, ["---"] * len(columns), *lines)
+    return "\n".join("| " + " | ".join(map(str, cells)) + " |" for cells in rows) + "\n"
