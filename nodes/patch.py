@@ -5,7 +5,7 @@ from comfy_api.latest import io
 from ..blockdance_core.forecasting import FORECASTS
 from ..blockdance_core.host.architectures import TRANSFORMERS, Family
 from ..blockdance_core.host.attach import attach, preview
-from ..blockdance_core.plan import Transformer
+from ..blockdance_core.plan import Plan, Transformer
 from ..blockdance_core.policy import Policy
 from ..blockdance_core.report import Report
 from ..blockdance_core.storage import DTYPES, OFFLOADS, Storage
@@ -63,22 +63,21 @@ class PatchNode(io.ComfyNode):
     @classmethod
     def execute(cls, model, **settings) -> io.NodeOutput:
         policy, node_id = cls.policy_for(model, **settings), cls.hidden.unique_id
+        plan = preview(model, policy, cls.preview_steps(**settings), cls.FAMILY)
         timeline = notify.Timeline(node_id, {name: value for name, value in settings.items()
                                              if isinstance(value, (int, float, str))})
 
         def finished(report: Report) -> None:
             timeline.finished(report)
             notify.show(report.line(), node_id)
-        output = attach(model, policy, finished, cls.FAMILY, timeline.running)
-        notify.show(_outlook(model, policy, cls.FAMILY, cls.preview_steps(**settings)), node_id)
+        output = attach(model, policy, finished, cls.FAMILY, timeline.running, plan)
+        notify.show(_outlook(cls.FAMILY.transformer_of(model.model.diffusion_model), plan), node_id)
         return io.NodeOutput(output)
 
 
-def _outlook(model, policy: Policy, family: Family, steps: int) -> str:
+def _outlook(transformer: Transformer, plan: Plan) -> str:
     """One line on what a run would do."""
-    transformer = family.transformer_of(model.model.diffusion_model)
-    plan = preview(model, policy, steps, family)
-    share = plan.computed_blocks(transformer.depth) / (transformer.depth * steps)
-    text = (f"{transformer.name}, {transformer.depth} blocks: in {steps} steps "
+    share = plan.computed_blocks(transformer.depth) / (transformer.depth * plan.steps)
+    text = (f"{transformer.name}, {transformer.depth} blocks: in {plan.steps} steps "
             f"{len(plan.reused_steps)} would reuse, {share:.0%} of the blocks be computed")
     return f"{text}; {plan.note}" if plan.note else text

@@ -42,7 +42,7 @@ class Correction:
             before = max(step for step in self._computed if step < now)
             self._notes.append(f"planned anew at step {moment.step + 1}, as the outputs changed their course")
             past = tuple(step for step in self._computed if step <= now)
-            return self._bend([(before, now)], Begun(moment.step, past, moment.outputs.error))
+            return self._bend([(before, now)], Begun(past, moment.outputs.error))
         return None
 
     def _bend(self, between: list[tuple[int, int]], begun: Begun | None) -> Plan:
@@ -50,8 +50,8 @@ class Correction:
         times = self._schedule.times
         bends = [(times[before] + times[after]) / 2 for before, after in between]
         self._forecaster = replace(self._forecaster, bends=(*self._forecaster.bends, *bends))
-        candidates = search(self._forecaster.gram(times[:-1]), np.array(times), self._forecaster.rules,
-                            self._forecaster.quantity, begun=begun)
-        self._computed = next(candidate.computed for candidate in candidates
-                              if len(candidate.computed) == len(self._computed))
+        count = len(self._computed)
+        found, = search(self._forecaster.gram(times[:-1]), np.array(times), self._forecaster.rules,
+                        self._forecaster.quantity, begun=begun, fewest=count, most=count)
+        self._computed = found.computed
         return self._plan_of(self._computed, self._forecaster, "; ".join(self._notes))

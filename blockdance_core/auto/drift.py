@@ -6,10 +6,13 @@ model's outputs, and the kernel tells its size without looking at a single tenso
 new output is therefore chosen to be right itself and to make up for what the latent has gathered, which interpolates
 now what had to be extrapolated before; computed evaluations take part in that.
 
-Vectors of coefficients have one entry per evaluation of the run: (K, T), K alternatives at once.
+What a next output needs of that error are its products with the outputs it is made of, five numbers. They are carried
+along from evaluation to evaluation, since taking them from the whole kernel anew costs the square of the steps.
+Arrays have the K alternatives that are followed at once last, (..., K), but for the coefficients, (K, T).
 """
 
 from dataclasses import dataclass
+from typing import Sequence
 
 import numpy as np
 
@@ -31,63 +34,103 @@ class Rules:
     response: float = .5
 
 
-class Drift:
-    """The evaluations of K alternative runs, one after the other.
+@dataclass(frozen=True)
+class Step:
+    """One evaluation in C * K alternatives: it is computed in those of the first choice, and so on.
 
-    gram: (T, T) of the outputs at the run's evaluations; times: (T + 1,), descending, that of the result at the end.
-    error: (K, T), of the latent.
+    weights: (1 + A, C * K), summing to one, of its own output (0 if it is not computed) and of the anchors before it.
+    anchors, overlap: (A, C * K) and size: (C * K,) as of Drift, after it.
+    """
+    weights: np.ndarray
+    anchors: np.ndarray
+    overlap: np.ndarray
+    size: np.ndarray
+
+
+class Drift:
+    """K alternative runs, evaluation by evaluation.
+
+    anchors: (A, K) the evaluations computed last, newest first, NO_ANCHOR where there are fewer. error: (K, T) of the
+    latent, T evaluations being done; size: (K,) of it, squared; overlap: (A, K) its products with the anchors' outputs.
     """
 
     def __init__(self, gram: np.ndarray, times: np.ndarray, rules: Rules, quantity: Quantity = Quantity.VELOCITY,
-                 error: np.ndarray | None = None):
-        self.gram = gram
-        self.times = times
-        self.rules = rules
-        self.quantity = quantity
-        self.error = np.zeros((1, len(gram))) if error is None else error
+                 error: np.ndarray | None = None, computed: Sequence[int] = ()):
+        """gram: of the outputs at all evaluations of the run; times: theirs, descending, and that of the result.
 
-    def weights(self, now: int, anchors: np.ndarray) -> np.ndarray:
-        """The best weights (K, M) for the output at evaluation `now`, summing to one.
-
-        anchors: (K, M) evaluations, the newest first, NO_ANCHOR where there are fewer; `now` itself if it is computed.
+        error: (T,), of a run that is begun; computed: which of its evaluations were.
         """
-        target = -self.rules.making_up * self.error / self._reach(now)  # (K, T)
-        target[:, now] += 1
-        return best_weights(self.gram, anchors, target, self.rules.ridge)
+        self._gram = gram
+        self._times = times
+        self._rules = rules
+        self._quantity = quantity
+        self.error = np.zeros((1, 0)) if error is None else error[None]
+        newest = [*sorted(computed, reverse=True), *[NO_ANCHOR] * rules.anchors]
+        self.anchors = np.array(newest[:rules.anchors])[:, None]
+        product = gram[:, :self.now] @ self.error[0]
+        self.overlap = product[self.anchors]
+        self.size = self.error @ product[:self.now]
 
-    def advance(self, now: int, anchors: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """Take the output with these weights; returns the size (K,) of the latent's error after it, squared."""
-        wrong = np.zeros_like(self.error)
-        np.add.at(wrong, (np.arange(len(anchors))[:, None], anchors), np.where(anchors == NO_ANCHOR, 0, weights))
-        wrong[:, now] -= 1
-        left = self.times[now + 1] / self.times[now]
-        response = 1 if self.quantity is Quantity.PICTURE else self.rules.response
-        self.error = left ** response * self.error + self._reach(now) * wrong
-        return np.einsum("kt,kt->k", self.error @ self.gram, self.error)
+    @property
+    def now(self) -> int:
+        """The evaluation that is next."""
+        return self.error.shape[1]
 
-    def _reach(self, now: int) -> float:
-        """How far an output moves the latent until the next evaluation."""
-        start, end = self.times[now], self.times[now + 1]
-        return end - start if self.quantity is Quantity.VELOCITY else 1 - end / start
+    def step(self, choices: Sequence[bool]) -> Step:
+        """The next evaluation with the best weights, computed (True), not computed (False) or either in turn."""
+        left, reach = self._motion()
+        now, size = self.now, len(self.error)
+        used = np.concatenate([np.full((1, size), now), self.anchors])  # (1 + A, K)
+        gram = self._gram[used[:, None], used]  # (1 + A, 1 + A, K)
+        overlap = np.concatenate([[self.error @ self._gram[:now, now]], self.overlap])
+        wanted = gram[:, 0] - self._rules.making_up / reach * overlap
+        missing = used == NO_ANCHOR if (self.anchors[-1] == NO_ANCHOR).any() else None
+        weights = np.zeros((len(used), len(choices), size))
+        kept = [slice(0, -1) if computed else slice(1, None) for computed in choices]
+        for index, computed in enumerate(choices):
+            usable = slice(0 if computed else 1, None)
+            weights[usable, index] = best_weights(gram[usable, usable], wanted[usable], self._rules.ridge,
+                                                  None if missing is None else missing[usable])
+        wrong = weights.copy()
+        wrong[0] -= 1
+        moved = reach * np.einsum("ijk,jck->ick", gram, wrong)
+        after = left * overlap[:, None] + moved
+        grown = left ** 2 * self.size + reach * np.einsum("ick,ick->ck", wrong, left * overlap[:, None] + after)
+        return Step(weights.reshape(len(used), -1), np.concatenate([used[part] for part in kept], 1),
+                    np.concatenate([after[part, index] for index, part in enumerate(kept)], 1), grown.ravel())
+
+    def follow(self, step: Step, chosen: np.ndarray) -> None:
+        """Go on with the alternatives of these numbers."""
+        left, reach = self._motion()
+        origin, weights = chosen % len(self.error), step.weights[:, chosen]
+        error = np.concatenate([left * self.error[origin], reach * (weights[:1].T - 1)], 1)
+        error[np.arange(len(chosen)), self.anchors[:, origin]] += reach * weights[1:]
+        self.error = error
+        self.anchors, self.overlap, self.size = step.anchors[:, chosen], step.overlap[:, chosen], step.size[chosen]
+
+    def _motion(self) -> tuple[float, float]:
+        """What the next evaluation leaves of the latent's error, and how far its own output moves the latent."""
+        start, end = self._times[self.now:self.now + 2].tolist()
+        if self._quantity is Quantity.PICTURE:
+            return end / start, 1 - end / start
+        return (end / start) ** self._rules.response, end - start
 
 
-def best_weights(gram: np.ndarray, anchors: np.ndarray, target: np.ndarray, ridge: float) -> np.ndarray:
-    """The weights (K, M), summing to one, whose sum of anchors comes closest to a combination (K, T) of outputs.
+def best_weights(gram: np.ndarray, wanted: np.ndarray, ridge: float, missing: np.ndarray | None = None) -> np.ndarray:
+    """The weights (M, K), summing to one, of M anchors whose sum comes closest to what is wanted.
 
-    Least squares in closed form, around the newest anchor: ridge draws the weights of the others towards zero.
+    gram: (M, M, K) of the anchors, newest first; wanted: (M, K) the products of what is wanted with each. missing: (M,
+    K) True where there is no such anchor, which then gets no weight. Least squares in closed form, around the newest
+    anchor: ridge draws the weights of the others towards zero.
     """
-    count, width = anchors.shape
-    rows, others, newest = np.arange(count)[:, None], anchors[:, 1:], anchors[:, :1]
-    rest = target.copy()
-    rest[rows, newest] -= 1
-    product = rest @ gram  # (K, T)
-    missing = others == NO_ANCHOR
-    right = np.where(missing, 0, product[rows, others] - product[rows, newest])  # (K, M - 1)
-    left = (gram[others[:, :, None], others[:, None, :]] - gram[others, newest][:, :, None]
-            - gram[newest, others][:, None, :] + gram[newest, newest][:, :, None])  # (K, M - 1, M - 1)
-    left = np.where(missing[:, :, None] | missing[:, None, :], 0, left)
-    diagonal = np.arange(width - 1)
-    scale = left[:, diagonal, diagonal].sum(1, keepdims=True) / np.maximum(1, (~missing).sum(1, keepdims=True))
-    left[:, diagonal, diagonal] += np.where(missing, 1, ridge * scale + 1e-12)
-    found = np.linalg.solve(left, right[:, :, None])[:, :, 0]
-    return np.concatenate([1 - found.sum(1, keepdims=True), found], 1)
+    change = gram[1:] - gram[0]  # (M - 1, M, K), from the newest anchor to each other
+    left, right = change[:, 1:] - change[:, :1], wanted[1:] - wanted[0] - change[:, 0]
+    diagonal = np.einsum("iik->ik", left)  # a view
+    if missing is None:
+        diagonal += ridge / max(1, len(diagonal)) * diagonal.sum(0) + 1e-12
+    else:
+        missing = missing[1:]
+        left[missing[:, None] | missing] = right[missing] = 0
+        diagonal += np.where(missing, 1, ridge * diagonal.sum(0) / np.maximum(1, (~missing).sum(0)) + 1e-12)
+    found = np.linalg.solve(left.transpose(2, 0, 1), right.T[:, :, None])[:, :, 0].T
+    return np.concatenate([1 - found.sum(0, keepdims=True), found])

@@ -6,7 +6,7 @@ from typing import Sequence
 import numpy as np
 
 from ..flow_time import Quantity
-from .drift import NO_ANCHOR, Drift, Rules, best_weights
+from .drift import Drift, Rules, best_weights
 from .kernel import Kernel
 
 IN_COMMON = .5  # of outputs on both sides of a bend; hardly matters, as anchors on this side do so much better
@@ -33,13 +33,7 @@ class KernelForecaster:
 
     def foresee(self, anchors: Sequence[float], time: float) -> tuple[tuple[float, ...], float]:
         """The weights of a forecast, and its error to be expected: squared, as a fraction of the output's square."""
-        gram = self.gram((*anchors, time))
-        target = np.zeros((1, len(gram)))
-        target[0, -1] = 1
-        weights = best_weights(gram, np.arange(len(anchors))[None], target, self.rules.ridge)
-        wrong = np.append(weights[0], -1)
-        return tuple(weights[0].tolist()), float(wrong @ gram @ wrong / gram[-1, -1])
-
+        return foresee(self.gram((*anchors, time)), self.rules.ridge)
 
     def gram(self, times: Sequence[float]) -> np.ndarray:
         """What is known of the outputs of this run at these times: (T, T)."""
@@ -48,33 +42,47 @@ class KernelForecaster:
         return self.kernel.at(moments) * IN_COMMON ** np.abs(part[:, None] - part)
 
 
+def foresee(gram: np.ndarray, ridge: float) -> tuple[tuple[float, ...], float]:
+    """As of KernelForecaster, from what is known of the anchors, newest first, and of the output, last: (M + 1, M + 1).
+    """
+    weights = best_weights(gram[:-1, :-1, None], gram[:-1, -1:], ridge)[:, 0]
+    wrong = np.append(weights, -1)
+    return tuple(weights.tolist()), float(wrong @ gram @ wrong / gram[-1, -1])
+
+
 class Course:
     """The forecasts of one run whose evaluations are known beforehand, each making up for those before it."""
 
     def __init__(self, forecaster: KernelForecaster, times: Sequence[float]):
         """times: of the evaluations, and of the result at the end: T + 1."""
-        moments = np.array(times)
-        self._anchors = forecaster.anchors
-        self._drift = Drift(forecaster.gram(moments[:-1]), moments, forecaster.rules, forecaster.quantity)
-        self._computed: list[int] = []  # newest first
-        self._now = 0
-
-    @property
-    def error(self) -> np.ndarray:
-        """Of the latent, (T,): drift.py."""
-        return self._drift.error[0]
+        self._times = np.array(times)
+        self._computed: list[int] = []
+        self._begin(forecaster, None)
 
     def follow(self, forecaster: KernelForecaster) -> None:
         """Go on with another view of the outputs."""
-        self._drift.gram = forecaster.gram(self._drift.times[:-1])
+        self._begin(forecaster, self.error)
+
+    def _begin(self, forecaster: KernelForecaster, error: np.ndarray | None) -> None:
+        self._ridge = forecaster.rules.ridge
+        self._gram = forecaster.gram(self._times[:-1])
+        self._drift = Drift(self._gram, self._times, forecaster.rules, forecaster.quantity, error, self._computed)
+
+    @property
+    def error(self) -> np.ndarray:
+        """Of the latent, an entry for each evaluation so far: drift.py."""
+        return self._drift.error[0]
 
     def next(self, computed: bool) -> dict[int, float]:
         """The weights of the next evaluation's output, by the evaluation that computed it; its own included."""
-        used = [*[self._now] * computed, *self._computed[:self._anchors]]
+        now, before = self._drift.now, self._drift.anchors[:, 0].tolist()
+        step = self._drift.step((computed,))
+        self._drift.follow(step, np.zeros(1, int))
         if computed:
-            self._computed.insert(0, self._now)
-        padded = np.array([used + [NO_ANCHOR] * (self._anchors + 1 - len(used))])
-        weights = self._drift.weights(self._now, padded)
-        self._drift.advance(self._now, padded, weights)
-        self._now += 1
-        return {anchor: weight for anchor, weight in zip(used, weights[0].tolist()) if weight}
+            self._computed.append(now)
+        return {anchor: weight for anchor, weight in zip((now, *before), step.weights[:, 0].tolist()) if weight}
+
+    def foresee(self, anchors: Sequence[int]) -> tuple[tuple[float, ...], float]:
+        """As of KernelForecaster, of the next evaluation by these that were computed, newest first."""
+        known = [*anchors, self._drift.now]
+        return foresee(self._gram[np.ix_(known, known)], self._ridge)

@@ -10,7 +10,7 @@ LENGTHS = np.geomspace(.03, 10, 20)  # of the process between measured times, in
 EDGE = 1e-3  # times this close to 0 and 1 count as one: their log-SNR is infinite
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Kernel:
     """gram[i, j] = <v(times[i]), v(times[j])>, the mean over what was measured, scaled to a mean diagonal of 1.
 
@@ -30,6 +30,13 @@ class Kernel:
             raise ValueError("the numbers of a kernel are not scaled to a mean diagonal of 1")
         if not np.allclose(self.gram, self.gram.T, atol=1e-6) or np.linalg.eigvalsh(self.gram)[0] < -1e-6 * count:
             raise ValueError("the numbers of a kernel are no inner products: not symmetric, or not positive")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Kernel) and (
+            np.array_equal(self.times, other.times) and np.array_equal(self.gram, other.gram))
+
+    def __hash__(self) -> int:
+        return hash((self.times.tobytes(), self.gram.tobytes()))
 
     def at(self, times: np.ndarray) -> np.ndarray:
         """The Gram matrix (S, S) at other times (S,), by kriging: between and beyond the times that were measured the

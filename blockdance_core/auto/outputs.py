@@ -89,7 +89,10 @@ class Outputs:
         anchors = self._kept[:self._forecaster.anchors]
         if not anchors:
             return False
-        weights, expected = self._forecaster.foresee([time for _, time, _ in anchors], time)
+        if self._left > 0:
+            weights, expected = self._course.foresee([evaluation for evaluation, _, _ in anchors])
+        else:
+            weights, expected = self._forecaster.foresee([time for _, time, _ in anchors], time)
         forecast = sum(weight * kept for weight, (_, _, kept) in zip(weights, anchors))
         size = output.float().square().mean()
         wrong, change = (((output - other).float().square().mean() / size) for other in (forecast, anchors[0][2]))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..flow_time import Quantity
-from .drift import NO_ANCHOR, Drift, Rules
+from .drift import Drift, Rules
 
 BEAM = 12  # alternatives kept for each number of computed evaluations
 
@@ -19,46 +19,38 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Begun:
-    """A run of which so many evaluations are done; computed: which of them were; error: (T,), of the latent since."""
-    evaluations: int
+    """A run of which so many evaluations are done; computed: which of them; error: of the latent since, one entry for
+    each of them."""
     computed: tuple[int, ...]
     error: np.ndarray
 
 
 def search(gram: np.ndarray, times: np.ndarray, rules: Rules = Rules(), quantity: Quantity = Quantity.VELOCITY,
-           beam: int = BEAM, begun: Begun | None = None) -> tuple[Candidate, ...]:
-    """The best choice for every number of computed evaluations, from one to all of them.
+           beam: int = BEAM, begun: Begun | None = None, fewest: int = 1, most: int | None = None
+           ) -> tuple[Candidate, ...]:
+    """The best choice for each number of computed evaluations from `fewest` to `most`, which is all unless given.
 
     gram: (T, T) of the outputs; times: (T + 1,). All alternatives walk through the run together; among those that have
-    computed equally many, the ones whose latent has drifted least so far go on. What is begun is part of all of them.
+    computed equally many, the ones whose latent has drifted least so far go on, unless they can reach none of these
+    numbers. What is begun is part of all of them.
     """
     count = len(gram)
-    begun = begun or Begun(0, (), np.zeros(count))
-    drift = Drift(gram, times, rules, quantity, begun.error[None])
-    newest = [*begun.computed[::-1], *[NO_ANCHOR] * (rules.anchors + 1)]
-    anchors = np.array([newest[:rules.anchors + 1]])
+    begun = begun or Begun((), np.zeros(0))
+    drift = Drift(gram, times, rules, quantity, begun.error, begun.computed)
     computed = np.isin(np.arange(count), begun.computed)[None]
-    score = np.zeros(1)
-    for now in range(begun.evaluations, count):
-        branches = []
-        for compute in (True, False) if now else (True,):
-            if compute:
-                used = np.concatenate([np.full((len(anchors), 1), now), anchors[:, :-1]], 1)
-                kept = used
-            else:
-                used = np.where(np.arange(anchors.shape[1]) < rules.anchors, anchors, NO_ANCHOR)
-                kept = anchors
-            branch = Drift(gram, times, rules, quantity, drift.error)
-            size = branch.advance(now, used, branch.weights(now, used))
-            taken = computed.copy()
-            taken[:, now] = compute
-            branches.append((branch.error, kept, taken, score + size * weight(times, now)))
-        error, anchors, computed, score = (np.concatenate(parts) for parts in zip(*branches))
-        kept = _best(computed.sum(1), score, beam)
-        drift.error, anchors, computed, score = error[kept], anchors[kept], computed[kept], score[kept]
+    made, score = computed.sum(1), np.zeros(1)
+    for now in range(drift.now, count):
+        step = drift.step((True, False) if now else (True,))
+        score = (score + weight(times, now) * step.size.reshape(-1, len(score))).ravel()
+        made = np.concatenate([made + 1, made])[:len(score)]
+        kept = _best(made, score, beam, fewest - (count - 1 - now), count if most is None else most)
+        drift.follow(step, kept)
+        computed = computed[kept % len(computed)]
+        score, made = score[kept], made[kept]
+        computed[:, now] = made > computed.sum(1)
     found = {}
     for index in np.argsort(score, kind="stable"):
-        found.setdefault(int(computed[index].sum()), index)
+        found.setdefault(int(made[index]), index)
     return tuple(Candidate(tuple(np.flatnonzero(computed[index]).tolist()), _decibels(score[index]))
                  for _, index in sorted(found.items()))
 
@@ -71,11 +63,12 @@ def weight(times: np.ndarray, now: int) -> float:
     return 1. if now == len(times) - 2 else float(times[now] - times[now + 1])
 
 
-def _best(groups: np.ndarray, score: np.ndarray, beam: int) -> np.ndarray:
-    """The indices of the `beam` lowest scores in each group."""
-    order = np.lexsort((score, groups))
-    sizes = np.unique(groups, return_counts=True)[1]
-    rank = np.concatenate([np.arange(size) for size in sizes])
+def _best(groups: np.ndarray, score: np.ndarray, beam: int, lowest: int, highest: int) -> np.ndarray:
+    """The indices of the `beam` lowest scores in each group from `lowest` to `highest`."""
+    asked = np.flatnonzero((groups >= lowest) & (groups <= highest))
+    order = asked[np.lexsort((score[asked], groups[asked]))]
+    ordered = groups[order]
+    rank = np.arange(len(order)) - np.searchsorted(ordered, ordered)
     return order[rank < beam]
 
 

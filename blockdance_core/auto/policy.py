@@ -1,7 +1,8 @@
 """Auto: as many evaluations as the wanted speed-up leaves, chosen and forecast by what was measured of the model."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
 from typing import Callable, Collection
 
 import numpy as np
@@ -17,6 +18,7 @@ from .planner import Candidate, search
 from .recorder import Recorder
 
 MOST = 4.  # times faster
+KEPT = 4  # choices for schedules that were planned before, as the tiles of a picture are sampled by the same
 FEWEST_RECORDED = 8  # evaluations: fewer say too little of the times in between
 RECORDED = .9, .05  # a recording begins at least as noisy and ends at least as clean as this
 NOISY = "this sampler adds noise at every step, which no forecast can know: expect less than with others"
@@ -40,6 +42,7 @@ class AutoPolicy:
     least_quality: float = 0.
     rules: Rules = Rules()
     corrects: bool = True
+    _choice: Callable = field(default_factory=lambda: lru_cache(KEPT)(_choose), init=False, repr=False, compare=False)
 
     def __post_init__(self):
         if not 1 <= self.speedup <= MOST:
@@ -67,34 +70,17 @@ class AutoPolicy:
                                 schedule.flow_time, quantity, self.save))
             kernel, note = self.fallback(quantity), "not measured on this model; run a full picture once for better"
         noisy = "" if schedule.sampler.steady else NOISY
-        times = np.array(schedule.times)
         reuse = Reuse(Span(0, transformer.depth - 1), Kind.OUTPUT if schedule.sampler.whole else Kind.DELTA)
-        forecaster = KernelForecaster(kernel, quantity, self.rules)
-
-        candidates = search(forecaster.gram(times[:-1]), times, self.rules, quantity)
-        chosen, reason = self._choose(candidates, steps)
+        forecaster, chosen, reason = self._choice(KernelForecaster(kernel, quantity, self.rules), schedule.times,
+                                                  self.speedup, self.least_quality)
 
         def plan_of(computed: Collection[int], forecaster: KernelForecaster, news: str = "") -> Plan:
             reuses = [None if step in computed else reuse for step in range(steps)]
             return Plan.from_reuses(reuses, "; ".join(filter(None, (reason, note, noisy, news))), forecaster)
-        plan = plan_of(chosen.computed, forecaster)
+        plan = plan_of(chosen, forecaster)
         if not (self.corrects and schedule.sampler.counted):
             return plan
-        return replace(plan, adviser=Correction(schedule, forecaster, chosen.computed, plan_of))
-
-    def _choose(self, candidates: tuple[Candidate, ...], steps: int) -> tuple[Candidate, str]:
-        """The candidate to run, and what the user should know of it."""
-        wanted = math.ceil(steps / self.speedup - 1e-9)
-        for candidate in candidates[wanted - 1:]:
-            if candidate.quality >= self.least_quality:
-                break
-        count = len(candidate.computed)
-        words = f"{steps / count:.2f}x, {_decibels(candidate)} expected"
-        if count > wanted:
-            asked = _decibels(candidates[wanted - 1])
-            words = (f"nothing to gain here: {words}" if count == steps else words) + (
-                f": at {steps / wanted:.2f}x it would be {asked}, below the least of {self.least_quality:g} dB")
-        return candidate, words
+        return replace(plan, adviser=Correction(schedule, forecaster, chosen, plan_of))
 
 
 @dataclass(frozen=True)
@@ -113,6 +99,24 @@ class RecordPolicy:
                              "a picture")
         return Plan(Plan.from_reuses([None] * schedule.steps).decisions,
                     listener=Recorder(schedule.flow_time, quantity_of(schedule), self.save))
+
+
+def _choose(forecaster: KernelForecaster, times: tuple[float, ...], speedup: float, least_quality: float
+            ) -> tuple[KernelForecaster, tuple[int, ...], str]:
+    """The forecaster itself, the evaluations to compute, and what the user should know of the choice."""
+    steps = len(times) - 1
+    wanted = math.ceil(steps / speedup - 1e-9)
+    ask = partial(search, forecaster.gram(times[:-1]), np.array(times), forecaster.rules, forecaster.quantity)
+    chosen = asked = ask(fewest=wanted, most=wanted)[0]
+    if asked.quality < least_quality and wanted < steps:
+        more = ask(fewest=wanted + 1)
+        chosen = next((candidate for candidate in more if candidate.quality >= least_quality), more[-1])
+    count = len(chosen.computed)
+    words = f"{steps / count:.2f}x, {_decibels(chosen)} expected"
+    if count > wanted:
+        words = (f"nothing to gain here: {words}" if count == steps else words) + (
+            f": at {steps / wanted:.2f}x it would be {_decibels(asked)}, below the least of {least_quality:g} dB")
+    return forecaster, chosen.computed, words
 
 
 def quantity_of(schedule: Schedule) -> Quantity:

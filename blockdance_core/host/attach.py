@@ -26,14 +26,16 @@ Result = TypeVar("Result")
 
 
 def attach(model: ModelPatcher, policy: Policy, on_report: Callable[[Report], None] | None = None,
-           family: Family = TRANSFORMERS, on_evaluation: Callable[[Report], None] | None = None) -> ModelPatcher:
+           family: Family = TRANSFORMERS, on_evaluation: Callable[[Report], None] | None = None,
+           previewed: Plan | None = None) -> ModelPatcher:
     """A clone of the model that samples by this policy; `on_report` gets the account of each finished run, and
     `on_evaluation` that of a running one whenever an evaluation begins.
 
     A policy that was attached before is replaced. Raises UnsupportedModel for a model without known blocks, and
-    ValueError where the policy does not fit it.
+    ValueError where the policy does not fit it, which `preview` has found out already where its plan is given.
     """
-    preview(model, policy, 20, family)
+    if previewed is None:
+        preview(model, policy, 20, family)
 
     def begin(schedule: Schedule, diffusion_model: Module, undisturbed: bool) -> Run:
         return Run(policy, schedule, family, diffusion_model, undisturbed, on_evaluation)
@@ -85,7 +87,7 @@ def latest(model: ModelPatcher, kind: type[Result]) -> Result | None:
 
 
 def preview(model: ModelPatcher, policy: Policy, steps: int, family: Family = TRANSFORMERS) -> Plan:
-    """The plan of this policy for so many equal steps of a full run."""
+    """The plan of this policy for so many equal steps of a full run. Raises as `attach` does."""
     sampling = model.get_model_object("model_sampling")
     sigmas = tuple(float(sampling.percent_to_sigma(step / steps)) for step in range(steps)) + (0.,)
     return policy.plan(schedule_of(sampling, sigmas), family.transformer_of(model.model.diffusion_model))

@@ -7,10 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from blockdance.blockdance_core.auto.drift import NO_ANCHOR, Drift, Rules, best_weights
+from blockdance.blockdance_core.auto import policy as auto
 from blockdance.blockdance_core.auto.forecaster import Course, KernelForecaster
 from blockdance.blockdance_core.auto.kernel import Kernel
 from blockdance.blockdance_core.auto.library import Library, general
@@ -74,66 +72,6 @@ class TestKernel:
             Kernel(np.array(times), gram)
 
 
-class TestWeights:
-    @settings(deadline=None)
-    @given(st.integers(0, 10 ** 6))
-    def test_least_squares_that_sum_to_one(self, seed):
-        rng = np.random.default_rng(seed)
-        outputs = rng.normal(size=(6, 40))
-        gram, anchors = outputs @ outputs.T, np.array([[4, 2, 1]])
-        target = rng.normal(size=(1, 6))
-        weights = best_weights(gram, anchors, target, ridge=0.)[0]
-        assert weights.sum() == pytest.approx(1)
-        basis = (outputs[[2, 1]] - outputs[4]).T
-        found = np.linalg.lstsq(basis, (target @ outputs)[0] - outputs[4], rcond=None)[0]
-        assert weights[1:] == pytest.approx(found, abs=1e-6)
-
-    def test_never_worse_than_repetition_on_what_was_measured(self):
-        gram = kernel(roughness=.05).gram
-        for now in range(2, 20):
-            anchors = np.array([[now - 2, *range(now - 3, -1, -1)][:4]])
-            target = np.eye(20)[[now]]
-            for width in range(1, anchors.shape[1] + 1):
-                weights = best_weights(gram, anchors[:, :width], target, Rules().ridge)
-                error = -target
-                error[0, anchors[0, :width]] += weights[0]
-                repeated = np.eye(20)[anchors[0, 0]] - target[0]
-                assert error[0] @ gram @ error[0] <= repeated @ gram @ repeated + 1e-9
-
-    def test_missing_anchors_get_no_weight(self):
-        gram = kernel().gram
-        target = np.eye(20)[[9]]
-        padded = best_weights(gram, np.array([[7, 5, NO_ANCHOR, NO_ANCHOR]]), target, 1e-5)
-        assert padded[0, :2] == pytest.approx(best_weights(gram, np.array([[7, 5]]), target, 1e-5)[0])
-        assert not padded[0, 2:].any()
-
-
-class TestDrift:
-    def test_its_size_is_that_of_the_real_error(self):
-        """The latent of a reused run, integrated with real vectors, against what the kernel alone says."""
-        times = np.append(even(12), 0.)
-        outputs = curve(even(12)).numpy()
-        outputs /= np.sqrt((outputs ** 2).sum(1).mean())
-        drift = Drift(outputs @ outputs.T, times, Rules(response=0.))
-        course, error, kept = drift, np.zeros(outputs.shape[1]), []
-        for now in range(12):
-            computed = now in (0, 1, 2, 5, 8, 11)
-            used = [now, *kept][:5] if computed else kept[:4]
-            kept = [now, *kept] if computed else kept
-            anchors = np.array([used + [NO_ANCHOR] * (5 - len(used))])
-            weights = course.weights(now, anchors)
-            size = course.advance(now, anchors, weights)
-            given = sum(w * outputs[a] for w, a in zip(weights[0], anchors[0]) if a != NO_ANCHOR)
-            error += (times[now + 1] - times[now]) * (given - outputs[now])
-            assert size[0] == pytest.approx(error @ error, abs=1e-9)
-
-    def test_making_up_leaves_less_error_than_forecasting_each_output_by_itself(self):
-        found, times = kernel(30), np.append(even(30), 0.)
-        made_up, by_itself = (
-            search(found.gram, times, Rules(making_up=share))[11].quality for share in (1., 0.))
-        assert made_up > by_itself + 3
-
-
 class TestCourse:
     def test_a_full_run_is_given_as_it_is(self):
         course = Course(KernelForecaster(kernel()), np.append(even(20), 0.))
@@ -179,18 +117,6 @@ class TestPlanner:
         qualities = [candidate.quality for candidate in candidates]
         assert all(a <= b + .5 for a, b in zip(qualities, qualities[1:])) and qualities[-1] == math.inf
 
-    def test_better_than_any_fixed_interval(self):
-        """An interval of 2 is one of the choices."""
-        gram, times = kernel(roughness=.01).gram, np.append(even(20), 0.)
-        drift, kept, score = Drift(gram, times, Rules()), [], 0.
-        for now in range(20):
-            used = [now, *kept][:5] if now % 2 == 0 else kept[:4]
-            kept = [now, *kept] if now % 2 == 0 else kept
-            anchors = np.array([used + [NO_ANCHOR] * (5 - len(used))])
-            size = drift.advance(now, anchors, drift.weights(now, anchors))[0]
-            score += size * (1 if now == 19 else 1 / 20)
-        assert search(gram, times)[9].quality >= -10 * np.log10(score)
-
     def test_where_the_outputs_change_most_more_is_computed(self):
         bent = np.where(even(30) > .5, even(30) + 3 * np.sin(12 * even(30)), even(30) * .2)
         computed = search(kernel_of(list(even(30)), curve(bent)).gram, np.append(even(30), 0.))[11].computed
@@ -206,6 +132,18 @@ class TestPolicy:
         assert computed == math.ceil(steps / speedup)
         assert {decision.reuse.kind for decision in plan.decisions if decision.reuse} == {Kind.OUTPUT}
         assert f"{steps / computed:.2f}x" in plan.note
+
+    def test_an_equal_schedule_is_searched_once(self, monkeypatch):
+        asked = []
+        monkeypatch.setattr(auto, "search", lambda *given, **more: asked.append(more) or search(*given, **more))
+        same, other = Schedule.even(20), Schedule.even(21)
+        again = AutoPolicy(2., lambda *_: kernel(), general)  # a kernel that is read anew each time
+        plans = [again.plan(schedule, PIXART) for schedule in (same, same, other, same)]
+        assert len(asked) == 2
+        assert plans[0].decisions == plans[3].decisions and plans[0].adviser is not plans[1].adviser
+        replace(again, speedup=3.).plan(same, PIXART)
+        AutoPolicy(2., lambda *_: kernel(roughness=.1), general).plan(same, PIXART)
+        assert len(asked) == 4
 
     def test_a_speedup_of_one_computes_everything(self):
         plan = policy(1.).plan(Schedule.even(20), PIXART)

@@ -120,7 +120,7 @@ def test_the_search_goes_on_with_what_is_begun():
             outputs.computed(TIMES[step], torch.zeros(1, 4))
         else:
             outputs.forecast(TIMES[step])
-    begun = Begun(8, tuple(step for step in best if step < 8), outputs.error)
+    begun = Begun(tuple(step for step in best if step < 8), outputs.error)
     found = {len(candidate.computed): candidate.computed for candidate in search(gram, TIMES, begun=begun)}
     assert found[10] == best
     assert min(found) == len(begun.computed) and max(found) == len(begun.computed) + STEPS - 8

@@ -1,0 +1,174 @@
+"""Weights, drift and the search for plans, against their formulas written out with whole vectors, one run at a time."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from blockdance.blockdance_core.auto.drift import NO_ANCHOR, Drift, Rules, best_weights
+from blockdance.blockdance_core.auto.forecaster import Course, KernelForecaster
+from blockdance.blockdance_core.auto.planner import search, weight
+from blockdance.blockdance_core.flow_time import Quantity
+from blockdance.tests.core.test_auto import curve, even, kernel
+
+cases = st.tuples(st.integers(0, 10 ** 6), st.sampled_from(Quantity), st.sampled_from([0., .5, 1.]), st.integers(1, 5))
+
+
+class Direct:
+    """A run whose error is kept as a vector of coefficients of all outputs, with every product taken anew."""
+
+    def __init__(self, gram: np.ndarray, times: np.ndarray, rules: Rules, quantity: Quantity):
+        self.gram, self.times, self.rules, self.quantity = gram, times, rules, quantity
+        self.error, self.computed, self.score = np.zeros(len(gram)), [], 0.
+
+    def next(self, now: int, computed: bool) -> dict[int, float]:
+        start, end = self.times[now:now + 2]
+        flow = self.quantity is Quantity.VELOCITY
+        reach = end - start if flow else 1 - end / start
+        wanted = -self.rules.making_up * self.error / reach
+        wanted[now] += 1
+        used = [now] * computed + self.computed[:self.rules.anchors]
+        self.computed = [now] * computed + self.computed
+        units = np.eye(len(self.gram))
+        apart = units[used[1:]] - units[used[0]]
+        left = apart @ self.gram @ apart.T
+        left += np.eye(len(left)) * (self.rules.ridge * np.trace(left) / max(1, len(left)) + 1e-12)
+        found = np.linalg.solve(left, apart @ self.gram @ (wanted - units[used[0]]))
+        weights = np.array([1 - found.sum(), *found])
+        wrong = weights @ units[used] - units[now]
+        self.error = (end / start) ** (self.rules.response if flow else 1) * self.error + reach * wrong
+        self.score += self.error @ self.gram @ self.error * weight(self.times, now)
+        return dict(zip(used, weights))
+
+
+def task(case: tuple, steps: int) -> tuple[np.ndarray, np.ndarray, Rules, Quantity]:
+    """Products of random outputs at random times, as smooth or rough as chance has it."""
+    seed, quantity, making_up, anchors = case
+    rng = np.random.default_rng(seed)
+    times = np.append(np.cumsum(rng.uniform(.2, 1., steps))[::-1] / steps, 0.)
+    outputs = curve(times[:-1], 60, 10 ** rng.uniform(-4, 0)).numpy() @ rng.normal(size=(60, 40))
+    gram = outputs @ outputs.T
+    return gram / np.trace(gram) * steps, times, Rules(anchors, making_up=making_up), quantity
+
+
+def score_of(computed: tuple[int, ...], *task) -> float:
+    run = Direct(*task)
+    for now in range(len(task[0])):
+        run.next(now, now in computed)
+    return run.score
+
+
+@settings(deadline=None)
+@given(cases, st.integers(1, 2 ** 11 - 1))
+def test_the_weights_of_a_course_and_its_error(case, pattern):
+    """Also where it begins anew in between, as after a correction."""
+    gram, times, rules, quantity = task(case, 12)
+    direct, drift, computed = Direct(gram, times, rules, quantity), Drift(gram, times, rules, quantity), []
+    for now in range(12):
+        compute = now == 0 or bool(pattern >> now & 1)
+        if now == 6:
+            drift = Drift(gram, times, rules, quantity, drift.error[0], computed)
+        used = [now, *drift.anchors[:, 0]]
+        step = drift.step((compute,))
+        computed += [now] * compute
+        expected = direct.next(now, compute)
+        found = {anchor: w for anchor, w in zip(used, step.weights[:, 0]) if anchor != NO_ANCHOR and w}
+        drift.follow(step, np.zeros(1, int))
+        assert found == pytest.approx({anchor: w for anchor, w in expected.items() if anchor in found}, abs=1e-6)
+        assert all(abs(w) < 1e-6 for anchor, w in expected.items() if anchor not in found)
+        assert drift.error[0] == pytest.approx(direct.error[:now + 1], abs=1e-7)
+        assert drift.size[0] == pytest.approx(direct.error @ gram @ direct.error, rel=1e-5, abs=1e-14)
+
+
+@settings(deadline=None, max_examples=20)
+@given(cases)
+def test_the_search_finds_the_best_choice_of_all(case):
+    """With a beam that drops none."""
+    given = task(case, 7)
+    for count, candidate in enumerate(search(*given, beam=64), 1):
+        least = min(score_of((0, *others), *given) for others in combinations(range(1, 7), count - 1))
+        assert len(candidate.computed) == count
+        assert score_of(candidate.computed, *given) == pytest.approx(least, rel=1e-5, abs=1e-13)
+        assert 10 ** (-candidate.quality / 10) == pytest.approx(least, rel=1e-5, abs=1e-13)
+
+
+@settings(deadline=None, max_examples=20)
+@given(cases, st.integers(1, 20), st.integers(0, 19))
+def test_a_search_for_some_numbers_finds_what_that_for_all_does(case, fewest, more):
+    given = task(case, 20)
+    most = min(20, fewest + more)
+    some, alike = search(*given, fewest=fewest, most=most), search(*given)[fewest - 1:most]
+    assert [candidate.computed for candidate in some] == [candidate.computed for candidate in alike]
+    assert [candidate.quality for candidate in some] == pytest.approx([candidate.quality for candidate in alike])
+
+
+@settings(deadline=None)
+@given(st.integers(0, 10 ** 6))
+def test_least_squares_that_sum_to_one(seed):
+    rng = np.random.default_rng(seed)
+    outputs, target = rng.normal(size=(3, 40)), rng.normal(size=40)
+    weights = best_weights((outputs @ outputs.T)[..., None], (outputs @ target)[:, None], ridge=0.)[:, 0]
+    assert weights.sum() == pytest.approx(1)
+    found = np.linalg.lstsq((outputs[1:] - outputs[0]).T, target - outputs[0], rcond=None)[0]
+    assert weights[1:] == pytest.approx(found, abs=1e-6)
+
+
+def test_never_worse_than_repetition_on_what_was_measured():
+    gram = kernel(roughness=.05).gram
+    for now in range(2, 20):
+        for width in range(1, min(4, now - 1) + 1):
+            anchors = np.arange(now - 2, now - 2 - width, -1)
+            weights = best_weights(gram[np.ix_(anchors, anchors)][..., None], gram[anchors, now][:, None],
+                                   Rules().ridge)[:, 0]
+            wrong, known = np.append(weights, -1), [*anchors, now]
+            repeated = gram[now, now] - 2 * gram[now, now - 2] + gram[now - 2, now - 2]
+            assert wrong @ gram[np.ix_(known, known)] @ wrong <= repeated + 1e-9
+
+
+def test_missing_anchors_get_no_weight():
+    gram, anchors = kernel().gram, np.array([7, 5, NO_ANCHOR, NO_ANCHOR])
+    among, wanted = gram[np.ix_(anchors, anchors)][..., None], gram[anchors, 9][:, None]
+    padded = best_weights(among, wanted, 1e-5, anchors[:, None] == NO_ANCHOR)
+    assert padded[:2] == pytest.approx(best_weights(among[:2, :2], wanted[:2], 1e-5))
+    assert not padded[2:].any()
+
+
+def test_the_size_is_that_of_the_real_error():
+    """The latent of a reused run, integrated with real vectors, against what the kernel alone says."""
+    times = np.append(even(12), 0.)
+    outputs = curve(even(12)).numpy()
+    outputs /= np.sqrt((outputs ** 2).sum(1).mean())
+    drift, error = Drift(outputs @ outputs.T, times, Rules(response=0.)), np.zeros(outputs.shape[1])
+    for now in range(12):
+        used = [now, *drift.anchors[:, 0]]
+        step = drift.step((now in (0, 1, 2, 5, 8, 11),))
+        given = sum(w * outputs[a] for w, a in zip(step.weights[:, 0], used) if a != NO_ANCHOR)
+        error += (times[now + 1] - times[now]) * (given - outputs[now])
+        drift.follow(step, np.zeros(1, int))
+        assert drift.size[0] == pytest.approx(error @ error, abs=1e-9)
+
+
+def test_making_up_leaves_less_error_than_forecasting_each_output_by_itself():
+    found, times = kernel(30), np.append(even(30), 0.)
+    made_up, by_itself = (
+        search(found.gram, times, Rules(making_up=share))[11].quality for share in (1., 0.))
+    assert made_up > by_itself + 3
+
+
+def test_better_than_any_fixed_interval():
+    """An interval of 2 is one of the choices."""
+    gram, times = kernel(roughness=.01).gram, np.append(even(20), 0.)
+    every_other = score_of(tuple(range(0, 20, 2)), gram, times, Rules(), Quantity.VELOCITY)
+    assert search(gram, times)[9].quality >= -10 * np.log10(every_other)
+
+
+def test_a_course_expects_of_an_output_what_its_forecaster_does():
+    forecaster = KernelForecaster(kernel(), bends=(.5,))
+    course = Course(forecaster, np.append(even(20), 0.))
+    for now in range(9):
+        course.next(now in (0, 1, 4, 7))
+    weights, error = course.foresee([7, 4, 1])
+    expected_weights, expected_error = forecaster.foresee([even(20)[a] for a in (7, 4, 1)], even(20)[9])
+    assert weights == pytest.approx(expected_weights, abs=1e-6) and error == pytest.approx(expected_error, rel=1e-4)
