@@ -28,15 +28,23 @@ that are fixed before the run, 0.95 for others.
 """
 OVERHEAD = """## The pack's own time
 
-60 blocks that do nothing, so that all that a patch adds to an evaluation is its own: milliseconds of processor time,
-the least of several runs. The bar is 1 ms. Other work on the machine can double these times; beside them is what
-ComfyUI itself takes to evaluate a model of such blocks, which it doubles, too.
+60 blocks that do nothing, so that what a patch adds to an evaluation is its own: milliseconds of processor time, the
+least of several runs. The bar is 1 ms. That a forecast spares ComfyUI's own work is not counted in its favour. Other
+work on the machine can double these times; beside them is what ComfyUI itself takes to evaluate a model of such blocks,
+which it doubles, too.
 """
 SCALING = """## How it grows
 
-The same with 28 blocks that do nothing, one thing varied at a time. A cost that stays with the tokens is that of the
-copies that are stored and handed out. The first evaluation of a run is counted, and a plan made, so that a short run
-has more of both per evaluation. Below zero, forecast evaluations spare more of ComfyUI's own work than they cost.
+The same with 28 blocks that do nothing, one thing varied at a time. A cost that grows with the tokens is that of the
+copies that are stored and handed out, and of the sums that forecasts are. A short run has more per evaluation of what
+the first one of a run adds. Where ComfyUI's own time is long the difference of two runs is rough, below zero even.
+"""
+ONCE = """## Once a run
+
+What is not in the tables above. Auto keeps its latest plans, so that a run of a schedule that it has planned for is not
+planned for again; made anew, a plan takes this long, a profile being read. The multiply-accumulates of each kind of
+pass are counted once, while it runs: milliseconds of processor time that this adds, for every operator of the model and
+not for its width.
 """
 STORAGE = """## What the cache takes
 
@@ -54,8 +62,8 @@ def write(folder: Path, publish: bool) -> Path:
     parts = [INTRODUCTION]
     for title, names, section in (
             (METHODS, [f"methods-{model}-{device}" for device in ("cpu", "cuda") for model in MODELS], _methods),
-            (OVERHEAD, ["overhead"], _overhead), (SCALING, ["scaling"], _scaling), (STORAGE, ["storage"], _storage),
-            (LOADING, ["loading"], _loading)):
+            (OVERHEAD, ["overhead"], _overhead), (SCALING, ["scaling"], _scaling), (ONCE, ["once"], _once),
+            (STORAGE, ["storage"], _storage), (LOADING, ["loading"], _loading)):
         paths = [path for name in names if (path := folder / f"{name}.json").is_file()]
         if paths:
             parts.append(title)
@@ -97,6 +105,10 @@ def _scaling(found: Sequence[dict]) -> str:
         ("varied", "", *(f"{method}, ms" for method in methods), "ComfyUI's own, ms"),
         [(*case, *(f"{f['milliseconds']:.2f}" for f in by_method.values()),
           f"{next(iter(by_method.values()))['bare']:.2f}") for case, by_method in cases.items()])
+
+
+def _once(found: Sequence[dict]) -> str:
+    return table(("", "ms"), [(f["what"], f"{f['milliseconds']:.1f}") for f in found])
 
 
 def _storage(found: Sequence[dict]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("methods", "overhead", "scaling", "storage", "loading")
+PARTS = ("methods", "overhead", "scaling", "once", "storage", "loading")
 MODELS = ("PixArt", "SD3", "Flux")
 
 

@@ -10,7 +10,7 @@ from typing import Callable, Iterable
 import torch
 
 from ..versions import versions
-from . import document, loading, methods, overhead, storage
+from . import document, loading, methods, once, overhead, storage
 from .options import Options, parse
 
 
@@ -23,7 +23,7 @@ def main() -> int:
     logging.disable(logging.INFO)  # the host's nodes log every run
     parts: dict[str, Callable[[], Iterable]] = {
         "methods": lambda: methods.measure(options), "overhead": overhead.measure, "scaling": overhead.scale,
-        "storage": storage.measure, "loading": lambda: [loading.measure()]}
+        "once": once.measure, "storage": storage.measure, "loading": lambda: [loading.measure()]}
     for part in options.parts:
         _record(options, part, parts[part]())
     print(f"report: {document.write(options.out, options.publish)}")

@@ -6,9 +6,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from blockdance.benchmarks.speed import document, methods, options, overhead, race
+from blockdance.benchmarks.speed import document, methods, once, options, overhead, race
 from blockdance.benchmarks.speed.models import FULL_SIZE, narrow
 from blockdance.benchmarks.speed.race import Seconds
+from blockdance.blockdance_core.auto import policy as auto
+from blockdance.blockdance_core.auto.planner import search
 from blockdance.blockdance_core.host.architectures import chain_of
 from blockdance.blockdance_core.host.attach import attach, last_report
 
@@ -57,26 +59,38 @@ def test_prompts_of_several_lengths_are_passes_of_their_own():
 
 
 def test_overhead_is_beside_blocks_that_do_nothing(monkeypatch):
-    """Each arm takes another millisecond an evaluation, in fake time."""
+    """Each arm takes another millisecond an evaluation, in fake time; one that calls the model half as often as the
+    unpatched run is to take half of its time."""
     given: list = []
 
     def run(case, model):
         assert not any(block.forward is not overhead._nothing for block in chain_of(model.model.diffusion_model).blocks)
         if model not in given:
             given.append(model)
+            case.size.sample(model, 8)
         return case.steps * (1 + given.index(model)) / 1000
     monkeypatch.setattr(overhead, "_run", run)
     found = list(overhead._compare(overhead.Case("", "", narrow(8)), ("reuse off", "Auto 2x"), rounds=1))
-    assert [round(f.milliseconds, 6) for f in found] == [1, 2] and all(round(f.bare, 6) == 1 for f in found)
+    assert [round(f.milliseconds, 6) for f in found] == [1, 2.5] and all(round(f.bare, 6) == 1 for f in found)
+
+
+def test_a_plan_is_measured_by_a_policy_that_has_none(monkeypatch):
+    searches = []
+    monkeypatch.setattr(auto, "search", lambda *given, **more: searches.append(more) or search(*given, **more))
+    once._plan(8)
+    once._plan(8)
+    assert len(searches) == 2
 
 
 def test_the_report_has_all_that_is_on_record(tmp_path):
     about = {"torch": "1", "load": "0.1", "cores": "2"}
     speedup = methods.Speedup("PixArt", 1, "Auto 2x", 2., 1.9, 1.8, 100., 2048)
     cost = overhead.Overhead("steps", "4", "Auto 2x", .25, 1.5)
-    for name, found in {"methods-PixArt-cpu": speedup, "overhead": cost, "scaling": cost}.items():
+    for name, found in {"methods-PixArt-cpu": speedup, "overhead": cost, "scaling": cost,
+                        "once": once.Once("a plan", 12.34)}.items():
         (tmp_path / f"{name}.json").write_text(json.dumps({"about": about, "found": [vars(found)]}))
     text = document.write(tmp_path, publish=False).read_text()
     assert "| PixArt | 1 | Auto 2x | 2.000 | 0.950 | 0.900 | 100 | 2 |" in text
     assert "| Auto 2x | 0.25 | 1.50 |" in text and "| steps | 4 | 0.25 | 1.50 |" in text
+    assert "| a plan | 12.3 |" in text
     assert "What the cache takes" not in text
