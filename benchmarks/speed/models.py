@@ -1,6 +1,7 @@
 """ComfyUI's own models with random weights, of any size, as MODELs."""
 
 from dataclasses import dataclass, replace
+from typing import Callable
 
 import comfy.model_management
 import comfy.sample
@@ -44,15 +45,16 @@ class Size:
         fill(model)
         return ModelPatcher(model, device, comfy.model_management.unet_offload_device())
 
-    def sample(self, model: ModelPatcher, steps: int, batch: int = 1, prompts: int = 1, seed: int = 0) -> torch.Tensor:
+    def sample(self, model: ModelPatcher, steps: int, batch: int = 1, prompts: int = 1, seed: int = 0,
+               on_step: Callable | None = None) -> torch.Tensor:
         """A run of ComfyUI's KSampler with euler and cfg 1. Several prompts have a length each, so that each is a call
-        of the model."""
+        of the model. on_step: is called during each step, after the model."""
         latent = torch.zeros(batch, *self.latent)
         generator = torch.Generator().manual_seed(seed)
         positive = [self._prompt(generator, number) for number in range(prompts)]
         return comfy.sample.sample(
             model, comfy.sample.prepare_noise(latent, seed), steps, 1., "euler", "simple", positive, positive[:1],
-            latent, disable_pbar=True, seed=seed)
+            latent, callback=on_step, disable_pbar=True, seed=seed)
 
     def _prompt(self, generator: torch.Generator, more: int) -> list:
         tokens, width = self.context

@@ -65,7 +65,7 @@ def scale() -> Iterator[Overhead]:
 
 
 def _compare(case: Case, methods: Sequence[str], rounds: int) -> Iterator[Overhead]:
-    """By the least time of several runs each, one after the other: whatever else goes on only adds to it.
+    """By the least time of each step in several runs, one after the other: whatever else goes on only adds to it.
 
     Of the time without the patch a run is to take as much as it calls the model. What ComfyUI's sampler does around a
     forecast in place of a call thus counts as the pack's own.
@@ -74,13 +74,13 @@ def _compare(case: Case, methods: Sequence[str], rounds: int) -> Iterator[Overhe
     for block in chain_of(model.model.diffusion_model).blocks:
         block.forward = _nothing
     arms = [model, *(attach(model, METHODS[method]) for method in methods)]
-    times: list[list[float]] = [[] for _ in arms]
+    times: list[list[list[float]]] = [[] for _ in arms]
     for number in range(rounds + 1):
         for arm, found in zip(arms, times):
-            seconds = _run(case, arm)
+            steps = _run(case, arm)
             if number:  # the first is to warm up
-                found.append(seconds)
-    bare, *least = (1000 * min(found) / case.steps for found in times)
+                found.append(steps)
+    bare, *least = (1000 * sum(map(min, zip(*found))) / case.steps for found in times)
     for method, found, arm in zip(methods, least, arms[1:]):
         evaluations = last_report(arm).evaluations
         called = sum(evaluation.passes > 0 for evaluation in evaluations) / len(evaluations)
@@ -91,7 +91,9 @@ def _nothing(x: torch.Tensor, *_, **__) -> torch.Tensor:
     return x
 
 
-def _run(case: Case, model: ModelPatcher) -> float:
-    started = time.process_time()
-    case.size.sample(model, case.steps, case.batch, prompts=case.prompts)
-    return time.process_time() - started
+def _run(case: Case, model: ModelPatcher) -> list[float]:
+    """Seconds of processor time that a run takes until its first step is done, its second, and so on to its end."""
+    marks = [time.process_time()]
+    case.size.sample(model, case.steps, case.batch, case.prompts, on_step=lambda *_: marks.append(time.process_time()))
+    marks.append(time.process_time())
+    return [after - before for before, after in zip(marks, marks[1:])]
