@@ -27,3 +27,13 @@ def test_equal_steps_without_a_model_give_the_models_plan(policy, steps):
     model = PIXART.build()
     transformer = TRANSFORMERS.transformer_of(model.model.diffusion_model)
     assert policy.plan(Schedule.even(steps), transformer) == preview(model, policy, steps)
+
+
+def test_what_was_previewed_is_not_planned_again(monkeypatch):
+    model, policy, asked = PIXART.build(), BlockDancePolicy(2), []
+    plan = preview(model, policy, 20)
+    monkeypatch.setattr(BlockDancePolicy, "plan", lambda *given: asked.append(given) or plan)
+    attach(model, policy, previewed=plan)
+    assert not asked
+    attach(model, policy)
+    assert len(asked) == 1
