@@ -12,7 +12,8 @@ def is_compiled(diffusion_model: Module, transformer_options: dict) -> bool:
     """Whether torch.compile has its hand in this pass: under a meter it would compile anew, or not at all."""
     wrappers = transformer_options.get("wrappers", {}).get(WrappersMP.APPLY_MODEL, {})
     return COMPILE_KEY in wrappers or any(
-        "_orig_mod" in module._modules or module._compiled_call_impl is not None for module in diffusion_model.modules())
+        "_orig_mod" in module._modules or module._compiled_call_impl is not None
+        for module in diffusion_model.modules())
 
 
 def unseen_attention(transformer_options: dict) -> str | None:
