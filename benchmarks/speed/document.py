@@ -29,22 +29,22 @@ that are fixed before the run, 0.95 for others.
 OVERHEAD = """## The pack's own time
 
 60 blocks that do nothing, so that what a patch adds to an evaluation is its own: milliseconds of processor time, the
-least of several runs. The bar is 1 ms. That a forecast spares ComfyUI's own work is not counted in its favour. Other
-work on the machine can double these times; beside them is what ComfyUI itself takes to evaluate a model of such blocks,
-which it doubles, too.
+least of each step in several runs. The bar is 1 ms. That a forecast spares a call of the model is not counted in its
+favour. Other work on the machine can double these times; beside them is what ComfyUI itself takes to evaluate a model
+of such blocks, which it doubles, too.
 """
 SCALING = """## How it grows
 
 The same with 28 blocks that do nothing, one thing varied at a time. A cost that grows with the tokens is that of the
 copies that are stored and handed out, and of the sums that forecasts are. A short run has more per evaluation of what
-the first one of a run adds. Where ComfyUI's own time is long the difference of two runs is rough, below zero even.
+the first one of a run adds. Where ComfyUI's own time is long, the difference of two runs is rough.
 """
 ONCE = """## Once a run
 
 What is not in the tables above. Auto keeps its latest plans, so that a run of a schedule that it has planned for is not
 planned for again; made anew, a plan takes this long, a profile being read. The multiply-accumulates of each kind of
-pass are counted once, while it runs: milliseconds of processor time that this adds, for every operator of the model and
-not for its width.
+pass are counted once in every run, with reuse off, too: milliseconds of processor time that this adds to one pass, by
+the number of its operators and not by their size, so that it shows where steps are short.
 """
 STORAGE = """## What the cache takes
 
