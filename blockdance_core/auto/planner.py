@@ -1,10 +1,11 @@
-"""Which evaluations of a run to compute: a search over all choices at once, by the drift that each would cause."""
+"""Which evaluations of a run to compute: a search over all choices at once, by the error that each would leave."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..flow_time import Quantity
+from .answer import Answer
 from .drift import Drift, Rules
 
 BEAM = 12  # alternatives kept for each number of computed evaluations
@@ -37,14 +38,18 @@ def search(gram: np.ndarray, times: np.ndarray, rules: Rules = Rules(), quantity
     count = len(gram)
     begun = begun or Begun((), np.zeros(0))
     drift = Drift(gram, times, rules, quantity, begun.error, begun.computed)
+    answer = Answer(gram, times, quantity, drift.error[0], drift.anchors[:, 0])
     computed = np.isin(np.arange(count), begun.computed)[None]
     made, score = computed.sum(1), np.zeros(1)
     for now in range(drift.now, count):
-        step = drift.step((True, False) if now else (True,))
-        score = (score + weight(times, now) * step.size.reshape(-1, len(score))).ravel()
+        choices = (True, False) if now else (True,)
+        step = drift.step(choices)
+        outcome = answer.step(step.weights, choices)
+        score = (score + weight(times, now) * outcome.size.reshape(-1, len(score))).ravel()
         made = np.concatenate([made + 1, made])[:len(score)]
         kept = _best(made, score, beam, fewest - (count - 1 - now), count if most is None else most)
         drift.follow(step, kept)
+        answer.follow(outcome, kept)
         computed = computed[kept % len(computed)]
         score, made = score[kept], made[kept]
         computed[:, now] = made > computed.sum(1)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from blockdance.blockdance_core.auto.answer import DOUBT, LATE, STEADY, Answer
 from blockdance.blockdance_core.auto.drift import NO_ANCHOR, Drift, Rules, best_weights
 from blockdance.blockdance_core.auto.forecaster import Course, KernelForecaster
 from blockdance.blockdance_core.auto.planner import search, weight
@@ -21,7 +22,9 @@ class Direct:
 
     def __init__(self, gram: np.ndarray, times: np.ndarray, rules: Rules, quantity: Quantity):
         self.gram, self.times, self.rules, self.quantity = gram, times, rules, quantity
-        self.error, self.computed, self.score = np.zeros(len(gram)), [], 0.
+        self.error, self.computed, self.size, self.score = np.zeros(len(gram)), [], 0., 0.
+        self.answered = np.zeros(len(gram))  # the error where the model answers to it
+        self.given: dict[int, tuple[np.ndarray, float]] = {}  # what the model then gave, and its doubt
 
     def next(self, now: int, computed: bool) -> dict[int, float]:
         start, end = self.times[now:now + 2]
@@ -39,8 +42,23 @@ class Direct:
         weights = np.array([1 - found.sum(), *found])
         wrong = weights @ units[used] - units[now]
         self.error = (end / start) ** (self.rules.response if flow else 1) * self.error + reach * wrong
-        self.score += self.error @ self.gram @ self.error * weight(self.times, now)
+        self._answer(now, computed, dict(zip(used, weights)))
         return dict(zip(used, weights))
+
+    def _answer(self, now: int, computed: bool, weights: dict[int, float]) -> None:
+        start, end = self.times[now:now + 2]
+        output, strength = np.eye(len(self.gram))[now], STEADY + LATE / start
+        if self.quantity is Quantity.VELOCITY:
+            left, reach, answer, doubt = 1, end - start, strength, DOUBT * strength
+        else:
+            left, reach, answer, doubt = end / start, 1 - end / start, 1 - start * strength, DOUBT * start * strength
+        if computed:
+            self.given[now] = output + answer * self.answered, doubt ** 2 * self.size
+        given = sum(w * self.given[a][0] for a, w in weights.items())
+        self.answered = left * self.answered + reach * (given - output)
+        unknown = sum(w ** 2 * self.given[a][1] for a, w in weights.items())
+        self.size = self.answered @ self.gram @ self.answered + reach ** 2 * unknown
+        self.score += self.size * weight(self.times, now)
 
 
 def task(case: tuple, steps: int) -> tuple[np.ndarray, np.ndarray, Rules, Quantity]:
@@ -66,6 +84,7 @@ def test_the_weights_of_a_course_and_its_error(case, pattern):
     """Also where it begins anew in between, as after a correction."""
     gram, times, rules, quantity = task(case, 12)
     direct, drift, computed = Direct(gram, times, rules, quantity), Drift(gram, times, rules, quantity), []
+    answer = Answer(gram, times, quantity, drift.error[0], drift.anchors[:, 0])
     for now in range(12):
         compute = now == 0 or bool(pattern >> now & 1)
         if now == 6:
@@ -76,6 +95,9 @@ def test_the_weights_of_a_course_and_its_error(case, pattern):
         expected = direct.next(now, compute)
         found = {anchor: w for anchor, w in zip(used, step.weights[:, 0]) if anchor != NO_ANCHOR and w}
         drift.follow(step, np.zeros(1, int))
+        outcome = answer.step(step.weights, (compute,))
+        answer.follow(outcome, np.zeros(1, int))
+        assert outcome.size[0] == pytest.approx(direct.size, rel=1e-5, abs=1e-12)
         assert found == pytest.approx({anchor: w for anchor, w in expected.items() if anchor in found}, abs=1e-6)
         assert all(abs(w) < 1e-6 for anchor, w in expected.items() if anchor not in found)
         assert drift.error[0] == pytest.approx(direct.error[:now + 1], abs=1e-7)
@@ -148,6 +170,41 @@ def test_the_size_is_that_of_the_real_error():
         error += (times[now + 1] - times[now]) * (given - outputs[now])
         drift.follow(step, np.zeros(1, int))
         assert drift.size[0] == pytest.approx(error @ error, abs=1e-9)
+
+
+@pytest.mark.parametrize("quantity", Quantity)
+def test_the_answer_is_that_of_a_model_that_answers(quantity, monkeypatch):
+    """The latent, integrated with real vectors of a model that is drawn to its own course, against what the kernel of
+    a full run says of it."""
+    monkeypatch.setattr("blockdance.blockdance_core.auto.answer.DOUBT", 0.)
+    times = np.append(even(12), 0.)
+    outputs = curve(even(12)).numpy()
+    outputs /= np.sqrt((outputs ** 2).sum(1).mean())
+    drift = Drift(outputs @ outputs.T, times, Rules(), quantity)
+    answer = Answer(outputs @ outputs.T, times, quantity, drift.error[0], drift.anchors[:, 0])
+    flow, error, given = quantity is Quantity.VELOCITY, np.zeros(outputs.shape[1]), {}
+    for now, (start, end) in enumerate(zip(times, times[1:])):
+        computed, used = now in (0, 1, 2, 5, 8, 11), [now, *drift.anchors[:, 0]]
+        if computed:
+            strength = STEADY + LATE / start
+            given[now] = outputs[now] + (strength if flow else 1 - start * strength) * error
+        step = drift.step((computed,))
+        value = sum(w * given[a] for a, w in zip(used, step.weights[:, 0]) if w)
+        if flow:
+            error = error + (end - start) * (value - outputs[now])
+        else:
+            error = end / start * error + (1 - end / start) * (value - outputs[now])
+        outcome = answer.step(step.weights, (computed,))
+        answer.follow(outcome, np.zeros(1, int))
+        drift.follow(step, np.zeros(1, int))
+        assert outcome.size[0] == pytest.approx(error @ error, abs=1e-9)
+
+
+def test_doubts_make_less_be_expected(monkeypatch):
+    gram, times = kernel(30, roughness=.01).gram, np.append(even(30), 0.)
+    expected = np.mean([found.quality for found in search(gram, times)[7:15]])
+    monkeypatch.setattr("blockdance.blockdance_core.auto.answer.DOUBT", 0.)
+    assert expected < np.mean([found.quality for found in search(gram, times)[7:15]]) - .3
 
 
 def test_making_up_leaves_less_error_than_forecasting_each_output_by_itself():
