@@ -2,7 +2,8 @@
 
 import colorsys
 import math
-from typing import Callable, Sequence
+from types import MappingProxyType
+from typing import Callable, Mapping, Sequence
 
 from PIL import Image, ImageDraw
 
@@ -29,6 +30,14 @@ def pareto(table: Sequence[Row], title: str, caption: str, on_cpu: bool, theme: 
     return sheet(title, caption, beside([below(charts, theme), _legend(colors, theme)], theme, 2 * GAP), theme)
 
 
+def comparison(found: Curves, intervals: Curves, label: str, title: str, caption: str, theme: Theme) -> Image.Image:
+    """Curves of methods on one axis, and for each the (x, low), (x, high) of its points one after the other."""
+    colors = palette(list(found))
+    first = levels(min(x for points in found.values() for x, _ in points), 1., 10)[0]
+    chart = _chart(found, colors, label, theme, intervals, first)
+    return sheet(title, caption, beside([chart, _legend(colors, theme)], theme, 2 * GAP), theme)
+
+
 def curves(table: Sequence[Row], axis: Axis) -> Curves:
     """The points of each method from cheap to dear, without those that equal full sampling: their PSNR is infinite."""
     found: Curves = {}
@@ -47,8 +56,10 @@ def palette(methods: Sequence[str]) -> dict[str, Color | None]:
     return colors
 
 
-def _chart(found: Curves, colors: dict[str, Color | None], label: str, theme: Theme) -> Image.Image:
-    heights = [y for points in found.values() for _, y in points] or [0., 1.]
+def _chart(found: Curves, colors: dict[str, Color | None], label: str, theme: Theme,
+           intervals: Mapping[str, Sequence[tuple[float, float]]] = MappingProxyType({}), first: float = 0.) -> Image.Image:
+    """From `first` on the horizontal axis."""
+    heights = [y for points in (*found.values(), *intervals.values()) for _, y in points] or [0., 1.]
     grid = levels(min(heights), max(heights), 9)
     low, high, right = grid[0], grid[-1], max([1., *(x for points in found.values() for x, _ in points)])
     left, top, (width, height) = 58, SMALL, _SIZE
@@ -56,18 +67,21 @@ def _chart(found: Curves, colors: dict[str, Color | None], label: str, theme: Th
     draw = ImageDraw.Draw(image)
 
     def place(x: float, y: float) -> tuple[float, float]:
-        return left + width * x / right, top + height * (high - y) / (high - low)
+        return left + width * (x - first) / (right - first), top + height * (high - y) / (high - low)
     for level in grid:
-        draw.line((place(0, level), place(right, level)), theme.faint)
-        write(image, (left - 6, place(0, level)[1]), f"{level:g}", theme, anchor="rm")
-    for level in levels(0, right, 10):
-        if level <= right:
+        draw.line((place(first, level), place(right, level)), theme.faint)
+        write(image, (left - 6, place(first, level)[1]), f"{level:g}", theme, anchor="rm")
+    for level in levels(first, right, 10):
+        if first <= level <= right:
             draw.line((place(level, low), place(level, high)), theme.faint)
             write(image, (place(level, low)[0], top + height + 5), f"{level:g}", theme, anchor="ma")
     write(image, (left + width / 2, top + height + SMALL + 10), label, theme, anchor="ma")
     name = upright("PSNR against full sampling, dB", theme)
     image.paste(name, (0, top + (height - name.height) // 2))
     for method, points in found.items():
+        ends = intervals.get(method, [])
+        for low_end, high_end in zip(ends[::2], ends[1::2]):
+            draw.line((place(*low_end), place(*high_end)), colors[method] or theme.text, 2)
         _line(draw, [place(*point) for point in points], method, colors[method] or theme.text)
     return image
 

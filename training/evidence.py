@@ -13,7 +13,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Callable, Iterator, Sequence
 
-import numpy as np
 import torch
 from comfy.model_patcher import ModelPatcher
 
@@ -21,12 +20,13 @@ from blockdance.benchmarks.arm import FULL, Arm, Calibration, policy
 from blockdance.benchmarks.arms import auto
 from blockdance.benchmarks.quality import compare
 from blockdance.benchmarks.setting import Setting
-from blockdance.benchmarks.statistics import estimate
 from blockdance.benchmarks.subject import Subject
 from blockdance.blockdance_core.ada import policy_file
 from blockdance.blockdance_core.blockdance import BlockDancePolicy
 from blockdance.blockdance_core.host.attach import attach, last_report
 from blockdance.blockdance_core.host.fingerprint import fingerprint_of
+from blockdance.training import evidence_report
+from blockdance.training.evidence_report import Row
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "demo" / "weights" / "pixart.safetensors"
 
@@ -36,12 +36,12 @@ def ada(path: Path, threshold: float = .5) -> Arm:
         loaded = policy_file.read(path)
         loaded.card.check(fingerprint_of(model), loaded.source)
         return attach(model, replace(loaded.policy, threshold=threshold))
-    return Arm("BlockDance-Ada", path.stem + ("" if threshold == .5 else f", threshold {threshold:g}"), patch)
+    return Arm(f"Ada {path.stem}", "" if threshold == .5 else f"threshold {threshold:g}", patch)
 
 
 STATIC = (
     *(policy("BlockDance", f"N={N}", BlockDancePolicy(N)) for N in (2, 3, 4)),
-    policy("BlockDance, all blocks", "N=2", BlockDancePolicy(2, block_index=27)),
+    *(policy("BlockDance, all blocks", f"N={N}", BlockDancePolicy(N, block_index=27)) for N in (2, 3)),
     auto("Auto", 1.5), auto("Auto", 2.),
 )
 
@@ -67,47 +67,6 @@ def measure(subject: Subject, setting: Setting, arms: Sequence[Arm], captions: i
                    "quality": asdict(compare(drawing.latents[0], full.latents[0], scene))}
 
 
-def table(rows: list[dict], steps: int) -> str:
-    """Means with 95 % intervals, and the mean difference from BlockDance N=2 and N=3 on the same captions."""
-    columns = ("method", "captions", "steps reused", "blocks saved", "PSNR, dB", "SSIM", "against N=2, dB",
-               "against N=3, dB", "objects right")
-    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
-    arms: dict[str, dict[int, dict]] = {}
-    for row in rows:
-        if row["steps"] == steps:
-            arms.setdefault(row["arm"], {})[row["caption"]] = row
-    for name, found in arms.items():
-        common = found.keys() & arms["BlockDance N=2"].keys() & arms["BlockDance N=3"].keys()
-        some = [found[number] for number in sorted(common)]
-        quality = [row["quality"] for row in some]
-        psnr, ssim = (estimate([q[key] for q in quality]) for key in ("psnr", "ssim"))
-        saved, against = estimate([1 - row["blocks"] for row in some]), []
-        for other in ("BlockDance N=2", "BlockDance N=3"):
-            gap = estimate([found[number]["quality"]["psnr"] - arms[other][number]["quality"]["psnr"]
-                            for number in sorted(common)])
-            against.append("" if name == other else f"{gap.mean:+.2f} ({gap.low:+.2f} to {gap.high:+.2f})")
-        right, objects = (sum(q[key] for q in quality) for key in ("right", "objects"))
-        cells = (name, len(some), f"{np.mean([row['reused'] for row in some]):.1f}",
-                 f"{saved.mean:.1%} ({saved.low:.1%} to {saved.high:.1%})",
-                 f"{psnr.mean:.2f} ({psnr.low:.2f} to {psnr.high:.2f})", f"{ssim.mean:.5f}", *against,
-                 f"{right} / {objects}")
-        lines.append(f"| {' | '.join(map(str, cells))} |")
-    return "\n".join(lines)
-
-
-def adaptivity(rows: list[dict], arm: str) -> str:
-    """Reused steps by the number of objects in a caption, and their correlation."""
-    some = [row for row in rows if row["arm"] == arm and row["steps"] == 30]
-    objects, reused = np.array([(row["objects"], row["reused"]) for row in some], float).T
-    rng = np.random.default_rng(0)
-    drawn = rng.integers(len(some), size=(2000, len(some)))
-    several = [np.corrcoef(objects[index], reused[index])[0, 1] for index in drawn if np.ptp(reused[index])]
-    low, high = np.quantile(several, [.025, .975]) if several else (np.nan, np.nan)
-    means = ", ".join(f"{count:.0f} objects {reused[objects == count].mean():.1f}" for count in np.unique(objects))
-    value = np.corrcoef(objects, reused)[0, 1] if np.ptp(reused) else 0.
-    return f"reused steps: {means}; correlation {value:+.2f} ({low:+.2f} to {high:+.2f})"
-
-
 def main() -> int:
     options = _parse(sys.argv[1:])
     torch.set_num_threads(1)
@@ -126,16 +85,15 @@ def main() -> int:
                     number % of != share or (setting.steps, number, name) in done)):
                 rows.append(row)
                 print(json.dumps(row), file=output, flush=True)
-    for steps in sorted({row["steps"] for row in rows}):
-        print(f"\n{steps} steps\n\n{table(rows, steps)}")
-    for arm in policies:
-        print(f"\n{arm.name}: {adaptivity(rows, arm.name)}")
+    evidence_report.write(options.report or options.out, list(map(Row.read, rows)), [*STATIC, *policies],
+                          {path.stem: policy_file.read(path).card for path in options.policies})
     return 0
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, help="folder for measurements")
+    parser.add_argument("--report", type=Path, help="folder for tables and picture (default: that of measurements)")
     parser.add_argument("--policies", type=Path, nargs="*", default=[])
     parser.add_argument("--thresholds", type=float, nargs="+", default=[.5])
     parser.add_argument("--captions", type=int, default=32)

@@ -34,9 +34,11 @@ class Options:
     batch: int
     epochs: int
     rollouts: int
+    foresee: bool
     baseline: str
     validation: float
     patience: int
+    entropy: float
     start_interval: int
     seed: int
     processes: int
@@ -77,9 +79,12 @@ def parse(arguments: list[str]) -> Options:
     policy.add_argument("--batch", type=int, default=16)
     policy.add_argument("--epochs", type=int, default=100)
     policy.add_argument("--rollouts", type=int, default=1, help="for each caption of a batch")
+    policy.add_argument("--foresee", action="store_true",
+                        help="estimate all rollouts of a caption from one run instead of sampling each (with euler)")
     policy.add_argument("--baseline", choices=("none", "mean", "greedy"), default="none")
     policy.add_argument("--validation", type=float, default=.1, help="share of the captions that only judge")
     policy.add_argument("--patience", type=int, default=10, help="epochs without a better judgement, 0 = any number")
+    policy.add_argument("--entropy", type=float, default=0., help="worth of a nat of uncertainty, so that more is tried")
     policy.add_argument("--start-interval", type=int, default=1, help="begin at BlockDance with this N")
     policy.add_argument("--seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=1, help="on this machine; they share the rollouts")

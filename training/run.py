@@ -40,13 +40,14 @@ def main() -> int:
 
 
 def _train(options: Options, workers: Workers) -> None:
+    from ..blockdance_core.host.foresight import Foresight
     from ..blockdance_core.host.rollouts import Rollouts, Sampling
     from ..blockdance_core.host.train_ada import train
     from .subject import load, reward_of
     subject = load(options)
     depth = transformer_of(subject.model.model.diffusion_model).depth
     borders = tuple(sorted(three_quarters(depth) - 1 if border == -1 else border for border in options.borders))
-    studio = Rollouts(
+    studio = (Foresight if options.foresee else Rollouts)(
         subject.model, subject.captions, subject.encode, subject.encode(options.negative), subject.latent,
         Sampling(options.steps, options.cfg, options.sampler, options.scheduler), borders, reward_of(options.reward),
         subject.decode, options.out.with_suffix(".scenes"), options.rho, options.seed)

@@ -60,4 +60,4 @@ def _kept(training: Training) -> dict:
 
 
 def _described(metadata: dict[str, str]) -> dict[str, str]:
-    return {name: metadata[name] for name in ("model", "sizes", "borders", "rho", "steps")}
+    return {name: metadata[name] for name in ("model", "sizes", "borders", "rho", "steps", "training")}

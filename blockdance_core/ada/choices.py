@@ -46,6 +46,12 @@ class Choices:
         each = torch.where(computed, F.logsigmoid(self.compute), F.logsigmoid(-self.compute) + border)
         return each.sum(-1)
 
+    def entropy(self) -> torch.Tensor:
+        """Of all decisions of a sample, in nats: (B,)."""
+        m, likely = self.m, self.borders.log_softmax(-1)
+        computed = -m * F.logsigmoid(self.compute) - (1 - m) * F.logsigmoid(-self.compute)
+        return (computed - (1 - m) * (likely.exp() * likely).sum(-1)).sum(-1)
+
 
 def cautious(decisions: torch.Tensor) -> tuple[int, ...]:
     """One decision a step for a batch (B, S), which the model computes as one: what its most cautious sample wants.

@@ -13,6 +13,8 @@ class Settings:
     gradient's mean as it is and makes it steadier: the mean of the other rollouts of the caption, or the reward of the
     greedy decisions (self-critical). validation: the share of the captions that are not trained on. patience: epochs
     without a better validation reward after which training ends; 0 = never.
+    entropy: what a nat of uncertainty in the decisions of a picture is worth in the unit of the reward. Without it decisions
+    that all pictures share soon become certain, and what suits some pictures only is no longer tried.
     start_interval: begin at the decisions of BlockDance-N with this N, at 1 with computing as likely as not.
     """
     quality_weight: float = 2.
@@ -23,6 +25,7 @@ class Settings:
     baseline: str = "none"
     validation: float = .1
     patience: int = 10
+    entropy: float = 0.
     start_interval: int = 1
     seed: int = 0
 
@@ -36,6 +39,6 @@ class Settings:
             raise ValueError("the baseline 'mean' needs rollouts to take the mean of; use 2 or more a caption")
         if not 0 <= self.validation < 1:
             raise ValueError(f"validation is {self.validation:g}; use a share from 0 (none) to below 1")
-        if not self.learning_rate > 0 or not self.quality_weight >= 0:
-            raise ValueError(f"learning_rate is {self.learning_rate:g} and quality_weight {self.quality_weight:g}; use "
-                             "numbers above 0")
+        if not self.learning_rate > 0 or not self.quality_weight >= 0 or not self.entropy >= 0:
+            raise ValueError(f"learning_rate is {self.learning_rate:g}, quality_weight {self.quality_weight:g} and entropy "
+                             f"{self.entropy:g}; use numbers above 0, or 0 for no entropy")

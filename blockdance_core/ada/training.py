@@ -107,7 +107,7 @@ class Training:
         return [self.trained_on[index] for index in order.tolist()]
 
     def _batch(self, captions: list[int]) -> Score:
-        """One step of Adam along mean of (R - baseline) * grad log pi."""
+        """One step of Adam along the mean of (R - baseline) * grad log pi, plus what entropy is worth."""
         mine = captions[self._workers.rank::self._workers.count]
         self.optimizer.zero_grad(set_to_none=False)
         for parameter in self.network.parameters():
@@ -120,7 +120,8 @@ class Training:
             found = [self._score(caption, decisions) for decisions in tried]
             loss = sum(-advantage * choices.log_probability(decisions).sum()
                        for advantage, decisions in zip(self._advantages(caption, choices, found), tried))
-            (loss / (len(captions) * self.settings.rollouts)).backward()
+            bonus = self.settings.entropy * choices.entropy().sum()
+            (loss / (len(captions) * self.settings.rollouts) - bonus / len(captions)).backward()
             scores += found
         self._workers.sum_gradients(list(self.network.parameters()))
         self.optimizer.step()

@@ -69,7 +69,7 @@ class Rollouts:
 
     encode: gives the CONDITIONING of a caption; latent: an empty one of a single picture; decode: makes pictures
     (1, H, W, 3) or frames (T, H, W, 3) in [0, 1] of a sampled one; folder: keeps what is computed once, else memory
-    does; seed: of the first caption's noise, unless captions have their own.
+    does; seed: of the first caption's noise, unless captions have their own. foreseen: whether rollouts are estimates.
     """
     model: ModelPatcher
     captions: Sequence[Caption]
@@ -84,6 +84,7 @@ class Rollouts:
     rho: float = RHO
     seed: int = 0
     macs: float = field(default=0., init=False)
+    foreseen: bool = field(default=False, init=False)
     _kept: dict[int, dict[str, torch.Tensor]] = field(default_factory=dict, init=False)
 
     def __post_init__(self):
@@ -136,7 +137,7 @@ class Rollouts:
             self._kept[caption] = self._prepare(caption)
             return self._kept[caption]
         file, of = self.folder / f"{caption}.safetensors", {"of": self._description(caption)}
-        kept = _load(file, of)
+        kept = load_kept(file, of, {"start", "state", "full"})
         if kept is None:
             kept = self._prepare(caption)
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -167,25 +168,29 @@ class Rollouts:
 
     def _sample(self, patched: ModelPatcher, caption: int, noise: torch.Tensor, latent: torch.Tensor,
                 sigmas: torch.Tensor) -> torch.Tensor:
+        result = self._draw(patched, caption, noise, latent, sigmas)
+        self.macs += last_report(patched).macs
+        return result
+
+    def _draw(self, model: ModelPatcher, caption: int, noise: torch.Tensor, latent: torch.Tensor,
+              sigmas: torch.Tensor) -> torch.Tensor:
         comfy.model_management.throw_exception_if_processing_interrupted()
         with torch.inference_mode():
-            result = comfy.sample.sample_custom(
-                patched, noise, self.sampling.cfg, comfy.samplers.sampler_object(self.sampling.sampler), sigmas,
+            return comfy.sample.sample_custom(
+                model, noise, self.sampling.cfg, comfy.samplers.sampler_object(self.sampling.sampler), sigmas,
                 self._encode(self.captions[caption].text), self.negative, latent, disable_pbar=True,
-                seed=self._seed(caption))
-        self.macs += last_report(patched).macs
-        return result.float().cpu()
+                seed=self._seed(caption)).float().cpu()
 
     def _seed(self, caption: int) -> int:
         own = self.captions[caption].seed
         return (self.seed + caption) % 2 ** 64 if own is None else own
 
 
-def _load(file: Path, of: dict[str, str]) -> dict[str, torch.Tensor] | None:
+def load_kept(file: Path, of: dict[str, str], names: set[str]) -> dict[str, torch.Tensor] | None:
     """What was computed before; None where it is missing, damaged or of something else, and will be replaced."""
     try:
         with safe_open(file, "pt") as opened:
-            if opened.metadata() == of and {*opened.keys()} == {"start", "state", "full"}:
+            if opened.metadata() == of and {*opened.keys()} == names:
                 return {name: opened.get_tensor(name).clone() for name in opened.keys()}
     except (SafetensorError, OSError):
         pass

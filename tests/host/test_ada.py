@@ -1,6 +1,7 @@
 """BlockDance-Ada in ComfyUI's own sampling: decisions in mid-run, rollouts, and a training from end to end."""
 
 from dataclasses import replace
+from functools import partial
 
 import comfy.ops
 import pytest
@@ -16,6 +17,7 @@ from blockdance.blockdance_core.ada.rewards import Distance
 from blockdance.blockdance_core.ada.settings import Settings
 from blockdance.blockdance_core.host.attach import attach, last_report
 from blockdance.blockdance_core.host.fingerprint import fingerprint_of
+from blockdance.blockdance_core.host.foresight import Foresight
 from blockdance.blockdance_core.host.rollouts import Rollouts, Sampling
 from blockdance.blockdance_core.host.train_ada import train
 from blockdance.blockdance_core.plan import Kind, Plan, Reuse, Span
@@ -114,11 +116,11 @@ SETTINGS = Settings(quality_weight=.1, learning_rate=.01, batch=2, epochs=2, rol
                     validation=.25, patience=0)
 
 
-def studio(folder=None, tiny=PIXART, **more) -> Rollouts:
+def studio(folder=None, tiny=PIXART, of=Rollouts, sampling=Sampling(STEPS, 3.), **more) -> Rollouts:
     captions = [Caption(str(number)) for number in range(4)]
-    return Rollouts(
+    return of(
         tiny.build(), captions, lambda text: tiny.conditioning(30 + int(text)), tiny.conditioning(20),
-        torch.zeros(1, *tiny.latent), Sampling(STEPS, 3.), (4, 7), Distance(), pictures, folder, **more)
+        torch.zeros(1, *tiny.latent), sampling, (4, 7), Distance(), pictures, folder, **more)
 
 
 class TestRollouts:
@@ -165,6 +167,43 @@ class TestRollouts:
     def test_settings_that_leave_nothing_to_decide(self, wrong):
         with pytest.raises(ValueError, match="leave nothing to decide about"):
             studio(**wrong)
+
+
+class TestForesight:
+    @pytest.mark.parametrize("tiny", [PIXART, DIT], ids=["flow", "noise"])
+    @pytest.mark.parametrize("border", [1, 2])
+    def test_the_last_step_is_foreseen_exactly(self, tiny, border):
+        made, decisions = studio(tiny=tiny, of=Foresight), (0,) * 5 + (border,)
+        found, sampled = made.rollout(1, decisions), Rollouts.rollout(made, 1, decisions)
+        error = distance(sampled, made._prepared(1)["full"])
+        assert error > 1e-4 and distance(found, sampled) < .01 * error
+
+    def test_of_every_second_step_the_size_of_the_error_is_that_of_a_sampled_one(self):
+        made, decisions = studio(of=Foresight), (2, 0) * 3
+        full = made._prepared(0)["full"]
+        found, sampled = (rollout(0, decisions) - full for rollout in (made.rollout, partial(Rollouts.rollout, made)))
+        assert found.norm() == pytest.approx(sampled.norm(), rel=.01)
+
+    def test_features_of_any_age_are_foreseen_and_older_ones_err_more(self):
+        made = studio(of=Foresight)
+        rewards = [made.quality(0, (0,) * (6 - reused) + (2,) * reused) for reused in range(7)]
+        assert rewards[0] == 0 and rewards == sorted(rewards, reverse=True) and len(set(rewards)) == 7
+
+    def test_what_was_measured_is_kept(self, tmp_path):
+        first = studio(tmp_path, of=Foresight)
+        errors = first.errors(0)
+        again = studio(tmp_path, of=Foresight)
+        assert torch.equal(again.errors(0), errors) and first.macs > again.macs == 0
+
+    def test_other_samplers_are_refused(self):
+        with pytest.raises(ValueError, match="foreseen by Euler's rule, and the sampler is heun"):
+            studio(of=Foresight, sampling=Sampling(STEPS, 3., "heun"))
+
+    def test_a_checkpoint_of_sampled_rollouts_is_another_training(self, tmp_path):
+        path = tmp_path / "mine.safetensors"
+        train(studio(tmp_path / "kept"), replace(SETTINGS, epochs=1), "small", path)
+        with pytest.raises(PolicyError, match="of other training"):
+            train(studio(tmp_path / "kept", of=Foresight), SETTINGS, "small", path)
 
 
 class TestTraining:
