@@ -13,9 +13,10 @@ from .row import BASELINE, Row
 
 _SIZE = 820, 470
 _GOLDEN = .618034  # of the circle of hues: multiples of it never come near each other
-_OURS = ("Auto", "BlockDance", "Delta")
+_OURS = ("Auto", "BlockDance", "Delta", "Ada")
 Axis = Callable[[Row], float]
-Curves = dict[str, list[tuple[float, float]]]
+Points = list[tuple[float, float]]
+Curves = dict[str, Points]
 
 
 def pareto(table: Sequence[Row], title: str, caption: str, on_cpu: bool, theme: Theme) -> Image.Image:
@@ -57,7 +58,7 @@ def palette(methods: Sequence[str]) -> dict[str, Color | None]:
 
 
 def _chart(found: Curves, colors: dict[str, Color | None], label: str, theme: Theme,
-           intervals: Mapping[str, Sequence[tuple[float, float]]] = MappingProxyType({}), first: float = 0.) -> Image.Image:
+           intervals: Mapping[str, Points] = MappingProxyType({}), first: float = 0.) -> Image.Image:
     """From `first` on the horizontal axis."""
     heights = [y for points in (*found.values(), *intervals.values()) for _, y in points] or [0., 1.]
     grid = levels(min(heights), max(heights), 9)

@@ -1,8 +1,8 @@
 """How a policy does on captions that it was not trained on, against BlockDance-N and Auto, with confidence intervals.
 
-    python3 -m benchmarks.start training/evidence.py FOLDER --policies FILE
+    python3 -m benchmarks.start training/evidence.py FOLDER --policies FILE OTHER@0.55
 
-Measurements are kept in FOLDER, and the same command goes on from there.
+Measurements are kept in FOLDER, and the same command goes on from there. 0.55 is a threshold other than 0.5.
 """
 
 import argparse
@@ -31,7 +31,10 @@ from blockdance.training.evidence_report import Row
 WEIGHTS = Path(__file__).resolve().parent.parent / "demo" / "weights" / "pixart.safetensors"
 
 
-def ada(path: Path, threshold: float = .5) -> Arm:
+def ada(choice: str) -> Arm:
+    """Of FILE or FILE@THRESHOLD."""
+    path, threshold = _parts(choice)
+
     def patch(model: ModelPatcher, _: Calibration) -> ModelPatcher:
         loaded = policy_file.read(path)
         loaded.card.check(fingerprint_of(model), loaded.source)
@@ -76,7 +79,7 @@ def main() -> int:
     done = {(row["steps"], row["caption"], row["arm"]) for row in rows}
     subject = Subject(WEIGHTS)
     share, of = map(int, options.share.split("/"))
-    policies = [ada(path, threshold) for path in options.policies for threshold in options.thresholds]
+    policies = list(map(ada, options.policies))
     arms = [arm for arm in (*STATIC, *policies)
             if not options.arms or any(text in arm.name for text in options.arms)]
     with (options.out / f"evidence-{share}.jsonl").open("a") as output:
@@ -86,16 +89,20 @@ def main() -> int:
                 rows.append(row)
                 print(json.dumps(row), file=output, flush=True)
     evidence_report.write(options.report or options.out, list(map(Row.read, rows)), [*STATIC, *policies],
-                          {path.stem: policy_file.read(path).card for path in options.policies})
+                          {path.stem: policy_file.read(path).card for path, _ in map(_parts, options.policies)})
     return 0
+
+
+def _parts(choice: str) -> tuple[Path, float]:
+    path, _, threshold = choice.partition("@")
+    return Path(path), float(threshold or .5)
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, help="folder for measurements")
     parser.add_argument("--report", type=Path, help="folder for tables and picture (default: that of measurements)")
-    parser.add_argument("--policies", type=Path, nargs="*", default=[])
-    parser.add_argument("--thresholds", type=float, nargs="+", default=[.5])
+    parser.add_argument("--policies", nargs="*", default=[], metavar="FILE[@THRESHOLD]")
     parser.add_argument("--captions", type=int, default=32)
     parser.add_argument("--steps", type=int, nargs="+", default=[30])
     parser.add_argument("--arms", nargs="+", default=[], metavar="TEXT", help="only those whose name has one of these")

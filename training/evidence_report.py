@@ -102,14 +102,16 @@ def adaptivity(measured: Found) -> str:
 
 def trainings(cards: Mapping[str, Card]) -> str:
     """What each policy was trained with, took and came to."""
-    columns = ("policy", "reward", "lambda", "borders", "learning rate", "batches x captions x rollouts",
-               "rollouts made", "minutes", "MACs", "C", "Q")
+    columns = ("policy", "reward", "lambda", "borders", "entropy", "learning rate", "batches x captions x rollouts",
+               "different rollouts", "minutes", "MACs", "C", "Q")
     lines = []
     for name, card in cards.items():
         of = card.training
         lines.append((name, of["reward"], f"{of['quality_weight']:g}", ", ".join(map(str, card.borders)),
-                      f"{of['learning_rate']:g}", f"{of['batches_done']} x {of['batch']} x {of['rollouts']}",
-                      of["rollouts_done"], f"{of['minutes']:.1f}", f"{of['macs']:.2g}",
+                      f"{of.get('entropy', 0):g}", f"{of['learning_rate']:g}",
+                      f"{of['batches_done']} x {of['batch']} x {of['rollouts']}",
+                      f"{of['rollouts_done']} {'foreseen' if of.get('foreseen') else 'sampled'}",
+                      f"{of['minutes']:.1f}", f"{of['macs']:.2g}",
                       *(f"{of[key]:.3f}" if key in of else "" for key in ("saving", "quality"))))
     return markdown.table(columns, lines)
 
@@ -139,8 +141,9 @@ def write(folder: Path, rows: Sequence[Row], arms: Sequence[Arm], cards: Mapping
         if steps == 30:
             picture(measured, arms).save(folder / "ada-evidence.png")
             parts += ["![PSNR against blocks computed](ada-evidence.png)\n", adaptivity(measured)]
-    parts += ["## Trainings\n\nC and Q of the greedy decisions on captions that were held out of the training; C is 0.5 "
-              "where 9 of the 18 steps reuse up to the deepest border.\n", trainings(cards)]
+    parts += ["## Trainings\n\nC and Q of the greedy decisions on captions that were held out of the training; C is "
+              "0.5 where 9 of the 18 steps reuse up to the deepest border. Minutes and MACs are without what was kept "
+              "of an earlier training.\n", trainings(cards)]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "ada-evidence.md").write_text("\n".join(parts))
 

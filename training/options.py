@@ -84,7 +84,8 @@ def parse(arguments: list[str]) -> Options:
     policy.add_argument("--baseline", choices=("none", "mean", "greedy"), default="none")
     policy.add_argument("--validation", type=float, default=.1, help="share of the captions that only judge")
     policy.add_argument("--patience", type=int, default=10, help="epochs without a better judgement, 0 = any number")
-    policy.add_argument("--entropy", type=float, default=0., help="worth of a nat of uncertainty, so that more is tried")
+    policy.add_argument("--entropy", type=float, default=0.,
+                        help="worth of a nat of uncertainty in the unit of the reward, so that more is tried")
     policy.add_argument("--start-interval", type=int, default=1, help="begin at BlockDance with this N")
     policy.add_argument("--seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=1, help="on this machine; they share the rollouts")

@@ -13,8 +13,8 @@ class Settings:
     gradient's mean as it is and makes it steadier: the mean of the other rollouts of the caption, or the reward of the
     greedy decisions (self-critical). validation: the share of the captions that are not trained on. patience: epochs
     without a better validation reward after which training ends; 0 = never.
-    entropy: what a nat of uncertainty in the decisions of a picture is worth in the unit of the reward. Without it decisions
-    that all pictures share soon become certain, and what suits some pictures only is no longer tried.
+    entropy: what a nat of uncertainty in the decisions of a picture is worth in the unit of the reward. Without it
+    decisions that all pictures share soon become certain, and what suits some pictures only is no longer tried.
     start_interval: begin at the decisions of BlockDance-N with this N, at 1 with computing as likely as not.
     """
     quality_weight: float = 2.
@@ -40,5 +40,5 @@ class Settings:
         if not 0 <= self.validation < 1:
             raise ValueError(f"validation is {self.validation:g}; use a share from 0 (none) to below 1")
         if not self.learning_rate > 0 or not self.quality_weight >= 0 or not self.entropy >= 0:
-            raise ValueError(f"learning_rate is {self.learning_rate:g}, quality_weight {self.quality_weight:g} and entropy "
-                             f"{self.entropy:g}; use numbers above 0, or 0 for no entropy")
+            raise ValueError(f"learning_rate is {self.learning_rate:g}, quality_weight {self.quality_weight:g} and "
+                             f"entropy {self.entropy:g}; use numbers above 0, for the last two also 0")

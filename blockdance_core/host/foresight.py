@@ -1,16 +1,15 @@
 """Rollouts that are foreseen instead of sampled: all of a caption's, from one full run.
 
 In that run every step is also computed with what earlier steps have stored, once for each border and age. By what this
-changes in its prediction, the latent moves (Euler's rule). Later predictions take over a share of that: the one with which
-a single sampled rollout has the error that is foreseen for it. The error of any decisions is then a sum of measured
-ones. That they add up is an approximation for small errors: a policy is to be judged by pictures that were sampled.
+changes in its prediction, the latent moves (Euler's rule). Later predictions take over a share of that: the one with
+which a single sampled rollout has the error that is foreseen for it. The error of any decisions is then a sum of
+measured ones. That they add up is an approximation for small errors: a policy is to be judged by sampled pictures.
 """
 
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Callable, Hashable
 
-import comfy.sample
 import torch
 from comfy.patcher_extension import WrappersMP
 from safetensors.torch import save_file

@@ -114,6 +114,12 @@ class TestChoices:
         assert choices.greedy().tolist() == [[0, 1, 2]]
         assert choices.greedy(.51).tolist() == [[2, 1, 2]]
 
+    def test_entropy_is_that_of_all_decisions(self):
+        choices = Choices(torch.randn(2, 2), torch.randn(2, 2, 2))
+        every = torch.cartesian_prod(torch.arange(3), torch.arange(3))[:, None].expand(-1, 2, -1)
+        likelihood = torch.stack([choices.log_probability(decisions) for decisions in every])  # (9, 2)
+        assert torch.allclose(choices.entropy(), -(likelihood.exp() * likelihood).sum(0), atol=1e-5)
+
     def test_a_batch_does_what_its_most_cautious_sample_wants(self):
         assert cautious(torch.tensor([[0, 1, 2, 3], [1, 2, 1, 3]])) == (0, 1, 1, 3)
 
@@ -342,6 +348,13 @@ class TestTraining:
         assert training.progress.best.reward > training.progress.scores[0].reward
         assert training.progress.macs == training._studio.macs
 
+    def test_with_entropy_it_learns_the_same_and_stays_open(self):
+        trainings = [toy_training(replace(LEARNING, entropy=entropy)) for entropy in (0., .02)]
+        for training in trainings:
+            training.run()
+        sure, open_ = (Choices(*training.network(Toy().state(0))) for training in trainings)
+        assert torch.equal(sure.greedy(), open_.greedy()) and open_.entropy() > 2 * sure.entropy()
+
     def test_the_loss_is_reinforce(self):
         """One step of plain gradient from a network that decides by its bias alone, by hand."""
         training = toy_training(replace(LEARNING, baseline="none", rollouts=1, batch=6))
@@ -415,7 +428,7 @@ class TestTraining:
         assert decide(network, state()) == (1, 0, 1, 0, 1, 0) and start_logits(6, 1) is None
 
     @pytest.mark.parametrize("wrong", [{"batch": 0}, {"baseline": "median"}, {"baseline": "mean", "rollouts": 1},
-                                       {"validation": 1.}, {"learning_rate": 0.}])
+                                       {"validation": 1.}, {"learning_rate": 0.}, {"entropy": -.1}])
     def test_settings_that_make_no_sense(self, wrong):
         with pytest.raises(ValueError, match="use"):
             Settings(**wrong)
