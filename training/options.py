@@ -6,7 +6,7 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
-REWARDS = ("ssim", "distance", "objects right", "image_reward")
+REWARDS = ("ssim", "distance", "squared error", "objects right", "image_reward")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import torch
 from comfy.model_patcher import ModelPatcher
 
 from ..blockdance_core.ada.captions import Caption, read
-from ..blockdance_core.ada.rewards import SSIM, Distance, ImageReward, Named, Reward
+from ..blockdance_core.ada.rewards import SSIM, Distance, ImageReward, Named, Reward, SquaredError
 from .options import Options
 
 DEMO_SEED = 40_000_000  # of random captions; measured ones and those of the demo's training are others
@@ -34,7 +34,7 @@ def load(options: Options) -> Subject:
 
 def reward_of(name: str) -> Reward:
     """Raises ValueError where it is not to be had."""
-    known = {"ssim": SSIM, "distance": Distance, "image_reward": ImageReward.load}
+    known = {"ssim": SSIM, "distance": Distance, "squared error": SquaredError, "image_reward": ImageReward.load}
     return known[name]() if name in known else Named.find(name)
 
 

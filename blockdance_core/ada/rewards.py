@@ -43,6 +43,16 @@ class Distance:
 
 
 @dataclass(frozen=True)
+class SquaredError:
+    """Minus the square of the distance: a picture that suffers twice as much from the same reuse counts four times, so
+    more of it is left to the pictures that suffer little."""
+    name: str = "squared error"
+
+    def score(self, picture: torch.Tensor, reference: torch.Tensor, caption: str) -> float:
+        return -Distance().score(picture, reference, caption) ** 2
+
+
+@dataclass(frozen=True)
 class ClipScore:
     """How well a picture fits its caption: 2.5 * max(cosine, 0) of CLIP's embeddings (Hessel et al. 2021).
 

@@ -1,9 +1,10 @@
 """Rollouts that are foreseen instead of sampled: all of a caption's, from one full run.
 
 In that run every step is also computed with what earlier steps have stored, once for each border and age. By what this
-changes in its prediction, the latent moves (Euler's rule). Later predictions take over a share of that: the one with
-which a single sampled rollout has the error that is foreseen for it. The error of any decisions is then a sum of
-measured ones. That they add up is an approximation for small errors: a policy is to be judged by sampled pictures.
+changes in its prediction, the latent moves (Euler's rule). The next predictions take over all of that at rho, and
+towards the end a share: the one with which a single sampled rollout has the error that is foreseen for it. The error of
+any decisions is then a sum of measured ones. This is an approximation for small errors, least good where many early
+steps reuse: a policy is to be judged by sampled pictures.
 """
 
 from contextlib import nullcontext
@@ -90,21 +91,23 @@ class Foresight(Rollouts):
             change = change.float().cpu() * (1 - ratios[step])
             moved[border, step, age - 1] = out(change) - out(torch.zeros_like(change))
         every_second = tuple(len(self.borders) * (step % 2 == 0) for step in range(self.decisions))
-        share = _share(moved[-1, ::2, 0], ratios, super().rollout(caption, every_second) - full)
-        return {"errors": (moved * _passed_on(ratios, share).view(-1, *[1] * (moved.ndim - 2))).half(),
+        share = _share(moved[-1, ::2, 0], sigmas[1:], super().rollout(caption, every_second) - full)
+        return {"errors": (moved * _passed_on(sigmas[1:], share).view(-1, *[1] * (moved.ndim - 2))).half(),
                 "share": torch.tensor(share)}
 
 
-def _passed_on(ratios: torch.Tensor, share: float) -> torch.Tensor:
-    """How much of a change at each step is there in the end, (decisions,), where predictions take over this share."""
-    each = ratios + (1 - ratios) * share
+def _passed_on(sigmas: torch.Tensor, share: float) -> torch.Tensor:
+    """How much of a change at each step is there in the end, (decisions,), where predictions take over all of it at the
+    first of sigmas, (decisions + 1,), and this share at the last."""
+    ratios, time = sigmas[1:] / sigmas[:-1], sigmas[:-1] / sigmas[0]
+    each = ratios + (1 - ratios) * (share + (1 - share) * time)
     return torch.cat([each[1:], torch.ones(1)]).flip(0).cumprod(0).flip(0)
 
 
-def _share(moved: torch.Tensor, ratios: torch.Tensor, error: torch.Tensor) -> float:
+def _share(moved: torch.Tensor, sigmas: torch.Tensor, error: torch.Tensor) -> float:
     """The share with which changes at every second step, (decisions / 2, ...), come to an error of this size."""
     def size(share: float) -> float:
-        return float(torch.tensordot(_passed_on(ratios, share)[::2], moved, 1).norm())
+        return float(torch.tensordot(_passed_on(sigmas, share)[::2], moved, 1).norm())
     low, high = 0., 1.
     for _ in range(20):
         middle = (low + high) / 2

