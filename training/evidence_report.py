@@ -128,8 +128,8 @@ def picture(measured: Found, arms: Sequence[Arm]) -> Image.Image:
     captions = max(len(some) for some in measured.values())
     return comparison({method: sorted(points) for method, points in curves.items()}, intervals,
                       "blocks computed, as a fraction of full sampling", "BlockDance-Ada against fixed plans and Auto",
-                      f"Demo PixArt, 30 steps; {captions} held-out captions, mean PSNR with its 95 % interval. Higher "
-                      "and further left is better.", THEMES["light"])
+                      f"Demo PixArt, 30 steps; up to {captions} held-out captions, mean PSNR with its 95 % interval. "
+                      "Higher and further left is better.", THEMES["light"])
 
 
 def write(folder: Path, rows: Sequence[Row], arms: Sequence[Arm], cards: Mapping[str, Card]) -> None:

@@ -13,9 +13,9 @@ class Settings:
     gradient's mean as it is and makes it steadier: the mean of the other rollouts of the caption, or the reward of the
     greedy decisions (self-critical). validation: the share of the captions that are not trained on. patience: epochs
     without a better validation reward after which training ends; 0 = never.
+    start_interval: begin at the decisions of BlockDance-N with this N, at 1 with computing as likely as not.
     entropy: what a nat of uncertainty in the decisions of a picture is worth in the unit of the reward. Without it
     decisions that all pictures share soon become certain, and what suits some pictures only is no longer tried.
-    start_interval: begin at the decisions of BlockDance-N with this N, at 1 with computing as likely as not.
     """
     quality_weight: float = 2.
     learning_rate: float = 1e-5
@@ -25,9 +25,9 @@ class Settings:
     baseline: str = "none"
     validation: float = .1
     patience: int = 10
-    entropy: float = 0.
     start_interval: int = 1
     seed: int = 0
+    entropy: float = 0.
 
     def __post_init__(self):
         for name, least in dict(batch=1, epochs=1, rollouts=1, patience=0, start_interval=1, seed=0).items():

@@ -317,7 +317,8 @@ class TestRewards:
 
     def test_twice_the_distance_is_four_times_the_squared_error(self):
         full = torch.full((1, 4, 4, 3), .5)
-        assert [SquaredError().score(full + change, full, "") for change in (.01, .02)] == pytest.approx([-1, -4], rel=1e-4)
+        scores = [SquaredError().score(full + change, full, "") for change in (.01, .02)]
+        assert scores == pytest.approx([-1, -4], rel=1e-4)
 
     def test_clip_score(self):
         reward = ClipScore(lambda picture: seeded(len(picture), 8), lambda caption: 3 * seeded(1, 8))
