@@ -90,8 +90,10 @@ def _versions(versions: Sequence[dict]) -> str:
 
 
 def _cells(row: Row, used: dict[str, Memory]) -> tuple[str, ...]:
-    psnr = "equal" if math.isinf(row.psnr.mean) else (
-        f"{row.psnr.mean:.1f} ({row.psnr.low:.1f} to {row.psnr.high:.1f}) +- {row.psnr.spread:.1f}")
+    known = row.differing
+    psnr = "" if known is None else f"{known.mean:.1f} ({known.low:.1f} to {known.high:.1f}) +- {known.spread:.1f}"
+    if math.isinf(row.psnr.mean):
+        psnr = f"{psnr}, and some equal" if psnr else "equal"
     ahead = "" if row.ahead is None or row.method == BASELINE else f"{row.ahead:+.1f}"
     memory, full = used.get(row.method), used.get("full")
     peak = f"{memory.peak / 2 ** 20:.1f}" if memory else ""

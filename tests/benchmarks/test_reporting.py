@@ -97,6 +97,15 @@ def test_a_curve_has_no_height_beyond_its_ends():
     assert at(.3, [(.6, 26.), (.4, 20.)]) is None and at(.3, []) is None
 
 
+def test_a_method_that_sometimes_computes_everything(tmp_path):
+    """Its pictures that are equal to the full run's have no PSNR that could be averaged with the others'."""
+    some = [replace(RECORD, number=1, qualities=(Quality(math.inf, 1., 0., 4, 4),)), RECORD]
+    entries = [*FEWER, *(replace(record, number=1) for record in FEWER), *some]
+    document.write(tmp_path, entries, [], [])
+    text = (tmp_path / "benchmarks.md").read_text()
+    assert "| 30.0 (30.0 to 30.0) +- 0.0, and some equal |  |" in text
+
+
 def test_the_report_says_what_was_measured(tmp_path):
     entries = [*FEWER, RECORD, EQUAL, replace(RECORD, setting=SETTINGS[1])]
     memories = [Memory("tiny", BASE, "full", 2 ** 20, 2 ** 18), Memory("tiny", BASE, "FORA", 2 ** 21, 2 ** 19)]
