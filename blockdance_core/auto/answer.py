@@ -2,17 +2,20 @@
 
 Drift (drift.py) takes outputs for what the kernel has measured in a full run. In a reused run the latent is off by e,
 and a computed output is off, too: by an answer in proportion to e, and by as much again in no known direction, the
-doubt. Forecasts multiply both. Weights are chosen without this, since the answer is known too roughly to be made use
-of; but a plan whose weights are large where the latent is off much is no good plan, and here that shows.
+doubt. Forecasts multiply both. Weights are mostly chosen without this, since the answer is known too roughly to be made
+use of; but a plan whose weights are large where the latent is off much is no good plan, and here that shows. Where even
+the best plan leaves much error, weights that know of it are the better ones.
 
 Arrays have K alternatives last, (..., K), but for coefficients, (..., K, T), one of each output of the kernel.
 """
 
 from dataclasses import dataclass
+from typing import Sequence
 
 import numpy as np
 
 from ..flow_time import Quantity
+from .drift import NO_ANCHOR, best_weights
 
 STEADY, LATE = 1.5, .3  # a velocity is off by (STEADY + LATE / t) * e; three models had 1 to 7 times e for large t
 DOUBT = 1.  # of the answer
@@ -52,14 +55,45 @@ class Answer:
         self._products = np.einsum("ikn,jkn->ijk", self._vectors @ gram, self._vectors)
         self._size = self._products[0, 0]
 
-    def step(self, weights: np.ndarray, choices: tuple[bool, ...]) -> Outcome:
-        """The next evaluation with these weights, (1 + A, C * K), of its own output and of the anchors before it."""
-        left, reach, answer, doubt = self._motion()
-        size = len(self._size)
-        products = np.empty((len(weights) + 1,) * 2 + (size,))  # of the output now, the error and the anchors
+    @property
+    def error(self) -> np.ndarray:
+        """(K, N) of the latent."""
+        return self._vectors[0, :, :self._now]
+
+    def weights(self, choices: Sequence[bool], anchors: np.ndarray, ridge: float) -> np.ndarray:
+        """The best weights for the next evaluation if the answer and its doubt are as assumed here: (1 + A, C * K).
+
+        anchors: (A, K) as of Drift.
+        """
+        _, reach, answer, doubt = self._motion()
+        products = self._with_now()
+        doubts = np.concatenate([doubt ** 2 * self._size[None], self._doubts])
+        missing = np.concatenate([np.zeros((1, len(self._size)), bool), anchors == NO_ANCHOR])
+        found = np.zeros((len(doubts), len(choices), len(self._size)))
+        given = np.delete(products, 1, 0)  # products of the outputs as the model gives them, its own first
+        given[0] += answer * products[1]
+        gram, error = np.delete(given, 1, 1), given[:, 1]
+        gram[:, 0] += answer * error
+        wanted = given[:, 0] - error / reach
+        gram[range(len(doubts)), range(len(doubts))] += doubts
+        for index, computed in enumerate(choices):
+            used = slice(0 if computed else 1, None)
+            found[used, index] = best_weights(gram[used, used], wanted[used], ridge, missing[used])
+        return found.reshape(len(doubts), -1)
+
+    def _with_now(self) -> np.ndarray:
+        """The products (2 + A, 2 + A, K) of the output now, without an answer, the error and the anchors."""
+        products = np.empty((len(self._products) + 1,) * 2 + (len(self._size),))
         products[1:, 1:] = self._products
         products[0, 1:] = products[1:, 0] = self._vectors[..., :self._now] @ self._gram[:self._now, self._now]
         products[0, 0] = self._gram[self._now, self._now]
+        return products
+
+    def step(self, weights: np.ndarray, choices: Sequence[bool]) -> Outcome:
+        """The next evaluation with these weights, (1 + A, C * K), of its own output and of the anchors before it."""
+        left, reach, answer, doubt = self._motion()
+        size = len(self._size)
+        products = self._with_now()
         own = products[0] + answer * products[1]
         outcomes = []
         for computed, given in zip(choices, np.split(weights, len(choices), 1)):

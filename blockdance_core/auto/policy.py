@@ -14,7 +14,7 @@ from .correction import Correction
 from .drift import Rules
 from .forecaster import KernelForecaster
 from .kernel import Kernel
-from .planner import Candidate, search
+from .planner import Candidate, rules_for, search
 from .recorder import Recorder
 
 MOST = 4.  # times faster
@@ -103,15 +103,18 @@ class RecordPolicy:
 
 def _choose(forecaster: KernelForecaster, times: tuple[float, ...], speedup: float, least_quality: float
             ) -> tuple[KernelForecaster, tuple[int, ...], str]:
-    """The forecaster itself, the evaluations to compute, and what the user should know of the choice."""
+    """The forecaster with the rules that suit, the evaluations to compute, and what the user should know of it."""
     steps = len(times) - 1
     wanted = math.ceil(steps / speedup - 1e-9)
-    ask = partial(search, forecaster.gram(times[:-1]), np.array(times), forecaster.rules, forecaster.quantity)
+    ask = partial(search, forecaster.gram(times[:-1]), np.array(times), quantity=forecaster.quantity,
+                  rules=forecaster.rules)
     chosen = asked = ask(fewest=wanted, most=wanted)[0]
     if asked.quality < least_quality and wanted < steps:
         more = ask(fewest=wanted + 1)
         chosen = next((candidate for candidate in more if candidate.quality >= least_quality), more[-1])
-    count = len(chosen.computed)
+    count, rules = len(chosen.computed), rules_for(chosen.quality, forecaster.rules)
+    if rules.answering:
+        forecaster, chosen = replace(forecaster, rules=rules), ask(rules=rules, fewest=count, most=count)[0]
     words = f"{steps / count:.2f}x, {_decibels(chosen)} expected"
     if count > wanted:
         words = (f"nothing to gain here: {words}" if count == steps else words) + (
