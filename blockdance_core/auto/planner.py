@@ -9,7 +9,7 @@ from ..flow_time import Quantity
 from .answer import Answer
 from .drift import Drift, Rules
 
-ROUGH = 45.  # dB: expected of plans below it, less comes of weights that do not know of the model's answer
+ROUGH = 48.  # dB: of plans that are expected to be worse, more comes with weights that know of the model's answer
 BEAM = 12  # alternatives kept for each number of computed evaluations
 
 

@@ -1,5 +1,6 @@
 """Weights, drift and the search for plans, against their formulas written out with whole vectors, one run at a time."""
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -27,6 +28,8 @@ class Direct:
         self.given: dict[int, tuple[np.ndarray, float]] = {}  # what the model then gave, and its doubt
 
     def next(self, now: int, computed: bool) -> dict[int, float]:
+        if self.rules.answering:
+            return self._next_answering(now, computed)
         start, end = self.times[now:now + 2]
         flow = self.quantity is Quantity.VELOCITY
         reach = end - start if flow else 1 - end / start
@@ -44,6 +47,28 @@ class Direct:
         self.error = (end / start) ** (self.rules.response if flow else 1) * self.error + reach * wrong
         self._answer(now, computed, dict(zip(used, weights)))
         return dict(zip(used, weights))
+
+    def _next_answering(self, now: int, computed: bool) -> dict[int, float]:
+        """The same with what the model gives, and a variance for each doubt."""
+        start, end = self.times[now:now + 2]
+        output, strength = np.eye(len(self.gram))[now], STEADY + LATE / start
+        flow = self.quantity is Quantity.VELOCITY
+        reach = end - start if flow else 1 - end / start
+        used = [now] * computed + self.computed[:self.rules.anchors]
+        self.computed = [now] * computed + self.computed
+        own = (output + (strength if flow else 1 - start * strength) * self.answered,
+               (DOUBT * strength * (1 if flow else start)) ** 2 * self.size)
+        given = np.array([(own if a == now else self.given[a])[0] for a in used])
+        doubts = np.array([(own if a == now else self.given[a])[1] for a in used])
+        among = given @ self.gram @ given.T + np.diag(doubts)
+        wanted = given @ self.gram @ (output - self.answered / reach)
+        apart = np.eye(len(used))[1:] - np.eye(len(used))[0]
+        left = apart @ among @ apart.T
+        left += np.eye(len(left)) * (self.rules.ridge * np.trace(left) / max(1, len(left)) + 1e-12)
+        found = np.linalg.solve(left, apart @ (wanted - among[0]))
+        weights = dict(zip(used, np.array([1 - found.sum(), *found])))
+        self._answer(now, computed, weights)
+        return weights
 
     def _answer(self, now: int, computed: bool, weights: dict[int, float]) -> None:
         start, end = self.times[now:now + 2]
@@ -69,6 +94,28 @@ def task(case: tuple, steps: int) -> tuple[np.ndarray, np.ndarray, Rules, Quanti
     outputs = curve(times[:-1], 60, 10 ** rng.uniform(-4, 0)).numpy() @ rng.normal(size=(60, 40))
     gram = outputs @ outputs.T
     return gram / np.trace(gram) * steps, times, Rules(anchors, making_up=making_up), quantity
+
+
+@settings(deadline=None)
+@given(cases, st.integers(1, 2 ** 11 - 1))
+def test_weights_that_know_of_the_answer(case, pattern):
+    gram, times, rules, quantity = task(case, 12)
+    rules = replace(rules, answering=True)
+    direct, drift = Direct(gram, times, rules, quantity), Drift(gram, times, rules, quantity)
+    answer = Answer(gram, times, quantity, drift.error[0], drift.anchors[:, 0])
+    for now in range(12):
+        compute = now == 0 or bool(pattern >> now & 1)
+        used = [now, *drift.anchors[:, 0]]
+        weights = answer.weights((compute,), drift.anchors, rules.ridge)
+        drift.follow(drift.step((compute,)), np.zeros(1, int))
+        outcome = answer.step(weights, (compute,))
+        answer.follow(outcome, np.zeros(1, int))
+        expected = direct.next(now, compute)
+        tolerance = 1e-6 * max(1., *map(abs, expected.values()), 0.)
+        assert {a: w for a, w in zip(used, weights[:, 0]) if a in expected} == pytest.approx(expected, abs=tolerance)
+        assert not any(w for a, w in zip(used, weights[:, 0]) if a not in expected)
+        assert outcome.size[0] == pytest.approx(direct.size, rel=1e-5, abs=1e-12)
+        assert answer.error[0] == pytest.approx(direct.answered[:now + 1], abs=.1 * tolerance)
 
 
 def score_of(computed: tuple[int, ...], *task) -> float:
@@ -105,14 +152,16 @@ def test_the_weights_of_a_course_and_its_error(case, pattern):
 
 
 @settings(deadline=None, max_examples=20)
-@given(cases)
-def test_the_search_finds_the_best_choice_of_all(case):
+@given(cases, st.booleans())
+def test_the_search_finds_the_best_choice_of_all(case, answering):
     """With a beam that drops none."""
-    given = task(case, 7)
+    gram, times, rules, quantity = task(case, 7)
+    given = gram, times, replace(rules, answering=answering), quantity
     for count, candidate in enumerate(search(*given, beam=64), 1):
         least = min(score_of((0, *others), *given) for others in combinations(range(1, 7), count - 1))
         assert len(candidate.computed) == count
         assert score_of(candidate.computed, *given) == pytest.approx(least, rel=1e-5, abs=1e-13)
+        assert search(*given, only=candidate.computed)[0].quality == pytest.approx(candidate.quality)
         assert 10 ** (-candidate.quality / 10) == pytest.approx(least, rel=1e-5, abs=1e-13)
 
 
