@@ -15,7 +15,7 @@ from typing import Sequence
 import numpy as np
 
 from ..flow_time import Quantity
-from .drift import NO_ANCHOR, best_weights
+from .drift import NO_ANCHOR, best_weights, reach_of
 
 STEADY, LATE = 1.5, .3  # a velocity is off by (STEADY + LATE / t) * e; three models had 1 to 7 times e for large t
 DOUBT = 1.  # of the answer
@@ -41,7 +41,7 @@ class Answer:
     def __init__(self, gram: np.ndarray, times: np.ndarray, quantity: Quantity, error: np.ndarray,
                  anchors: np.ndarray):
         """gram: (T, T), times: (T + 1,) as of Drift. error: (N,) of the latent after N evaluations; anchors: (A,) the
-        latest that were computed, newest first, negative where there are fewer."""
+        latest that were computed, newest first, NO_ANCHOR where there are fewer."""
         self._gram = gram
         self._times = times
         self._quantity = quantity
@@ -49,7 +49,7 @@ class Answer:
         self._vectors = np.zeros((1 + len(anchors), 1, len(gram)))  # the error, and the anchors as the model gave them
         self._vectors[0, 0, :len(error)] = error
         for place, anchor in enumerate(anchors, 1):
-            if anchor >= 0:
+            if anchor != NO_ANCHOR:
                 self._vectors[place, 0, anchor] = 1
         self._doubts = np.zeros((len(anchors), 1))
         self._products = np.einsum("ikn,jkn->ijk", self._vectors @ gram, self._vectors)
@@ -134,7 +134,7 @@ class Answer:
         """What the next evaluation leaves of the latent's error, how far its output moves the latent, how much of the
         error it takes on, and how much more that nobody knows."""
         start, end = self._times[self._now:self._now + 2].tolist()
-        answer = STEADY + LATE / start
+        answer, reach = STEADY + LATE / start, reach_of(self._quantity, start, end)
         if self._quantity is Quantity.PICTURE:  # the latent minus its velocity times t
-            return end / start, 1 - end / start, 1 - start * answer, start * answer * DOUBT
-        return 1., end - start, answer, answer * DOUBT
+            return end / start, reach, 1 - start * answer, start * answer * DOUBT
+        return 1., reach, answer, answer * DOUBT

@@ -113,9 +113,13 @@ class Drift:
     def _motion(self) -> tuple[float, float]:
         """What the next evaluation leaves of the latent's error, and how far its own output moves the latent."""
         start, end = self._times[self.now:self.now + 2].tolist()
-        if self._quantity is Quantity.PICTURE:
-            return end / start, 1 - end / start
-        return (end / start) ** self._rules.response, end - start
+        response = 1. if self._quantity is Quantity.PICTURE else self._rules.response
+        return (end / start) ** response, reach_of(self._quantity, start, end)
+
+
+def reach_of(quantity: Quantity, start: float, end: float) -> float:
+    """How far an output moves the latent from one time to the next."""
+    return 1 - end / start if quantity is Quantity.PICTURE else end - start
 
 
 def best_weights(gram: np.ndarray, wanted: np.ndarray, ridge: float, missing: np.ndarray | None = None) -> np.ndarray:

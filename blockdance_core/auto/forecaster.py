@@ -68,8 +68,10 @@ class Course:
         self._ridge = forecaster.rules.ridge
         self._gram = forecaster.gram(self._times[:-1])
         self._drift = Drift(self._gram, self._times, forecaster.rules, forecaster.quantity, error, self._computed)
-        self._answer = Answer(self._gram, self._times, forecaster.quantity, self._drift.error[0], self._drift.anchors[
-            :, 0]) if forecaster.rules.answering else None
+        self._answer = None
+        if forecaster.rules.answering:
+            self._answer = Answer(self._gram, self._times, forecaster.quantity, self._drift.error[0],
+                                  self._drift.anchors[:, 0])
 
     @property
     def error(self) -> np.ndarray:
