@@ -26,6 +26,12 @@ ComfyUI's own classes and sampler: PixArt (28 blocks of width 1152), SD3 (24 of 
 stack, which are several times larger than what a CPU caches, so that they fit in memory. The bars are 0.97 for plans
 that are fixed before the run, 0.95 for others.
 """
+IDLE = """## Reuse off
+
+What a patch that reuses nothing adds to a step: processor time, each step against the same step of an unpatched run
+right before or after, medians with their 95 % intervals. The bar is 0.5 %. The first step of a run is left out, since
+it has what is done [once in a run](#once-a-run).
+"""
 OVERHEAD = """## The pack's own time
 
 60 blocks that do nothing, so that what a patch adds to an evaluation is its own: milliseconds of processor time, the
@@ -62,6 +68,7 @@ def write(folder: Path, publish: bool) -> Path:
     parts = [INTRODUCTION]
     for title, names, section in (
             (METHODS, [f"methods-{model}-{device}" for device in ("cpu", "cuda") for model in MODELS], _methods),
+            (IDLE, [f"idle-{model}-{device}" for device in ("cpu", "cuda") for model in MODELS], _idle),
             (OVERHEAD, ["overhead"], _overhead), (SCALING, ["scaling"], _scaling), (ONCE, ["once"], _once),
             (STORAGE, ["storage"], _storage), (LOADING, ["loading"], _loading)):
         paths = [path for name in names if (path := folder / f"{name}.json").is_file()]
@@ -89,6 +96,12 @@ def _methods(found: Sequence[dict]) -> str:
          "a full step, ms of the clock", "stored, KiB"),
         [(f["model"], f["batch"], f["method"], f"{f['ideal']:.3f}", f"{f['cpu'] / f['ideal']:.3f}",
           f"{f['wall'] / f['ideal']:.3f}", f"{f['milliseconds']:.0f}", f"{f['bytes'] / 2 ** 10:.0f}") for f in found])
+
+
+def _idle(found: Sequence[dict]) -> str:
+    return table(("model", "batch", "steps compared", "more, %", "95 % interval"),
+                 [(f["model"], f["batch"], f["steps"], f"{100 * f['more']:+.2f}",
+                   f"{100 * f['low']:+.2f} to {100 * f['high']:+.2f}") for f in found])
 
 
 def _overhead(found: Sequence[dict]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("methods", "overhead", "scaling", "once", "storage", "loading")
+PARTS = ("methods", "idle", "overhead", "scaling", "once", "storage", "loading")
 MODELS = ("PixArt", "SD3", "Flux")
 
 
@@ -34,7 +34,7 @@ def parse(arguments: list[str]) -> Options:
                     "width with random weights, and measure what the pack itself costs. Each part that is measured "
                     "replaces what --out has of it.")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="what to measure (default: all)")
-    parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS, help="of the part `methods`")
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS, help="of the parts `methods` and `idle`")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--dtype", choices=("float32", "bfloat16", "float16"),
                         help="of the weights; float32 on the CPU, bfloat16 on CUDA")
@@ -43,8 +43,9 @@ def parse(arguments: list[str]) -> Options:
                              "1024, on CUDA")
     parser.add_argument("--batches", nargs="+", type=_positive,
                         help="pictures a run: 1 on the CPU; 1, 2 and 4 on CUDA")
-    parser.add_argument("--steps", type=_positive, default=20, help="of the part `methods` (default: %(default)s)")
-    parser.add_argument("--rounds", type=_positive, default=3, help="runs of each method (default: %(default)s)")
+    parser.add_argument("--steps", type=_positive, default=20,
+                        help="of the parts `methods` and `idle` (default: %(default)s)")
+    parser.add_argument("--rounds", type=_positive, default=3, help="runs of each (default: %(default)s)")
     parser.add_argument("--compile", action="store_true", help="sample through torch.compile")
     parser.add_argument("--publish", action="store_true", help="also write docs/speed.md")
     parser.add_argument("--out", type=Path, default=ROOT / "speed-output", help="folder for measurements and report")

@@ -1,6 +1,5 @@
 """What the pack itself costs an evaluation: beside blocks that do nothing, everything left over is its own."""
 
-import time
 from dataclasses import dataclass
 from typing import Iterator, Sequence
 
@@ -12,6 +11,7 @@ from ...blockdance_core.host.architectures import chain_of
 from ...blockdance_core.host.attach import attach, last_report
 from .methods import METHODS
 from .models import Size, narrow
+from .race import step_times
 
 BLOCKS, STEPS, ROUNDS = 60, 50, 9
 SCALED = ("reuse off", "Delta-Cache N=2", "Auto 2x")
@@ -92,8 +92,4 @@ def _nothing(x: torch.Tensor, *_, **__) -> torch.Tensor:
 
 
 def _run(case: Case, model: ModelPatcher) -> list[float]:
-    """Seconds of processor time that a run takes until its first step is done, its second, and so on to its end."""
-    marks = [time.process_time()]
-    case.size.sample(model, case.steps, case.batch, case.prompts, on_step=lambda *_: marks.append(time.process_time()))
-    marks.append(time.process_time())
-    return [after - before for before, after in zip(marks, marks[1:])]
+    return step_times(lambda on_step: case.size.sample(model, case.steps, case.batch, case.prompts, on_step=on_step))

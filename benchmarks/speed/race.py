@@ -34,6 +34,17 @@ def clocked(run: Run) -> Seconds:
     return Seconds(time.perf_counter() - wall, time.process_time() - cpu)
 
 
+def step_times(run: Callable[[Callable], object]) -> list[float]:
+    """Seconds of processor time that a run takes until its first step is done, its second, and so on to its end.
+
+    run: is given what it is to call at each step, after the model.
+    """
+    marks = [time.process_time()]
+    run(lambda *_: marks.append(time.process_time()))
+    marks.append(time.process_time())
+    return [after - before for before, after in zip(marks, marks[1:])]
+
+
 def race(reference: Run, contestants: Sequence[Run], rounds: int) -> Iterator[Pair]:
     """Reference, contestant, reference, next contestant, ..., reference, so many rounds."""
     before = clocked(reference)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from blockdance.benchmarks.speed import document, methods, once, options, overhead, race
+from blockdance.benchmarks.speed import document, idle, methods, once, options, overhead, race
 from blockdance.benchmarks.speed.models import FULL_SIZE, narrow
 from blockdance.benchmarks.speed.race import Seconds
 from blockdance.blockdance_core.auto import policy as auto
@@ -58,6 +58,20 @@ def test_prompts_of_several_lengths_are_passes_of_their_own():
     assert last_report(patched).evaluations[0].passes == 3
 
 
+def test_a_step_with_reuse_off_is_compared_with_the_same_step_without_the_patch(monkeypatch):
+    """The patch adds 1 % to later steps and very much to the first; everything gets slower from run to run."""
+    size, given, slower = narrow(8), options.parse(["--steps", "4", "--rounds", "4"]), iter(range(100, 200))
+    model = size.build()
+
+    def step_times(run):
+        patched, load = run(None), next(slower)
+        return [load * (9 if patched else 1)] + [load * (1.01 if patched else 1)] * 4
+    monkeypatch.setattr(idle, "step_times", step_times)
+    monkeypatch.setattr(type(size), "sample", lambda _, arm, *given, **more: arm is not model)
+    found = idle.compare(size, model, given, batch=1)
+    assert found.steps == 16 and abs(found.more - .01) < 1e-3 and found.low <= found.more <= found.high
+
+
 def test_overhead_is_beside_blocks_that_do_nothing(monkeypatch):
     """Each arm takes another millisecond an evaluation, in fake time; one that calls the model half as often as the
     unpatched run is to take half of its time."""
@@ -88,10 +102,12 @@ def test_the_report_has_all_that_is_on_record(tmp_path):
     speedup = methods.Speedup("PixArt", 1, "Auto 2x", 2., 1.9, 1.8, 100., 2048)
     cost = overhead.Overhead("steps", "4", "Auto 2x", .25, 1.5)
     for name, found in {"methods-PixArt-cpu": speedup, "overhead": cost, "scaling": cost,
+                        "idle-SD3-cpu": idle.Idle("SD3", 1, 90, .0012, -.001, .004),
                         "once": once.Once("a plan", 12.34)}.items():
         (tmp_path / f"{name}.json").write_text(json.dumps({"about": about, "found": [vars(found)]}))
     text = document.write(tmp_path, publish=False).read_text()
     assert "| PixArt | 1 | Auto 2x | 2.000 | 0.950 | 0.900 | 100 | 2 |" in text
     assert "| Auto 2x | 0.25 | 1.50 |" in text and "| steps | 4 | 0.25 | 1.50 |" in text
+    assert "| SD3 | 1 | 90 | +0.12 | -0.10 to +0.40 |" in text
     assert "| a plan | 12.3 |" in text
     assert "What the cache takes" not in text
