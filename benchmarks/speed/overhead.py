@@ -1,12 +1,14 @@
 """What the pack itself costs an evaluation: beside blocks that do nothing, everything left over is its own."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Iterator, Sequence
 
 import comfy.supported_models as supported
 import torch
 from comfy.model_patcher import ModelPatcher
 
+from ...blockdance_core.hidden import Contract
 from ...blockdance_core.host.architectures import chain_of
 from ...blockdance_core.host.attach import attach, last_report
 from .methods import METHODS
@@ -55,24 +57,37 @@ CASES = (
 
 def measure() -> Iterator[Overhead]:
     """Of every method with 60 blocks."""
-    yield from _compare(Case("", "", narrow(BLOCKS)), tuple(METHODS), ROUNDS)
+    yield from _empty_and_compare(Case("", "", narrow(BLOCKS)), tuple(METHODS), ROUNDS)
 
 
 def scale() -> Iterator[Overhead]:
     """Of some methods, one thing being varied at a time."""
     for case in CASES:
-        yield from _compare(case, SCALED, rounds=3)
+        yield from _empty_and_compare(case, SCALED, rounds=3)
 
 
-def _compare(case: Case, methods: Sequence[str], rounds: int) -> Iterator[Overhead]:
+def _empty_and_compare(case: Case, methods: Sequence[str], rounds: int) -> Iterator[Overhead]:
+    empty(model := case.size.build())
+    return compare(case, model, methods, rounds)
+
+
+def empty(model: ModelPatcher) -> None:
+    """Let the blocks return the hidden state that they are given, so that they take no time."""
+    chain = chain_of(model.model.diffusion_model)
+    for block, contract in zip(chain.blocks, chain.contracts):
+        block.forward = partial(_pass_on, contract)
+
+
+def _pass_on(contract: Contract, *args, **kwargs) -> torch.Tensor | tuple:
+    return contract.pack(contract.read(args, kwargs))
+
+
+def compare(case: Case, model: ModelPatcher, methods: Sequence[str], rounds: int) -> Iterator[Overhead]:
     """By the least time of each step in several runs, one after the other: whatever else goes on only adds to it.
 
     Of the time without the patch a run is to take as much as it calls the model. What ComfyUI's sampler does around a
     forecast in place of a call thus counts as the pack's own.
     """
-    model = case.size.build()
-    for block in chain_of(model.model.diffusion_model).blocks:
-        block.forward = _nothing
     arms = [model, *(attach(model, METHODS[method]) for method in methods)]
     times: list[list[list[float]]] = [[] for _ in arms]
     for number in range(rounds + 1):
@@ -85,10 +100,6 @@ def _compare(case: Case, methods: Sequence[str], rounds: int) -> Iterator[Overhe
         evaluations = last_report(arm).evaluations
         called = sum(evaluation.passes > 0 for evaluation in evaluations) / len(evaluations)
         yield Overhead(case.varied, case.value, method, found - called * bare, bare)
-
-
-def _nothing(x: torch.Tensor, *_, **__) -> torch.Tensor:
-    return x
 
 
 def _run(case: Case, model: ModelPatcher) -> list[float]:
