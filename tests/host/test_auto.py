@@ -6,15 +6,12 @@ from functools import partial
 import comfy.sample
 import comfy.samplers
 import node_helpers
-import numpy as np
 import pytest
 import torch
 from comfy.model_management import InterruptProcessingException
 
 from blockdance.blockdance_core.auto import outputs
-from blockdance.blockdance_core.auto.drift import Rules
 from blockdance.blockdance_core.auto.fixed import FixedPolicy
-from blockdance.blockdance_core.auto.forecaster import KernelForecaster
 from blockdance.blockdance_core.auto.kernel import Kernel
 from blockdance.blockdance_core.auto.library import general
 from blockdance.blockdance_core.auto.policy import AutoPolicy, RecordPolicy
@@ -123,14 +120,10 @@ def test_velocity_and_picture_of_a_forecast_are_one(tiny):
 
         def plan(self, schedule, transformer):
             reuse = Reuse(Span(0, transformer.depth - 1), Kind.OUTPUT)
-            repeating = KernelForecaster(Kernel(schedule_times, np.ones((8, 8))),
-                                         rules=Rules(anchors=1, making_up=0.))
-            return Plan.from_reuses([None, reuse] * 4, forecaster=repeating)
+            return Plan.from_reuses([None, reuse] * 4, forecaster=DividedDifferences(0))
     model = tiny.build()
     sampling = model.get_model_object("model_sampling")
     sigmas = comfy.samplers.calculate_sigmas(sampling, "simple", 8)
-    flow = tiny is FLUX
-    schedule_times = (sigmas if flow else sigmas / (1 + sigmas))[:-1].double().numpy()
 
     def run(patcher, sigmas):
         return comfy.samplers.sample(
