@@ -12,9 +12,10 @@ INTRODUCTION = """# Speed
 Written by `python3 -m benchmarks.speed`; do not edit. How near the time saved comes to the compute saved, and what the
 pack itself costs. Weights are random: speed does not depend on them. *Ideal* is the speed-up by multiply-accumulates,
 counted in the model with attention included; *realised* is that of the run, by processor time or by the clock, and the
-table says what fraction of the ideal it is. Runs are paired: each is compared with the unpatched runs right before and
-after it, and medians are taken. Processor time is that of the one thread that computes; the clock counts whatever else
-the machine was doing, so that on a busy one only the former says something.
+table says what fraction of the ideal it is. Runs are paired: each is compared with the unpatched run right before it.
+By the clock, which counts whatever else the machine was doing, medians are taken. Processor time is that of the one
+thread that computes, of each step the least in all runs, since other programs, which share caches and memory, only add
+to it.
 
 **Nothing here was measured on a GPU yet.** `python3 -m benchmarks.speed --device cuda` does it (1024 x 1024, bfloat16,
 batch 1, 2 and 4), with `--compile` through torch.compile. A section or model that is missing was not measured yet.

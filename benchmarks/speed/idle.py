@@ -8,7 +8,7 @@ import torch
 from . import overhead
 from .models import Size, chosen
 from .options import Options
-from .race import step_times
+from .race import clocked
 
 ROUNDS = 9
 
@@ -32,9 +32,9 @@ def compare(size: Size, options: Options, batch: int) -> Idle:
     """What is added is measured beside blocks that do nothing, with hidden states of full size: it is far less than
     two runs of the whole model differ by chance."""
     model = size.build(getattr(torch, options.dtype))
-    steps = [step for _ in range(options.rounds) for step in step_times(
-        lambda on_step: size.sample(model, options.steps, batch, on_step=on_step))[1:-1]]
+    runs = [clocked(lambda on_step: size.sample(model, options.steps, batch, on_step=on_step))
+            for _ in range(options.rounds)]
     overhead.empty(model)
     case = overhead.Case("", "", size, options.steps, batch)
     found, = overhead.compare(case, model, ["reuse off"], ROUNDS)
-    return Idle(size.name, batch, found.milliseconds, 1000 * min(steps))
+    return Idle(size.name, batch, found.milliseconds, 1000 * min(min(run.steps[1:-1]) for run in runs))

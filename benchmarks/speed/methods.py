@@ -1,7 +1,8 @@
 """Each method on full-size models: the realised speed-up as a fraction of the ideal one, the compute that it saves."""
 
 from dataclasses import dataclass
-from typing import Iterator, Sequence
+from functools import partial
+from typing import Callable, Iterator, Sequence
 
 import torch
 from comfy.model_patcher import ModelPatcher
@@ -17,7 +18,7 @@ from ...blockdance_core.host.attach import attach, last_report
 from ...blockdance_core.policy import Policy
 from .models import Size, chosen
 from .options import Options
-from .race import Pair, race, speedups
+from .race import Pair, race, realised
 
 OFF = BlockDancePolicy(N=1)
 METHODS: dict[str, Policy] = {
@@ -50,8 +51,8 @@ def measure(options: Options) -> Iterator[Speedup]:
 
 def compare(size: Size, model: ModelPatcher, options: Options, batch: int) -> Iterator[Speedup]:
     """All methods on one model. The ideal is that of a first run, in which MACs can be counted: not compiled."""
-    def run(patched: ModelPatcher) -> None:
-        size.sample(patched, options.steps, batch)
+    def run(patched: ModelPatcher, on_step: Callable | None = None) -> None:
+        size.sample(patched, options.steps, batch, on_step=on_step)
     ideals, patches = [], []
     for policy in METHODS.values():
         run(patched := attach(model, policy))
@@ -64,12 +65,11 @@ def compare(size: Size, model: ModelPatcher, options: Options, batch: int) -> It
     if options.compile:
         for patched in (full, *patches):
             run(patched)
-    pairs: list[Pair] = list(race(lambda: run(full), [lambda p=patched: run(p) for patched in patches], options.rounds))
+    pairs: list[Pair] = list(race(partial(run, full), [partial(run, patched) for patched in patches], options.rounds))
     for number, method in enumerate(METHODS):
-        mine = [pair for pair in pairs if pair.number == number]
-        realised = speedups(mine)
+        found = realised([pair for pair in pairs if pair.number == number])
         step = sum(pair.reference.wall for pair in pairs) / len(pairs) / options.steps
-        yield Speedup(size.name, batch, method, ideals[number], realised.cpu, realised.wall, 1000 * step,
+        yield Speedup(size.name, batch, method, ideals[number], found.cpu, found.wall, 1000 * step,
                       last_report(patches[number]).cache_bytes)
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Iterator, Sequence
+from typing import Callable, Iterator, Sequence
 
 import comfy.supported_models as supported
 import torch
@@ -13,7 +13,7 @@ from ...blockdance_core.host.architectures import chain_of
 from ...blockdance_core.host.attach import attach, last_report
 from .methods import METHODS
 from .models import Size, narrow
-from .race import step_times
+from .race import Timing, clocked, least
 
 BLOCKS, STEPS, ROUNDS = 60, 50, 9
 SCALED = ("reuse off", "Delta-Cache N=2", "Auto 2x")
@@ -89,18 +89,18 @@ def compare(case: Case, model: ModelPatcher, methods: Sequence[str], rounds: int
     forecast in place of a call thus counts as the pack's own.
     """
     arms = [model, *(attach(model, METHODS[method]) for method in methods)]
-    times: list[list[list[float]]] = [[] for _ in arms]
+    times: list[list[Timing]] = [[] for _ in arms]
     for number in range(rounds + 1):
         for arm, found in zip(arms, times):
-            steps = _run(case, arm)
+            timing = clocked(partial(_sample, case, arm))
             if number:  # the first is to warm up
-                found.append(steps)
-    bare, *least = (1000 * sum(map(min, zip(*found))) / case.steps for found in times)
-    for method, found, arm in zip(methods, least, arms[1:]):
+                found.append(timing)
+    bare, *others = (1000 * least(found) / case.steps for found in times)
+    for method, found, arm in zip(methods, others, arms[1:]):
         evaluations = last_report(arm).evaluations
         called = sum(evaluation.passes > 0 for evaluation in evaluations) / len(evaluations)
         yield Overhead(case.varied, case.value, method, found - called * bare, bare)
 
 
-def _run(case: Case, model: ModelPatcher) -> list[float]:
-    return step_times(lambda on_step: case.size.sample(model, case.steps, case.batch, case.prompts, on_step=on_step))
+def _sample(case: Case, model: ModelPatcher, on_step: Callable) -> None:
+    case.size.sample(model, case.steps, case.batch, case.prompts, on_step=on_step)

@@ -1,4 +1,4 @@
-"""Runs in pairs: each is compared with the unpatched ones right before and after it, as load and heat change."""
+"""Runs in pairs: each is compared with the unpatched one right before it, as load and heat change."""
 
 import time
 from dataclasses import dataclass
@@ -7,55 +7,54 @@ from typing import Callable, Iterator, Sequence
 
 import torch
 
-Run = Callable[[], object]
+Run = Callable[[Callable], object]  # is given what it is to call at each step, after the model
 
 
 @dataclass(frozen=True)
-class Seconds:
-    """wall: of a clock; cpu: of computing by this process, which other programs on the machine hardly change."""
+class Timing:
+    """Seconds of a run. wall: of a clock; steps: of computing by this process until the first step was done, the
+    second, and so on to the end."""
     wall: float
-    cpu: float
+    steps: tuple[float, ...]
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A run by its number among the contestants, and what it is compared with: the mean of the reference runs around
-    it."""
+    """A run by its number among the contestants, and the reference run before it."""
     number: int
-    run: Seconds
-    reference: Seconds
+    run: Timing
+    reference: Timing
 
 
-def clocked(run: Run) -> Seconds:
-    wall, cpu = time.perf_counter(), time.process_time()
-    run()
+@dataclass(frozen=True)
+class Realised:
+    wall: float
+    cpu: float
+
+
+def clocked(run: Run) -> Timing:
+    wall, marks = time.perf_counter(), [time.process_time()]
+    run(lambda *_: marks.append(time.process_time()))
     if torch.cuda.is_available():
         torch.cuda.synchronize()
-    return Seconds(time.perf_counter() - wall, time.process_time() - cpu)
-
-
-def step_times(run: Callable[[Callable], object]) -> list[float]:
-    """Seconds of processor time that a run takes until its first step is done, its second, and so on to its end.
-
-    run: is given what it is to call at each step, after the model.
-    """
-    marks = [time.process_time()]
-    run(lambda *_: marks.append(time.process_time()))
     marks.append(time.process_time())
-    return [after - before for before, after in zip(marks, marks[1:])]
+    return Timing(time.perf_counter() - wall, tuple(after - before for before, after in zip(marks, marks[1:])))
 
 
 def race(reference: Run, contestants: Sequence[Run], rounds: int) -> Iterator[Pair]:
-    """Reference, contestant, reference, next contestant, ..., reference, so many rounds."""
-    before = clocked(reference)
+    """Reference, contestant, reference, next contestant, ..., so many rounds."""
     for _ in range(rounds):
         for number, contestant in enumerate(contestants):
-            run, after = clocked(contestant), clocked(reference)
-            yield Pair(number, run, Seconds((before.wall + after.wall) / 2, (before.cpu + after.cpu) / 2))
-            before = after
+            before = clocked(reference)
+            yield Pair(number, clocked(contestant), before)
 
 
-def speedups(pairs: Sequence[Pair]) -> Seconds:
-    """How many times faster than the reference by either clock, medians."""
-    return Seconds(median(pair.reference.wall / pair.run.wall for pair in pairs),
-                   median(pair.reference.cpu / pair.run.cpu for pair in pairs))
+def least(timings: Sequence[Timing]) -> float:
+    """Seconds of a run each of whose steps takes as little as in any of these: other programs only add to a step."""
+    return sum(map(min, zip(*(timing.steps for timing in timings))))
+
+
+def realised(pairs: Sequence[Pair]) -> Realised:
+    """How many times faster than the reference: by the clock, a median; by processor time, the least of each step."""
+    return Realised(median(pair.reference.wall / pair.run.wall for pair in pairs),
+                    least([pair.reference for pair in pairs]) / least([pair.run for pair in pairs]))

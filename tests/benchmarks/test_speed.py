@@ -8,20 +8,20 @@ import torch
 
 from blockdance.benchmarks.speed import document, idle, methods, once, options, overhead, race
 from blockdance.benchmarks.speed.models import FULL_SIZE, narrow
-from blockdance.benchmarks.speed.race import Seconds
+from blockdance.benchmarks.speed.race import Realised, Timing
 from blockdance.blockdance_core.auto import policy as auto
 from blockdance.blockdance_core.auto.planner import search
 from blockdance.blockdance_core.host.architectures import chain_of
 from blockdance.blockdance_core.host.attach import attach, last_report
 
 
-def test_each_run_is_compared_with_those_around_it(monkeypatch):
-    """While the machine gets slower: the contestant takes half of what the full runs beside it do."""
-    times = iter([10, 6, 14, 8, 18])
-    monkeypatch.setattr(race, "clocked", lambda run: Seconds(1., next(times)))
-    pairs = list(race.race(lambda: None, [lambda: None], rounds=2))
-    assert [pair.reference.cpu for pair in pairs] == [12, 16]
-    assert race.speedups(pairs) == Seconds(1., 2.)
+def test_each_run_is_compared_with_the_one_before_it(monkeypatch):
+    """The machine gets slower, and another program gets in the way of one step in four; the contestant takes half."""
+    times = iter([(10., (4., 9.)), (5., (2., 2.)), (12., (4., 4.)), (6., (5., 2.))])
+    monkeypatch.setattr(race, "clocked", lambda run: Timing(*next(times)))
+    pairs = list(race.race(lambda on_step: None, [lambda on_step: None], rounds=2))
+    assert [(pair.run.wall, pair.reference.wall) for pair in pairs] == [(5, 10), (6, 12)]
+    assert race.realised(pairs) == Realised(2., 2.)
 
 
 @pytest.mark.parametrize("name, depth", [("PixArt", 28), ("SD3", 24), ("Flux", 9)])
@@ -71,16 +71,17 @@ def test_blocks_that_only_hand_on_what_they_are_given(name):
 
 def test_a_step_with_reuse_off(monkeypatch):
     """A step takes a second, or more; without blocks 10 ms, and 12 with the patch."""
-    times, size = iter([[9., 1., 2., 9.], [9., 3., 4., 9.]]), narrow(8)
-    monkeypatch.setattr(idle, "step_times", lambda run: next(times))
+    times, size = iter([[9., 1., 2., .5], [9., 3., 4., .5]]), narrow(8)
+    monkeypatch.setattr(idle, "clocked", lambda run: Timing(1., next(times)))
     models: list = []
 
-    def run(case, model):
+    def clocked(run):
+        case, model = run.args
         if model not in models:
             models.append(model)
             case.size.sample(model, 2)
-        return [case.steps * (.010, .012)[models.index(model)]]
-    monkeypatch.setattr(overhead, "_run", run)
+        return Timing(1., [case.steps * (.010, .012)[models.index(model)]])
+    monkeypatch.setattr(overhead, "clocked", clocked)
     found = idle.compare(size, options.parse(["--steps", "2", "--rounds", "2"]), batch=1)
     assert found.added == pytest.approx(2) and found.step == 1000
 
@@ -90,14 +91,15 @@ def test_overhead_is_beside_blocks_that_do_nothing(monkeypatch):
     unpatched run is to take half of its time."""
     given: list = []
 
-    def run(case, model):
+    def clocked(run):
+        case, model = run.args
         for block in chain_of(model.model.diffusion_model).blocks:
             assert block.forward(state := torch.ones(1)) is state
         if model not in given:
             given.append(model)
             case.size.sample(model, 8)
-        return [case.steps * (1 + given.index(model)) / 1000, 0.]
-    monkeypatch.setattr(overhead, "_run", run)
+        return Timing(1., [case.steps * (1 + given.index(model)) / 1000, 0.])
+    monkeypatch.setattr(overhead, "clocked", clocked)
     found = list(overhead._empty_and_compare(overhead.Case("", "", narrow(8)), ("reuse off", "Auto 2x"), 2))
     assert [round(f.milliseconds, 6) for f in found] == [1, 2.5] and all(round(f.bare, 6) == 1 for f in found)
 
