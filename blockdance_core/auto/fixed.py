@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Callable
 
+import numpy as np
+
 from ..flow_time import Quantity
 from ..forecasting import FORECASTS
 from ..plan import COMPUTE, Kind, Plan, Transformer
@@ -10,6 +12,7 @@ from ..plan_text import MEASURED, WrittenPlan
 from ..schedule import Schedule
 from .forecaster import KernelForecaster
 from .kernel import Kernel
+from .planner import rules_for, search
 from .policy import quantity_of
 
 
@@ -30,4 +33,9 @@ class FixedPolicy:
         quantity = quantity_of(schedule)
         if not schedule.sampler.whole:  # as Auto does: such a sampler takes more than the output
             reuses = [reuse and replace(reuse, kind=Kind.DELTA) for reuse in reuses]
-        return Plan.from_reuses(reuses, forecaster=KernelForecaster(self.kernel(quantity, schedule.steps), quantity))
+        forecaster = KernelForecaster(self.kernel(quantity, schedule.steps), quantity)
+        times, computed = np.array(schedule.times), [step for step, reuse in enumerate(reuses) if reuse is None]
+        if np.all(np.diff(times) < 0):
+            expected = search(forecaster.gram(times[:-1]), times, forecaster.rules, quantity, only=computed)[0]
+            forecaster = replace(forecaster, rules=rules_for(expected.quality, forecaster.rules))
+        return Plan.from_reuses(reuses, forecaster=forecaster)

@@ -1,11 +1,12 @@
 """Forecasts whose weights come from a kernel."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Sequence
 
 import numpy as np
 
 from ..flow_time import Quantity
+from .answer import Answer
 from .drift import Drift, Rules, best_weights
 from .kernel import Kernel
 
@@ -67,17 +68,24 @@ class Course:
         self._ridge = forecaster.rules.ridge
         self._gram = forecaster.gram(self._times[:-1])
         self._drift = Drift(self._gram, self._times, forecaster.rules, forecaster.quantity, error, self._computed)
+        self._answer = None
+        if forecaster.rules.answering:
+            self._answer = Answer(self._gram, self._times, forecaster.quantity, self._drift.error[0],
+                                  self._drift.anchors[:, 0])
 
     @property
     def error(self) -> np.ndarray:
         """Of the latent, an entry for each evaluation so far: drift.py."""
-        return self._drift.error[0]
+        return (self._answer or self._drift).error[0]
 
     def next(self, computed: bool) -> dict[int, float]:
         """The weights of the next evaluation's output, by the evaluation that computed it; its own included."""
         now, before = self._drift.now, self._drift.anchors[:, 0].tolist()
-        step = self._drift.step((computed,))
-        self._drift.follow(step, np.zeros(1, int))
+        step, only = self._drift.step((computed,)), np.zeros(1, int)
+        if self._answer is not None:
+            step = replace(step, weights=self._answer.weights((computed,), self._drift.anchors, self._ridge))
+            self._answer.follow(self._answer.step(step.weights, (computed,)), only)
+        self._drift.follow(step, only)
         if computed:
             self._computed.append(now)
         return {anchor: weight for anchor, weight in zip((now, *before), step.weights[:, 0].tolist()) if weight}

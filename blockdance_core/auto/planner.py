@@ -1,12 +1,15 @@
 """Which evaluations of a run to compute: a search over all choices at once, by the error that each would leave."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Collection
 
 import numpy as np
 
 from ..flow_time import Quantity
+from .answer import Answer
 from .drift import Drift, Rules
 
+ROUGH = 48.  # dB: of plans that are expected to be worse, more comes with weights that know of the model's answer
 BEAM = 12  # alternatives kept for each number of computed evaluations
 
 
@@ -26,26 +29,33 @@ class Begun:
 
 
 def search(gram: np.ndarray, times: np.ndarray, rules: Rules = Rules(), quantity: Quantity = Quantity.VELOCITY,
-           beam: int = BEAM, begun: Begun | None = None, fewest: int = 1, most: int | None = None
-           ) -> tuple[Candidate, ...]:
+           beam: int = BEAM, begun: Begun | None = None, fewest: int = 1, most: int | None = None,
+           only: Collection[int] | None = None) -> tuple[Candidate, ...]:
     """The best choice for each number of computed evaluations from `fewest` to `most`, which is all unless given.
 
     gram: (T, T) of the outputs; times: (T + 1,). All alternatives walk through the run together; among those that have
     computed equally many, the ones whose latent has drifted least so far go on, unless they can reach none of these
-    numbers. What is begun is part of all of them.
+    numbers. What is begun is part of all of them. only: a choice that is made already and needs a look at its quality.
     """
     count = len(gram)
     begun = begun or Begun((), np.zeros(0))
     drift = Drift(gram, times, rules, quantity, begun.error, begun.computed)
+    answer = Answer(gram, times, quantity, drift.error[0], drift.anchors[:, 0])
     computed = np.isin(np.arange(count), begun.computed)[None]
     made, score = computed.sum(1), np.zeros(1)
     for now in range(drift.now, count):
         choices: tuple[bool, ...] = (True, False) if now else (True,)
+        if only is not None:
+            choices = (now in only,)
         step = drift.step(choices)
-        score = (score + weight(times, now) * step.size.reshape(-1, len(score))).ravel()
-        made = np.tile(made, len(choices)) + step.computed
+        if rules.answering:
+            step = replace(step, weights=answer.weights(choices, drift.anchors, rules.ridge))
+        outcome = answer.step(step.weights, choices)
+        score = (score + weight(times, now) * outcome.size.reshape(-1, len(score))).ravel()
+        made = np.tile(made, len(choices)) + outcome.computed
         kept = _best(made, score, beam, fewest - (count - 1 - now), count if most is None else most)
         drift.follow(step, kept)
+        answer.follow(outcome, kept)
         computed = computed[kept % len(computed)]
         score, made = score[kept], made[kept]
         computed[:, now] = made > computed.sum(1)
@@ -54,6 +64,11 @@ def search(gram: np.ndarray, times: np.ndarray, rules: Rules = Rules(), quantity
         found.setdefault(int(made[index]), index)
     return tuple(Candidate(tuple(np.flatnonzero(computed[index]).tolist()), _decibels(score[index]))
                  for _, index in sorted(found.items()))
+
+
+def rules_for(quality: float, rules: Rules) -> Rules:
+    """Those that serve best where a plan leaves this much error, in dB."""
+    return replace(rules, answering=quality < ROUGH)
 
 
 def weight(times: np.ndarray, now: int) -> float:

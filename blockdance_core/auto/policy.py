@@ -14,7 +14,7 @@ from .correction import Correction
 from .drift import Rules
 from .forecaster import KernelForecaster
 from .kernel import Kernel
-from .planner import Candidate, search
+from .planner import Candidate, rules_for, search
 from .recorder import Recorder
 
 MOST = 4.  # times faster
@@ -71,8 +71,8 @@ class AutoPolicy:
             kernel, note = self.fallback(quantity), "not measured on this model; run a full picture once for better"
         noisy = "" if schedule.sampler.steady else NOISY
         reuse = Reuse(Span(0, transformer.depth - 1), Kind.OUTPUT if schedule.sampler.whole else Kind.DELTA)
-        forecaster = KernelForecaster(kernel, quantity, self.rules)
-        chosen, reason = self._choice(forecaster, schedule.times, self.speedup, self.least_quality)
+        forecaster, chosen, reason = self._choice(KernelForecaster(kernel, quantity, self.rules), schedule.times,
+                                                  self.speedup, self.least_quality)
 
         def plan_of(computed: Collection[int], forecaster: KernelForecaster, news: str = "") -> Plan:
             reuses = [None if step in computed else reuse for step in range(steps)]
@@ -102,21 +102,24 @@ class RecordPolicy:
 
 
 def _choose(forecaster: KernelForecaster, times: tuple[float, ...], speedup: float, least_quality: float
-            ) -> tuple[tuple[int, ...], str]:
-    """The evaluations to compute, and what the user should know of it."""
+            ) -> tuple[KernelForecaster, tuple[int, ...], str]:
+    """The forecaster with the rules that suit, the evaluations to compute, and what the user should know of it."""
     steps = len(times) - 1
     wanted = math.ceil(steps / speedup - 1e-9)
-    ask = partial(search, forecaster.gram(times[:-1]), np.array(times), forecaster.rules, forecaster.quantity)
+    ask = partial(search, forecaster.gram(times[:-1]), np.array(times), quantity=forecaster.quantity,
+                  rules=forecaster.rules)
     chosen = asked = ask(fewest=wanted, most=wanted)[0]
     if asked.quality < least_quality and wanted < steps:
         more = ask(fewest=wanted + 1)
         chosen = next((candidate for candidate in more if candidate.quality >= least_quality), more[-1])
-    count = len(chosen.computed)
+    count, rules = len(chosen.computed), rules_for(chosen.quality, forecaster.rules)
+    if rules.answering:
+        forecaster, chosen = replace(forecaster, rules=rules), ask(rules=rules, fewest=count, most=count)[0]
     words = f"{steps / count:.2f}x, {_decibels(chosen)} expected"
     if count > wanted:
         words = (f"nothing to gain here: {words}" if count == steps else words) + (
             f": at {steps / wanted:.2f}x it would be {_decibels(asked)}, below the least of {least_quality:g} dB")
-    return chosen.computed, words
+    return forecaster, chosen.computed, words
 
 
 def quantity_of(schedule: Schedule) -> Quantity:

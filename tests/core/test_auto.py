@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from blockdance.blockdance_core.auto import planner
 from blockdance.blockdance_core.auto import policy as auto
 from blockdance.blockdance_core.auto.fixed import FixedPolicy
 from blockdance.blockdance_core.auto.forecaster import Course, KernelForecaster
@@ -138,6 +139,7 @@ class TestPolicy:
     def test_an_equal_schedule_is_searched_once(self, monkeypatch):
         asked = []
         monkeypatch.setattr(auto, "search", lambda *given, **more: asked.append(more) or search(*given, **more))
+        monkeypatch.setattr(planner, "ROUGH", 0.)
         same, other = Schedule.even(20), Schedule.even(21)
         again = AutoPolicy(2., lambda *_: kernel(), general)  # a kernel that is read anew each time
         plans = [again.plan(schedule, PIXART) for schedule in (same, same, other, same)]
@@ -147,10 +149,11 @@ class TestPolicy:
         AutoPolicy(2., lambda *_: kernel(roughness=.1), general).plan(same, PIXART)
         assert len(asked) == 4
 
-    def test_a_kept_plan_is_forecast_as_it_was(self):
-        plan = policy(4.).plan(Schedule.even(30), PIXART)
-        kept = FixedPolicy(read(written(plan)), lambda *_: general(Quantity.VELOCITY))
-        assert kept.plan(Schedule.even(30), PIXART).forecaster == plan.forecaster
+    def test_where_much_error_is_left_weights_know_of_the_answer(self):
+        fast, slow = (policy(speedup).plan(Schedule.even(30), PIXART) for speedup in (4., 1.5))
+        assert fast.forecaster.rules.answering and not slow.forecaster.rules.answering
+        kept = FixedPolicy(read(written(fast)), lambda *_: general(Quantity.VELOCITY))
+        assert kept.plan(Schedule.even(30), PIXART).forecaster == fast.forecaster
 
     def test_a_speedup_of_one_computes_everything(self):
         plan = policy(1.).plan(Schedule.even(20), PIXART)

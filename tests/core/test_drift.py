@@ -1,5 +1,6 @@
 """Weights, drift and the search for plans, against their formulas written out with whole vectors, one run at a time."""
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -7,60 +8,114 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blockdance.blockdance_core.auto.answer import DOUBT, LATE, STEADY
+from blockdance.blockdance_core.auto.answer import DOUBT, LATE, STEADY, Answer
 from blockdance.blockdance_core.auto.drift import NO_ANCHOR, Drift, Rules, best_weights
 from blockdance.blockdance_core.auto.forecaster import Course, KernelForecaster
 from blockdance.blockdance_core.auto.planner import search, weight
 from blockdance.blockdance_core.flow_time import Quantity
 from blockdance.tests.core.test_auto import curve, even, kernel
 
-cases = st.tuples(st.integers(0, 10 ** 6), st.sampled_from(Quantity), st.integers(1, 5))
+cases = st.tuples(st.integers(0, 10 ** 6), st.sampled_from(Quantity), st.sampled_from([0., .5, 1.]), st.integers(1, 5))
 
 
 class Direct:
-    """A run whose error and outputs are kept as vectors of coefficients, of the T outputs of the full run and of a
-    doubt for each evaluation, with every product taken anew."""
+    """A run whose error is kept as a vector of coefficients of all outputs, with every product taken anew."""
 
     def __init__(self, gram: np.ndarray, times: np.ndarray, rules: Rules, quantity: Quantity):
-        self.gram = np.zeros((2 * len(gram),) * 2)
-        self.gram[:len(gram), :len(gram)] = gram
-        self.times, self.rules, self.quantity = times, rules, quantity
-        self.error, self.size, self.score = np.zeros(2 * len(gram)), 0., 0.
-        self.given: dict[int, np.ndarray] = {}  # by the model, newest first
+        self.gram, self.times, self.rules, self.quantity = gram, times, rules, quantity
+        self.error, self.computed, self.size, self.score = np.zeros(len(gram)), [], 0., 0.
+        self.answered = np.zeros(len(gram))  # the error where the model answers to it
+        self.given: dict[int, tuple[np.ndarray, float]] = {}  # what the model then gave, and its doubt
 
     def next(self, now: int, computed: bool) -> dict[int, float]:
+        if self.rules.answering:
+            return self._next_answering(now, computed)
         start, end = self.times[now:now + 2]
-        units, strength = np.eye(len(self.gram)), STEADY + LATE / start
-        doubt = now + len(self.times) - 1
-        if self.quantity is Quantity.VELOCITY:
-            left, reach, answer, doubted = 1, end - start, strength, DOUBT * strength
-        else:
-            left, reach, answer, doubted = end / start, 1 - end / start, 1 - start * strength, DOUBT * start * strength
-        before = dict(list(self.given.items())[:self.rules.anchors])
-        if computed:
-            self.gram[doubt, doubt] = doubted ** 2 * self.size
-            self.given = {now: units[now] + answer * self.error + units[doubt]} | self.given
-        used = [now] * computed + list(before)
-        given = np.array([self.given[a] for a in used])
-        apart = given[1:] - given[0]
-        among = apart @ self.gram @ apart.T
-        among += np.eye(len(among)) * (self.rules.ridge * np.trace(among) / max(1, len(among)) + 1e-12)
-        found = np.linalg.solve(among, apart @ self.gram @ (units[now] - self.error / reach - given[0]))
+        flow = self.quantity is Quantity.VELOCITY
+        reach = end - start if flow else 1 - end / start
+        wanted = -self.rules.making_up * self.error / reach
+        wanted[now] += 1
+        used = [now] * computed + self.computed[:self.rules.anchors]
+        self.computed = [now] * computed + self.computed
+        units = np.eye(len(self.gram))
+        apart = units[used[1:]] - units[used[0]]
+        left = apart @ self.gram @ apart.T
+        left += np.eye(len(left)) * (self.rules.ridge * np.trace(left) / max(1, len(left)) + 1e-12)
+        found = np.linalg.solve(left, apart @ self.gram @ (wanted - units[used[0]]))
         weights = np.array([1 - found.sum(), *found])
-        self.error = left * self.error + reach * (weights @ given - units[now])
-        self.size = self.error @ self.gram @ self.error
-        self.score += self.size * weight(self.times, now)
+        wrong = weights @ units[used] - units[now]
+        self.error = (end / start) ** (self.rules.response if flow else 1) * self.error + reach * wrong
+        self._answer(now, computed, dict(zip(used, weights)))
         return dict(zip(used, weights))
+
+    def _next_answering(self, now: int, computed: bool) -> dict[int, float]:
+        """The same with what the model gives, and a variance for each doubt."""
+        start, end = self.times[now:now + 2]
+        output, strength = np.eye(len(self.gram))[now], STEADY + LATE / start
+        flow = self.quantity is Quantity.VELOCITY
+        reach = end - start if flow else 1 - end / start
+        used = [now] * computed + self.computed[:self.rules.anchors]
+        self.computed = [now] * computed + self.computed
+        own = (output + (strength if flow else 1 - start * strength) * self.answered,
+               (DOUBT * strength * (1 if flow else start)) ** 2 * self.size)
+        given = np.array([(own if a == now else self.given[a])[0] for a in used])
+        doubts = np.array([(own if a == now else self.given[a])[1] for a in used])
+        among = given @ self.gram @ given.T + np.diag(doubts)
+        wanted = given @ self.gram @ (output - self.answered / reach)
+        apart = np.eye(len(used))[1:] - np.eye(len(used))[0]
+        left = apart @ among @ apart.T
+        left += np.eye(len(left)) * (self.rules.ridge * np.trace(left) / max(1, len(left)) + 1e-12)
+        found = np.linalg.solve(left, apart @ (wanted - among[0]))
+        weights = dict(zip(used, np.array([1 - found.sum(), *found])))
+        self._answer(now, computed, weights)
+        return weights
+
+    def _answer(self, now: int, computed: bool, weights: dict[int, float]) -> None:
+        start, end = self.times[now:now + 2]
+        output, strength = np.eye(len(self.gram))[now], STEADY + LATE / start
+        if self.quantity is Quantity.VELOCITY:
+            left, reach, answer, doubt = 1, end - start, strength, DOUBT * strength
+        else:
+            left, reach, answer, doubt = end / start, 1 - end / start, 1 - start * strength, DOUBT * start * strength
+        if computed:
+            self.given[now] = output + answer * self.answered, doubt ** 2 * self.size
+        given = sum(w * self.given[a][0] for a, w in weights.items())
+        self.answered = left * self.answered + reach * (given - output)
+        unknown = sum(w ** 2 * self.given[a][1] for a, w in weights.items())
+        self.size = self.answered @ self.gram @ self.answered + reach ** 2 * unknown
+        self.score += self.size * weight(self.times, now)
 
 
 def task(case: tuple, steps: int) -> tuple[np.ndarray, np.ndarray, Rules, Quantity]:
     """Products of random outputs at random times, as smooth or rough as chance has it."""
-    seed, quantity, anchors = case
+    seed, quantity, making_up, anchors = case
     rng = np.random.default_rng(seed)
     times = np.append(np.cumsum(rng.uniform(.2, 1., steps))[::-1] / steps, 0.)
     outputs = curve(times[:-1], 60, 10 ** rng.uniform(-4, 0)).numpy() @ rng.normal(size=(60, 40))
     gram = outputs @ outputs.T
-    return gram / np.trace(gram) * steps, times, Rules(anchors), quantity
+    return gram / np.trace(gram) * steps, times, Rules(anchors, making_up=making_up), quantity
+
+
+@settings(deadline=None)
+@given(cases, st.integers(1, 2 ** 11 - 1))
+def test_weights_that_know_of_the_answer(case, pattern):
+    gram, times, rules, quantity = task(case, 12)
+    rules = replace(rules, answering=True)
+    direct, drift = Direct(gram, times, rules, quantity), Drift(gram, times, rules, quantity)
+    answer = Answer(gram, times, quantity, drift.error[0], drift.anchors[:, 0])
+    for now in range(12):
+        compute = now == 0 or bool(pattern >> now & 1)
+        used = [now, *drift.anchors[:, 0]]
+        weights = answer.weights((compute,), drift.anchors, rules.ridge)
+        drift.follow(drift.step((compute,)), np.zeros(1, int))
+        outcome = answer.step(weights, (compute,))
+        answer.follow(outcome, np.zeros(1, int))
+        expected = direct.next(now, compute)
+        tolerance = 1e-6 * max(1., *map(abs, expected.values()), 0.)
+        assert {a: w for a, w in zip(used, weights[:, 0]) if a in expected} == pytest.approx(expected, abs=tolerance)
+        assert not any(w for a, w in zip(used, weights[:, 0]) if a not in expected)
+        assert outcome.size[0] == pytest.approx(direct.size, rel=1e-5, abs=1e-12)
+        assert answer.error[0] == pytest.approx(direct.answered[:now + 1], abs=.1 * tolerance)
 
 
 def score_of(computed: tuple[int, ...], *task) -> float:
@@ -73,53 +128,40 @@ def score_of(computed: tuple[int, ...], *task) -> float:
 @settings(deadline=None)
 @given(cases, st.integers(1, 2 ** 11 - 1))
 def test_the_weights_of_a_course_and_its_error(case, pattern):
+    """Also where it begins anew in between, as after a correction."""
     gram, times, rules, quantity = task(case, 12)
-    direct, drift = Direct(gram, times, rules, quantity), Drift(gram, times, rules, quantity)
+    direct, drift, computed = Direct(gram, times, rules, quantity), Drift(gram, times, rules, quantity), []
+    answer = Answer(gram, times, quantity, drift.error[0], drift.anchors[:, 0])
     for now in range(12):
         compute = now == 0 or bool(pattern >> now & 1)
+        if now == 6:
+            drift = Drift(gram, times, rules, quantity, drift.error[0], computed)
         used = [now, *drift.anchors[:, 0]]
         step = drift.step((compute,))
-        drift.follow(step, np.zeros(1, int))
-        expected = direct.next(now, compute)
-        tolerance = 1e-6 * max(1., *map(abs, expected.values()), 0.)
-        assert {a: w for a, w in zip(used, step.weights[:, 0]) if a in expected} == pytest.approx(
-            expected, abs=tolerance)
-        assert not any(w for a, w in zip(used, step.weights[:, 0]) if a not in expected)
-        assert step.size[0] == pytest.approx(direct.size, rel=1e-5, abs=1e-12)
-        assert drift.error[0] == pytest.approx(direct.error[:now + 1], abs=.1 * tolerance)
-
-
-@settings(deadline=None)
-@given(cases, st.integers(1, 2 ** 11 - 1))
-def test_a_course_that_begins_anew_in_between(case, pattern):
-    """As after a correction: the same error, of anchors as they were in the full run."""
-    gram, times, rules, quantity = task(case, 12)
-    drift, computed = Drift(gram, times, rules, quantity), []
-    for now in range(6):
-        compute = now == 0 or bool(pattern >> now & 1)
-        drift.follow(drift.step((compute,)), np.zeros(1, int))
         computed += [now] * compute
-    again, direct = Drift(gram, times, rules, quantity, drift.error[0], computed), Direct(gram, times, rules, quantity)
-    assert again.now == 6 and again.anchors.tolist() == drift.anchors.tolist()
-    direct.error[:6] = drift.error[0]
-    direct.size = direct.error @ direct.gram @ direct.error
-    direct.given = {a: np.eye(24)[a] for a in reversed(computed)}
-    for now in range(6, 12):
-        step = again.step((bool(pattern >> now & 1),))
-        again.follow(step, np.zeros(1, int))
-        direct.next(now, bool(pattern >> now & 1))
-        assert step.size[0] == pytest.approx(direct.size, rel=1e-5, abs=1e-12)
+        expected = direct.next(now, compute)
+        found = {anchor: w for anchor, w in zip(used, step.weights[:, 0]) if anchor != NO_ANCHOR and w}
+        drift.follow(step, np.zeros(1, int))
+        outcome = answer.step(step.weights, (compute,))
+        answer.follow(outcome, np.zeros(1, int))
+        assert outcome.size[0] == pytest.approx(direct.size, rel=1e-5, abs=1e-12)
+        assert found == pytest.approx({anchor: w for anchor, w in expected.items() if anchor in found}, abs=1e-6)
+        assert all(abs(w) < 1e-6 for anchor, w in expected.items() if anchor not in found)
+        assert drift.error[0] == pytest.approx(direct.error[:now + 1], abs=1e-7)
+        assert drift.size[0] == pytest.approx(direct.error @ gram @ direct.error, rel=1e-5, abs=1e-14)
 
 
 @settings(deadline=None, max_examples=20)
-@given(cases)
-def test_the_search_finds_the_best_choice_of_all(case):
+@given(cases, st.booleans())
+def test_the_search_finds_the_best_choice_of_all(case, answering):
     """With a beam that drops none."""
-    given = task(case, 7)
+    gram, times, rules, quantity = task(case, 7)
+    given = gram, times, replace(rules, answering=answering), quantity
     for count, candidate in enumerate(search(*given, beam=64), 1):
         least = min(score_of((0, *others), *given) for others in combinations(range(1, 7), count - 1))
         assert len(candidate.computed) == count
         assert score_of(candidate.computed, *given) == pytest.approx(least, rel=1e-5, abs=1e-13)
+        assert search(*given, only=candidate.computed)[0].quality == pytest.approx(candidate.quality)
         assert 10 ** (-candidate.quality / 10) == pytest.approx(least, rel=1e-5, abs=1e-13)
 
 
@@ -164,6 +206,21 @@ def test_missing_anchors_get_no_weight():
     assert not padded[2:].any()
 
 
+def test_the_size_is_that_of_the_real_error():
+    """The latent of a reused run, integrated with real vectors, against what the kernel alone says."""
+    times = np.append(even(12), 0.)
+    outputs = curve(even(12)).numpy()
+    outputs /= np.sqrt((outputs ** 2).sum(1).mean())
+    drift, error = Drift(outputs @ outputs.T, times, Rules(response=0.)), np.zeros(outputs.shape[1])
+    for now in range(12):
+        used = [now, *drift.anchors[:, 0]]
+        step = drift.step((now in (0, 1, 2, 5, 8, 11),))
+        given = sum(w * outputs[a] for w, a in zip(step.weights[:, 0], used) if a != NO_ANCHOR)
+        error += (times[now + 1] - times[now]) * (given - outputs[now])
+        drift.follow(step, np.zeros(1, int))
+        assert drift.size[0] == pytest.approx(error @ error, abs=1e-9)
+
+
 @pytest.mark.parametrize("quantity", Quantity)
 def test_the_answer_is_that_of_a_model_that_answers(quantity, monkeypatch):
     """The latent, integrated with real vectors of a model that is drawn to its own course, against what the kernel of
@@ -173,6 +230,7 @@ def test_the_answer_is_that_of_a_model_that_answers(quantity, monkeypatch):
     outputs = curve(even(12)).numpy()
     outputs /= np.sqrt((outputs ** 2).sum(1).mean())
     drift = Drift(outputs @ outputs.T, times, Rules(), quantity)
+    answer = Answer(outputs @ outputs.T, times, quantity, drift.error[0], drift.anchors[:, 0])
     flow, error, given = quantity is Quantity.VELOCITY, np.zeros(outputs.shape[1]), {}
     for now, (start, end) in enumerate(zip(times, times[1:])):
         computed, used = now in (0, 1, 2, 5, 8, 11), [now, *drift.anchors[:, 0]]
@@ -185,8 +243,10 @@ def test_the_answer_is_that_of_a_model_that_answers(quantity, monkeypatch):
             error = error + (end - start) * (value - outputs[now])
         else:
             error = end / start * error + (1 - end / start) * (value - outputs[now])
+        outcome = answer.step(step.weights, (computed,))
+        answer.follow(outcome, np.zeros(1, int))
         drift.follow(step, np.zeros(1, int))
-        assert step.size[0] == pytest.approx(error @ error, abs=1e-9)
+        assert outcome.size[0] == pytest.approx(error @ error, abs=1e-9)
 
 
 def test_doubts_make_less_be_expected(monkeypatch):
@@ -194,6 +254,13 @@ def test_doubts_make_less_be_expected(monkeypatch):
     expected = np.mean([found.quality for found in search(gram, times)[7:15]])
     monkeypatch.setattr("blockdance.blockdance_core.auto.answer.DOUBT", 0.)
     assert expected < np.mean([found.quality for found in search(gram, times)[7:15]]) - .3
+
+
+def test_making_up_leaves_less_error_than_forecasting_each_output_by_itself():
+    found, times = kernel(30), np.append(even(30), 0.)
+    made_up, by_itself = (
+        search(found.gram, times, Rules(making_up=share))[11].quality for share in (1., 0.))
+    assert made_up > by_itself + 3
 
 
 def test_better_than_any_fixed_interval():

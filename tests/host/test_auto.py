@@ -6,12 +6,15 @@ from functools import partial
 import comfy.sample
 import comfy.samplers
 import node_helpers
+import numpy as np
 import pytest
 import torch
 from comfy.model_management import InterruptProcessingException
 
 from blockdance.blockdance_core.auto import outputs
+from blockdance.blockdance_core.auto.drift import Rules
 from blockdance.blockdance_core.auto.fixed import FixedPolicy
+from blockdance.blockdance_core.auto.forecaster import KernelForecaster
 from blockdance.blockdance_core.auto.kernel import Kernel
 from blockdance.blockdance_core.auto.library import general
 from blockdance.blockdance_core.auto.policy import AutoPolicy, RecordPolicy
@@ -115,18 +118,19 @@ def test_a_model_measured_by_its_own_run_beats_fewer_steps():
 @pytest.mark.parametrize("tiny", [FLUX, PIXART], ids=["flow", "eps"])
 def test_velocity_and_picture_of_a_forecast_are_one(tiny):
     """Repeating the latest velocity twice is Euler's step over both, whatever the kind of diffusion."""
-    class Repetition(DividedDifferences):
-        quantity = Quantity.VELOCITY
-
     class Repeat:
         name = "repeat"
 
         def plan(self, schedule, transformer):
             reuse = Reuse(Span(0, transformer.depth - 1), Kind.OUTPUT)
-            return Plan.from_reuses([None, reuse] * 4, forecaster=Repetition(0))
+            repeating = KernelForecaster(Kernel(schedule_times, np.ones((8, 8))),
+                                         rules=Rules(anchors=1, making_up=0.))
+            return Plan.from_reuses([None, reuse] * 4, forecaster=repeating)
     model = tiny.build()
     sampling = model.get_model_object("model_sampling")
     sigmas = comfy.samplers.calculate_sigmas(sampling, "simple", 8)
+    flow = tiny is FLUX
+    schedule_times = (sigmas if flow else sigmas / (1 + sigmas))[:-1].double().numpy()
 
     def run(patcher, sigmas):
         return comfy.samplers.sample(
