@@ -11,6 +11,7 @@ from ..blockdance_core.ada.policy_file import BUNDLED, SUFFIX, read
 from ..blockdance_core.auto.kernel import Kernel, mean
 from ..blockdance_core.auto.library import general
 from ..blockdance_core.auto.policy import AutoPolicy, RecordPolicy
+from ..blockdance_core.auto.refinement import refined
 from ..blockdance_core.blockdance import BlockDancePolicy
 from ..blockdance_core.delta_cache import DeltaCachePolicy
 from ..blockdance_core.delta_dit import DeltaDiTPolicy
@@ -36,6 +37,7 @@ from .rivals.taylorseer import TaylorSeer
 from .rivals.teacache import ChangeLog, TeaCache
 
 AUTO = "Auto"
+REFINED_ON, TRIES = 6, 6  # calibration captions, and plans for each speed-up
 
 
 def rival(method: str, point: str, of: Rival) -> Arm:
@@ -58,22 +60,40 @@ def native(method: str, node: type, threshold: float) -> Arm:
         model, reuse_threshold=threshold, start_percent=.15, end_percent=.95, verbose=False).args[0])
 
 
-def auto(method: str, speedup: float, measured: bool = True) -> Arm:
-    """Auto, by a measurement of the calibration captions or by what models have in common."""
+def auto(method: str, speedup: float, measured: bool = True, refine: bool = False) -> Arm:
+    """Auto, by a measurement of the calibration captions, refined by more of them, or by what models have in common."""
     def record(calibration: Calibration) -> tuple[Quantity, Kernel]:
-        if not traits_of(sampler_object(calibration.setting.sampler)).counted:  # as Calibrate asks its user to
-            calibration = replace(calibration, setting=replace(calibration.setting, sampler="euler"))
         found: list[tuple[Quantity, Kernel]] = []
         recording = attach(calibration.subject.patcher, RecordPolicy(lambda *kernel: found.append(kernel) or ""),
                            family=ANYTHING)
-        calibration.draw(recording)
+        _counted(calibration).draw(recording)
         return found[0][0], mean([kernel for _, kernel in found])
 
+    def try_plans(calibration: Calibration) -> tuple[Quantity, Kernel]:
+        quantity, kernel = calibration.learn(AUTO, record)
+        more, model = replace(_counted(calibration), captions=REFINED_ON), calibration.subject.patcher
+        full = more.draw(model)
+
+        def error_of(trial: Kernel, count: int) -> float:
+            policy = AutoPolicy(len(trial.times) / count, lambda *_: trial, general, corrects=False)
+            return sum(float((drawn.latents - wanted.latents).square().mean())
+                       for drawn, wanted in zip(more.draw(attach(model, policy, family=ANYTHING)), full))
+        return quantity, refined(kernel, quantity, TRIES, error_of)
+
     def patch(model: ModelPatcher, calibration: Calibration) -> ModelPatcher:
-        known, kernel = calibration.learn(AUTO, record) if measured else (None, None)
+        known, kernel = None, None
+        if measured:
+            known, kernel = calibration.learn("refined", try_plans) if refine else calibration.learn(AUTO, record)
         policy = AutoPolicy(speedup, lambda quantity, _: kernel if quantity is known else None, general)
         return attach(model, policy, family=ANYTHING)
     return Arm(method, f"{speedup:g}x", patch)
+
+
+def _counted(calibration: Calibration) -> Calibration:
+    """With a sampler that evaluates the model once a step, as Calibrate asks its user to."""
+    if traits_of(sampler_object(calibration.setting.sampler)).counted:
+        return calibration
+    return replace(calibration, setting=replace(calibration.setting, sampler="euler"))
 
 
 def ada(model: ModelPatcher, _: Calibration) -> ModelPatcher:
@@ -88,6 +108,7 @@ def ada(model: ModelPatcher, _: Calibration) -> ModelPatcher:
 ALL: tuple[Arm, ...] = (
     *FEWER_STEPS,
     *(auto(AUTO, speedup) for speedup in (1.5, 2., 2.5, 3., 4.)),
+    *(auto("Auto, refined", speedup, refine=True) for speedup in (1.5, 2., 2.5, 3., 4.)),
     *(auto("Auto, general profile", speedup, measured=False) for speedup in (1.5, 2., 2.5, 3., 4.)),
     *(replace(arm, method=f"fewer steps, {sampler}", sampler=sampler)
       for sampler in ("dpmpp_2m", "res_multistep") for arm in FEWER_STEPS[1:]),

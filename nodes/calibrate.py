@@ -1,12 +1,16 @@
 """BlockDance Calibrate: measure a model by full runs, on purpose and with several seeds."""
 
 import comfy.samplers
+import torch
+from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 
 from nodes import common_ksampler
 
 from ..blockdance_core.auto.kernel import Kernel, mean
-from ..blockdance_core.auto.policy import RecordPolicy
+from ..blockdance_core.auto.library import general
+from ..blockdance_core.auto.policy import AutoPolicy, RecordPolicy
+from ..blockdance_core.auto.refinement import SPEEDUPS, refined
 from ..blockdance_core.flow_time import Quantity
 from ..blockdance_core.host.anything import ANYTHING
 from ..blockdance_core.host.attach import attach, last_report
@@ -46,6 +50,12 @@ class BlockDanceCalibrate(io.ComfyNode):
                                tooltip="Your usual sampler, if it evaluates the model once a step, as most do."),
                 io.Combo.Input("scheduler", options=comfy.samplers.SCHEDULER_NAMES, default="simple",
                                tooltip="Your usual scheduler."),
+                io.Int.Input("refine", default=0, min=0, max=12, optional=True, advanced=True,
+                             tooltip="How many plans to try for each of the speed-ups "
+                                     f"{', '.join(f'{speedup:g}' for speedup in SPEEDUPS)}, in runs of these seeds; "
+                                     "the closest is kept for this number of steps and scheduler. 0 trusts the "
+                                     "measurement; 6 is worth it for 4 runs or more, and takes as long as some 13 full "
+                                     "pictures each."),
             ],
             outputs=[
                 io.Model.Output(display_name="model", tooltip="The model as it came, to be passed on to BlockDance "
@@ -57,22 +67,33 @@ class BlockDanceCalibrate(io.ComfyNode):
 
     @classmethod
     def execute(cls, model, positive, negative, latent_image, seed: int, runs: int, steps: int, cfg: float,
-                sampler_name: str, scheduler: str) -> io.NodeOutput:
+                sampler_name: str, scheduler: str, refine: int = 0) -> io.NodeOutput:
         measured = profiles.Measured(model)
         found: list[tuple[Quantity, Kernel]] = []
+
+        def draw(patched: ModelPatcher, run: int) -> torch.Tensor:
+            return common_ksampler(patched, (seed + run) % 2 ** 64, steps, cfg, sampler_name, scheduler, positive,
+                                   negative, latent_image)[0]["samples"]
 
         def keep(quantity: Quantity, kernel: Kernel) -> str:
             found.append((quantity, kernel))
             return f"run {len(found)} of {runs} measured"
-        recording = attach(model, RecordPolicy(keep), family=ANYTHING)
+        recording, full = attach(model, RecordPolicy(keep), family=ANYTHING), []
         for run in range(runs):
             notify.show(f"run {run + 1} of {runs}", cls.hidden.unique_id)
-            common_ksampler(recording, (seed + run) % 2 ** 64, steps, cfg, sampler_name, scheduler, positive, negative,
-                            latent_image)
+            full.append(draw(recording, run))
             if len(found) <= run:
                 raise ValueError(f"run {run + 1} of {runs} has shown nothing: {last_report(recording).line()}")
-        quantity, _ = found[0]
-        name = measured.save(quantity, mean([kernel for _, kernel in found]), runs, cfg=cfg, sampler=sampler_name,
-                             scheduler=scheduler)
-        notify.show(f"{runs} runs measured: {name}", cls.hidden.unique_id)
+        quantity, kernel = found[0][0], mean([kernel for _, kernel in found])
+
+        def error_of(trial: Kernel, count: int) -> float:
+            speedup = len(trial.times) / count
+            notify.show(f"trying plans for {speedup:.2f}x", cls.hidden.unique_id)
+            patched = attach(model, AutoPolicy(speedup, lambda *_: trial, general, corrects=False), family=ANYTHING)
+            return sum(float((draw(patched, run) - full[run]).square().mean()) for run in range(runs))
+        if refine:
+            kernel = refined(kernel, quantity, refine, error_of)
+        name = measured.save(quantity, kernel, runs, cfg=cfg, sampler=sampler_name, scheduler=scheduler)
+        plans = f", {len(kernel.proven)} plans refined" if refine else ""
+        notify.show(f"{runs} runs measured{plans}: {name}", cls.hidden.unique_id)
         return io.NodeOutput(model, name)

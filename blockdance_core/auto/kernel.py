@@ -7,6 +7,7 @@ from typing import Sequence
 import numpy as np
 
 LENGTHS = np.geomspace(.03, 10, 20)  # of the process between measured times, in parts of all log-SNR
+SAME = 1e-3  # times that differ by less are those of one schedule
 EDGE = 1e-3  # times this close to 0 and 1 count as one: their log-SNR is infinite
 
 
@@ -15,9 +16,11 @@ class Kernel:
     """gram[i, j] = <v(times[i]), v(times[j])>, the mean over what was measured, scaled to a mean diagonal of 1.
 
     v is the model's output as the velocity of a flow, noise minus picture; times descend from noise (1) to picture (0).
+    proven: choices of evaluations to compute at these times that came closest in runs of the model (refinement.py).
     """
     times: np.ndarray  # (T,)
     gram: np.ndarray  # (T, T)
+    proven: tuple[tuple[int, ...], ...] = ()
 
     def __post_init__(self):
         count = len(self.times)
@@ -30,13 +33,22 @@ class Kernel:
             raise ValueError("the numbers of a kernel are not scaled to a mean diagonal of 1")
         if not np.allclose(self.gram, self.gram.T, atol=1e-6) or np.linalg.eigvalsh(self.gram)[0] < -1e-6 * count:
             raise ValueError("the numbers of a kernel are no inner products: not symmetric, or not positive")
+        for choice in self.proven:
+            if not choice or list(choice) != sorted(set(choice) & set(range(count))) or choice[0] != 0:
+                raise ValueError(f"{str(choice)[:80]} is no choice of some of {count} evaluations, ascending from 0")
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Kernel) and (
+        return isinstance(other, Kernel) and self.proven == other.proven and (
             np.array_equal(self.times, other.times) and np.array_equal(self.gram, other.gram))
 
     def __hash__(self) -> int:
-        return hash((self.times.tobytes(), self.gram.tobytes()))
+        return hash((self.times.tobytes(), self.gram.tobytes(), self.proven))
+
+    def proven_at(self, times: Sequence[float], count: int) -> tuple[int, ...] | None:
+        """The choice of so many evaluations that did best at these times; None where none was tried."""
+        if len(times) != len(self.times) or not np.allclose(times, self.times, atol=SAME):
+            return None
+        return next((choice for choice in self.proven if len(choice) == count), None)
 
     def at(self, times: np.ndarray) -> np.ndarray:
         """The Gram matrix (S, S) at other times (S,), by kriging: between and beyond the times that were measured the

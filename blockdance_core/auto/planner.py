@@ -30,8 +30,9 @@ class Begun:
 
 def search(gram: np.ndarray, times: np.ndarray, rules: Rules = Rules(), quantity: Quantity = Quantity.VELOCITY,
            beam: int = BEAM, begun: Begun | None = None, fewest: int = 1, most: int | None = None,
-           only: Collection[int] | None = None) -> tuple[Candidate, ...]:
-    """The best choice for each number of computed evaluations from `fewest` to `most`, which is all unless given.
+           only: Collection[int] | None = None, each: int = 1) -> tuple[Candidate, ...]:
+    """The best choices, as many as `each`, for each number of computed evaluations from `fewest` to `most`, which is
+    all unless given; fewer evaluations first, then better ones.
 
     gram: (T, T) of the outputs; times: (T + 1,). All alternatives walk through the run together; among those that have
     computed equally many, the ones whose latent has drifted least so far go on, unless they can reach none of these
@@ -59,11 +60,8 @@ def search(gram: np.ndarray, times: np.ndarray, rules: Rules = Rules(), quantity
         computed = computed[kept % len(computed)]
         score, made = score[kept], made[kept]
         computed[:, now] = made > computed.sum(1)
-    found = {}
-    for index in np.argsort(score, kind="stable"):
-        found.setdefault(int(made[index]), index)
     return tuple(Candidate(tuple(np.flatnonzero(computed[index]).tolist()), _decibels(score[index]))
-                 for _, index in sorted(found.items()))
+                 for number in np.unique(made) for index in np.flatnonzero(made == number)[:each])
 
 
 def rules_for(quality: float, rules: Rules) -> Rules:

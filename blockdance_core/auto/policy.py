@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Callable, Collection
 
 import numpy as np
@@ -14,8 +14,9 @@ from .correction import Correction
 from .drift import Rules
 from .forecaster import KernelForecaster
 from .kernel import Kernel
-from .planner import Candidate, rules_for, search
+from .planner import Candidate, search
 from .recorder import Recorder
+from .refinement import count_of, ranked
 
 MOST = 4.  # times faster
 KEPT = 4  # choices for schedules that were planned before, as the tiles of a picture are sampled by the same
@@ -105,21 +106,21 @@ def _choose(forecaster: KernelForecaster, times: tuple[float, ...], speedup: flo
             ) -> tuple[KernelForecaster, tuple[int, ...], str]:
     """The forecaster with the rules that suit, the evaluations to compute, and what the user should know of it."""
     steps = len(times) - 1
-    wanted = math.ceil(steps / speedup - 1e-9)
-    ask = partial(search, forecaster.gram(times[:-1]), np.array(times), quantity=forecaster.quantity,
-                  rules=forecaster.rules)
-    chosen = asked = ask(fewest=wanted, most=wanted)[0]
+    wanted = count_of(steps, speedup)
+    at = np.array(times)
+    rules, (asked, *_) = ranked(forecaster, at, wanted)
+    chosen = asked
     if asked.quality < least_quality and wanted < steps:
-        more = ask(fewest=wanted + 1)
-        chosen = next((candidate for candidate in more if candidate.quality >= least_quality), more[-1])
-    count, rules = len(chosen.computed), rules_for(chosen.quality, forecaster.rules)
-    if rules.answering:
-        forecaster, chosen = replace(forecaster, rules=rules), ask(rules=rules, fewest=count, most=count)[0]
-    words = f"{steps / count:.2f}x, {_decibels(chosen)} expected"
+        more = search(forecaster.gram(at[:-1]), at, forecaster.rules, forecaster.quantity, fewest=wanted + 1)
+        enough = next((candidate for candidate in more if candidate.quality >= least_quality), more[-1])
+        rules, (chosen, *_) = ranked(forecaster, at, len(enough.computed))
+    count = len(chosen.computed)
+    proven = forecaster.kernel.proven_at(times[:-1], count)
+    words = f"{steps / count:.2f}x, {_decibels(chosen)} expected" + (", the best plan in runs" if proven else "")
     if count > wanted:
         words = (f"nothing to gain here: {words}" if count == steps else words) + (
             f": at {steps / wanted:.2f}x it would be {_decibels(asked)}, below the least of {least_quality:g} dB")
-    return forecaster, chosen.computed, words
+    return replace(forecaster, rules=rules), proven or chosen.computed, words
 
 
 def quantity_of(schedule: Schedule) -> Quantity:

@@ -51,6 +51,8 @@ class Profile:
     def dump(self) -> str:
         head = {"format": FORMAT, "model": asdict(self.fingerprint), "runs": self.runs, "settings": self.settings,
                 "versions": self.versions, "quantity": self.quantity.value}
+        if self.kernel.proven:
+            head["proven"] = self.kernel.proven
         lines = [f'"{key}": {json.dumps(value)}' for key, value in head.items()]
         rows = ",\n  ".join(map(_row, self.kernel.gram))
         return "{" + ",\n ".join([*lines, f'"times": {_row(self.kernel.times)}', f'"gram": [\n  {rows}]']) + "}\n"
@@ -70,7 +72,8 @@ class Profile:
             times = np.array(found["times"], float)
             if times.ndim != 1 or len(times) > MOST_TIMES:
                 raise ValueError(f"its times are no list of up to {MOST_TIMES} numbers")
-            return cls(fingerprint, Quantity(found["quantity"]), Kernel(times, np.array(found["gram"], float)),
+            proven = tuple(tuple(map(int, choice)) for choice in found.get("proven", ()))
+            return cls(fingerprint, Quantity(found["quantity"]), Kernel(times, np.array(found["gram"], float), proven),
                        _count(found["runs"], MOST_RUNS), dict(found["settings"]), dict(found["versions"]))
         except KeyError as error:
             raise ProfileError(f"{source} is no usable profile: {error} is missing") from None

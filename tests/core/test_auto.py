@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from blockdance.blockdance_core.auto import planner
-from blockdance.blockdance_core.auto import policy as auto
+from blockdance.blockdance_core.auto import planner, refinement
 from blockdance.blockdance_core.auto.fixed import FixedPolicy
 from blockdance.blockdance_core.auto.forecaster import Course, KernelForecaster
 from blockdance.blockdance_core.auto.kernel import Kernel
@@ -19,6 +18,7 @@ from blockdance.blockdance_core.auto.planner import search
 from blockdance.blockdance_core.auto.policy import AutoPolicy, RecordPolicy
 from blockdance.blockdance_core.auto.profile import Fingerprint, Profile, ProfileError
 from blockdance.blockdance_core.auto.recorder import SAMPLED, Recorder, kernel_of
+from blockdance.blockdance_core.auto.refinement import refined
 from blockdance.blockdance_core.flow_time import FlowTime, Quantity
 from blockdance.blockdance_core.plan import Kind, Transformer
 from blockdance.blockdance_core.plan_text import read, written
@@ -138,7 +138,7 @@ class TestPolicy:
 
     def test_an_equal_schedule_is_searched_once(self, monkeypatch):
         asked = []
-        monkeypatch.setattr(auto, "search", lambda *given, **more: asked.append(more) or search(*given, **more))
+        monkeypatch.setattr(refinement, "search", lambda *given, **more: asked.append(more) or search(*given, **more))
         monkeypatch.setattr(planner, "ROUGH", 0.)
         same, other = Schedule.even(20), Schedule.even(21)
         again = AutoPolicy(2., lambda *_: kernel(), general)  # a kernel that is read anew each time
@@ -275,3 +275,60 @@ class TestProfile:
     @pytest.mark.parametrize("quantity", Quantity)
     def test_the_general_profile_is_there(self, quantity):
         assert len(general(quantity).times) >= 20
+
+
+class TestRefinement:
+    """What came closest in runs is what a run at the same times computes."""
+
+    @staticmethod
+    def refine(error_of, steps: int = 20, tries: int = 4) -> Kernel:
+        return refined(kernel(steps), Quantity.VELOCITY, tries, error_of)
+
+    def test_the_choice_with_the_least_error_is_kept_and_used(self):
+        tried = {}
+
+        def error_of(trial: Kernel, count: int) -> float:
+            choice, = trial.proven
+            tried.setdefault(count, []).append(choice)
+            plan = AutoPolicy(20 / count, lambda *_: trial, general).plan(Schedule.even(20), PIXART)
+            assert sorted(set(range(20)) - set(plan.reused_steps)) == list(choice) and "in runs" in plan.note
+            return float(len(tried[count]) != 3)
+        found = self.refine(error_of)
+        assert {count: len(choices) for count, choices in tried.items()} == {14: 4, 10: 4, 8: 4, 7: 4, 5: 4}
+        assert found.proven == tuple(choices[2] for choices in tried.values())
+        assert all(len(set(choices)) == 4 for choices in tried.values())
+        for speedup, choice in zip((1.5, 2., 2.5, 3., 4.), found.proven):
+            plan = AutoPolicy(speedup, lambda *_: found, general).plan(Schedule.even(20), PIXART)
+            assert sorted(set(range(20)) - set(plan.reused_steps)) == list(choice)
+
+    def test_the_first_tried_is_what_a_search_would_choose(self):
+        found = self.refine(lambda trial, count: 1.)
+        for speedup in (1.5, 2., 2.5, 3., 4.):
+            by_search, by_runs = (AutoPolicy(speedup, lambda *_: known, general).plan(Schedule.even(20), PIXART)
+                                  for known in (kernel(20), found))
+            assert by_search.decisions == by_runs.decisions
+
+    def test_other_times_are_searched_for(self):
+        found = self.refine(lambda trial, count: float(-sum(trial.proven[0])))
+        other = replace(Schedule.even(20), sigmas=tuple(sigma ** 1.1 for sigma in Schedule.even(20).sigmas))
+        for schedule in (other, Schedule.even(21)):
+            plans = [AutoPolicy(2., lambda *_: known, general).plan(schedule, PIXART) for known in (kernel(20), found)]
+            assert plans[0].decisions == plans[1].decisions and "in runs" not in plans[1].note
+
+    def test_a_run_that_failed_is_not_chosen(self):
+        errors = iter([float("nan"), 2., float("inf"), 1.] * 5)
+        seen = []
+        found = self.refine(lambda trial, count: seen.append(trial.proven[0]) or next(errors))
+        assert list(found.proven) == seen[3::4]
+
+    def test_it_is_kept_in_a_profile(self):
+        known = self.refine(lambda trial, count: 1.)
+        profile = Profile(Fingerprint("PixArtMS", (28,), 10 ** 6, True), Quantity.VELOCITY, known, 2, {}, {})
+        assert Profile.parse(profile.dump(), "it").kernel.proven == known.proven
+        assert hash(known) != hash(kernel(20)) and known != kernel(20)
+
+    @pytest.mark.parametrize("choice", [[1, 2], [0, 0, 1], [0, 2, 1], [0, 20], [], [0, -1]])
+    def test_a_choice_that_is_none_is_refused(self, choice):
+        text = Profile(Fingerprint("PixArtMS", (28,), 10 ** 6, True), Quantity.VELOCITY, kernel(20), 2, {}, {}).dump()
+        with pytest.raises(ProfileError, match="no usable profile"):
+            Profile.parse(json.dumps(json.loads(text) | {"proven": [choice]}), "it")
