@@ -36,7 +36,7 @@ from .rivals.spectrum import Spectrum
 from .rivals.taylorseer import TaylorSeer
 from .rivals.teacache import ChangeLog, TeaCache
 
-AUTO = "Auto"
+AUTO, REFINED = "Auto", "Auto, refined"
 REFINED_ON, TRIES = 6, 6  # calibration captions, and plans for each speed-up
 
 
@@ -108,7 +108,7 @@ def ada(model: ModelPatcher, _: Calibration) -> ModelPatcher:
 ALL: tuple[Arm, ...] = (
     *FEWER_STEPS,
     *(auto(AUTO, speedup) for speedup in (1.5, 2., 2.5, 3., 4.)),
-    *(auto("Auto, refined", speedup, refine=True) for speedup in (1.5, 2., 2.5, 3., 4.)),
+    *(auto(REFINED, speedup, refine=True) for speedup in (1.5, 2., 2.5, 3., 4.)),
     *(auto("Auto, general profile", speedup, measured=False) for speedup in (1.5, 2., 2.5, 3., 4.)),
     *(replace(arm, method=f"fewer steps, {sampler}", sampler=sampler)
       for sampler in ("dpmpp_2m", "res_multistep") for arm in FEWER_STEPS[1:]),

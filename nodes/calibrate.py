@@ -95,5 +95,5 @@ class BlockDanceCalibrate(io.ComfyNode):
             kernel = refined(kernel, quantity, refine, error_of)
         name = measured.save(quantity, kernel, runs, cfg=cfg, sampler=sampler_name, scheduler=scheduler)
         plans = f", {len(kernel.proven)} plans refined" if refine else ""
-        notify.show(f"{runs} runs measured{plans}: {name}", cls.hidden.unique_id)
+        notify.show(f"{runs} run{'s' * (runs > 1)} measured{plans}: {name}", cls.hidden.unique_id)
         return io.NodeOutput(model, name)

@@ -109,7 +109,7 @@ def test_calibrate_writes_a_profile_that_auto_uses_at_once(comfyui, profiles):
 def test_calibrate_refines_plans_that_auto_then_uses(comfyui, profiles):
     result = client.submit(comfyui.url, calibrated(seed=107, runs=1, refine=2))
     [file] = profiles.iterdir()
-    assert result.texts["calibrate"][-1] == f"1 runs measured, 4 plans refined: {file.name}"
+    assert result.texts["calibrate"][-1] == f"1 run measured, 4 plans refined: {file.name}"
     assert "trying plans for 4.00x" in result.texts["calibrate"]
     proven = json.loads(file.read_text())["proven"]
     assert [len(choice) for choice in proven] == [6, 4, 3, 2]
