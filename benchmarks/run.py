@@ -18,7 +18,7 @@ def main() -> int:
     options.out.mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds, so that the workers are stopped
     if options.search:
-        search.search(options)
+        print(f"report: {search.search(options)}")
         return 0
     started = time.monotonic()
     if (code := work(options)) != 0:

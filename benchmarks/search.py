@@ -7,19 +7,30 @@ what counts.
 
 from dataclasses import asdict
 from itertools import product
+from pathlib import Path
 from typing import Iterable, Iterator
 
 from ..blockdance_core.blockdance import BlockDancePolicy
 from ..blockdance_core.delta_dit import DeltaDiTPolicy
 from ..blockdance_core.policy import Policy
+from . import markdown
 from .arm import Arm, policy
 from .compare import Contest
+from .document import DOCS
 from .options import Options
 from .row import Row, rows
 from .setting import BASE
 from .subject import CALIBRATION, MEASURED, Subject
 
 CALIBRATION_CAPTIONS = 4
+INTRODUCTION = """# Settings of the papers' methods, searched
+
+Written by `python3 -m benchmarks --search --publish`; do not edit. For the compute of each paper setting (N = 2 and so
+on, everything else as published), and for less, the setting that is closest to full sampling on a few captions, as
+Delta-DiT does in its section 5; what both are worth on other captions is in the table.
+"""
+COLUMNS = ("model", "method", "paper setting", "MACs", "PSNR, dB (95 %)", "objects right", "found", "MACs",
+           "PSNR, dB (95 %)", "objects right")
 Candidates = dict[str, Policy]
 
 
@@ -35,9 +46,9 @@ def candidates(depth: int) -> Iterator[tuple[str, Candidates, Candidates]]:
         for N, count, start, end in product((2, 3, 4), blocks[1:], (.2, .4, .6), (.95, 1.)))
 
 
-def search(options: Options) -> None:
-    """Search on every model; print what was found, and keep it in search.txt."""
-    found: list[str] = []
+def search(options: Options) -> Path:
+    """Search on every model and write what was found, in Markdown; also into docs if it is to be published."""
+    lines: list[tuple[str, ...]] = []
     for weights in options.models:
         subject = Subject(weights)
         for method, defaults, wide in candidates(subject.depth):
@@ -48,12 +59,15 @@ def search(options: Options) -> None:
             winners = {point: best(known, next(row for row in known if row.point == point)) for point in defaults}
             chosen = [arm for arm in arms if arm.point in {*winners, *winners.values()}]
             held_out = {row.point: row for row in _measure(subject, chosen, MEASURED, options.captions)}
-            lines = [f"{subject.name}, {BASE.name}, {method}, on {options.captions} held-out captions",
-                     *(f"  {origin}  {_line(held_out[point])}" for pair in winners.items()
-                       for origin, point in zip(("paper", "found"), pair))]
-            print("\n".join(lines), flush=True)
-            found += lines
-    (options.out / "search.txt").write_text("\n".join(found) + "\n")
+            lines += [(subject.name, method, *_cells(held_out[paper]), *_cells(held_out[found]))
+                      for paper, found in winners.items()]
+    text = (f"{INTRODUCTION}\n{BASE.name}, {options.captions} held-out captions; searched on "
+            f"{CALIBRATION_CAPTIONS} others.\n\n{markdown.table(COLUMNS, lines)}")
+    report = options.out / "search.md"
+    report.write_text(text)
+    if options.publish:
+        (DOCS / "benchmarks-search.md").write_text(text)
+    return report
 
 
 def best(known: list[Row], default: Row) -> str:
@@ -67,6 +81,6 @@ def _measure(subject: Subject, arms: list[Arm], of: int, captions: int) -> list[
                 for record in contest.run([scene], number, number))
 
 
-def _line(row: Row) -> str:
-    return (f"{row.macs:.3f} of MACs, {row.psnr.mean:.1f} dB ({row.psnr.low:.1f} to {row.psnr.high:.1f}), "
-            f"{row.right} / {row.objects} right: {row.point}")
+def _cells(row: Row) -> tuple[str, ...]:
+    return (row.point, f"{row.macs:.3f}", f"{row.psnr.mean:.1f} ({row.psnr.low:.1f} to {row.psnr.high:.1f})",
+            f"{row.right} / {row.objects}")

@@ -47,7 +47,9 @@ def test_the_search_reports_other_captions_than_it_has_searched_on(tmp_path, mon
     monkeypatch.setattr(search, "_measure", short)
     monkeypatch.setattr(search, "CALIBRATION_CAPTIONS", 1)
     monkeypatch.setattr(search, "BASE", replace(search.BASE, steps=6))
-    search.search(replace(options.parse(["--search", "--captions", "1", "--quick"]), out=tmp_path))
+    report = search.search(replace(options.parse(["--search", "--captions", "1", "--quick"]), out=tmp_path))
     assert asked == [CALIBRATION, MEASURED]
-    title, paper, found = (tmp_path / "search.txt").read_text().splitlines()
-    assert "1 held-out captions" in title and paper.startswith("  paper") and found.startswith("  found")
+    *_, row = report.read_text().splitlines()
+    model, method, paper, *measured = row.strip("| ").split(" | ")
+    assert (model, method) == ("pixart", "Delta-DiT") and paper.startswith("N=2") and len(measured) == 7
+    assert "1 held-out captions; searched on 1 others" in report.read_text()
