@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Callable, Iterable
 
+import torch
 from comfy.model_patcher import ModelPatcher
 from comfy.samplers import sampler_object
 from comfy_extras.nodes_easycache import EasyCacheNode, LazyCacheNode
@@ -74,11 +75,11 @@ def auto(method: str, speedup: float, measured: bool = True, refine: bool = Fals
         more, model = replace(_counted(calibration), captions=REFINED_ON), calibration.subject.patcher
         full = more.draw(model)
 
-        def error_of(trial: Kernel, count: int) -> float:
+        def errors_of(trial: Kernel, count: int) -> list[torch.Tensor]:
             policy = AutoPolicy(len(trial.times) / count, lambda *_: trial, general, corrects=False)
-            return sum(float((drawn.latents - wanted.latents).square().mean())
-                       for drawn, wanted in zip(more.draw(attach(model, policy, family=ANYTHING)), full))
-        return quantity, refined(kernel, quantity, TRIES, error_of)
+            return [drawn.latents - wanted.latents
+                    for drawn, wanted in zip(more.draw(attach(model, policy, family=ANYTHING)), full)]
+        return quantity, refined(kernel, quantity, TRIES, errors_of)
 
     def patch(model: ModelPatcher, calibration: Calibration) -> ModelPatcher:
         known, kernel = None, None

@@ -86,13 +86,13 @@ class BlockDanceCalibrate(io.ComfyNode):
                 raise ValueError(f"run {run + 1} of {runs} has shown nothing: {last_report(recording).line()}")
         quantity, kernel = found[0][0], mean([kernel for _, kernel in found])
 
-        def error_of(trial: Kernel, count: int) -> float:
+        def errors_of(trial: Kernel, count: int) -> list[torch.Tensor]:
             speedup = len(trial.times) / count
             notify.show(f"trying plans for {speedup:.2f}x", cls.hidden.unique_id)
             patched = attach(model, AutoPolicy(speedup, lambda *_: trial, general, corrects=False), family=ANYTHING)
-            return sum(float((draw(patched, run) - full[run]).square().mean()) for run in range(runs))
+            return [draw(patched, run) - full[run] for run in range(runs)]
         if refine:
-            kernel = refined(kernel, quantity, refine, error_of)
+            kernel = refined(kernel, quantity, refine, errors_of)
         name = measured.save(quantity, kernel, runs, cfg=cfg, sampler=sampler_name, scheduler=scheduler)
         plans = f", {len(kernel.proven)} plans refined" if refine else ""
         notify.show(f"{runs} run{'s' * (runs > 1)} measured{plans}: {name}", cls.hidden.unique_id)
