@@ -57,11 +57,10 @@ def mean_leads(tables: Sequence[Sequence[Row]]) -> dict[str, list[float | None]]
     return means
 
 
-def speedup_at_paper(table: Sequence[Row], method: str = AUTO) -> float | None:
-    """How many times faster than full sampling a method is at the PSNR of BlockDance N = 2; None outside of its curve.
-    """
+def speedup_at_paper(table: Sequence[Row]) -> float | None:
+    """How many times faster than full sampling Auto is at the PSNR of BlockDance N = 2; None outside of its curve."""
     paper = next((row.psnr.mean for row in table if (row.method, row.point) == PAPER), None)
-    curve = [(psnr, macs) for macs, psnr in curves(table).get(method, ())]
+    curve = [(psnr, macs) for macs, psnr in curves(table).get(AUTO, ())]
     macs = None if paper is None else at(paper, curve)
     return None if macs is None else 1 / macs
 

@@ -54,8 +54,8 @@ class BlockDanceCalibrate(io.ComfyNode):
                              tooltip="How many plans to try for each of the speed-ups "
                                      f"{', '.join(f'{speedup:g}' for speedup in SPEEDUPS)}, in runs of these seeds; "
                                      "the closest is kept for this number of steps and scheduler. 0 trusts the "
-                                     "measurement; 6 is worth it for 4 runs or more, and takes as long as some 13 full "
-                                     "pictures each."),
+                                     "measurement. 6 say something with 4 runs or more, and take as long as some 13 "
+                                     "full pictures for each run; the gain is small."),
             ],
             outputs=[
                 io.Model.Output(display_name="model", tooltip="The model as it came, to be passed on to BlockDance "
