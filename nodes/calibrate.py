@@ -72,8 +72,10 @@ class BlockDanceCalibrate(io.ComfyNode):
         found: list[tuple[Quantity, Kernel]] = []
 
         def draw(patched: ModelPatcher, run: int) -> torch.Tensor:
-            return common_ksampler(patched, (seed + run) % 2 ** 64, steps, cfg, sampler_name, scheduler, positive,
-                                   negative, latent_image)[0]["samples"]
+            latent = common_ksampler(patched, (seed + run) % 2 ** 64, steps, cfg, sampler_name, scheduler, positive,
+                                     negative, latent_image)[0]["samples"]
+            parts = latent.unbind() if latent.is_nested else [latent]  # video and sound are drawn together
+            return torch.cat([part.flatten() for part in parts])
 
         def keep(quantity: Quantity, kernel: Kernel) -> str:
             found.append((quantity, kernel))

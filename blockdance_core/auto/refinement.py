@@ -31,7 +31,7 @@ def ranked(forecaster: KernelForecaster, times: np.ndarray, count: int, each: in
     return better, found
 
 
-def candidates(kernel: Kernel, quantity: Quantity, tries: int) -> Iterator[tuple[Candidate, ...]]:
+def _candidates(kernel: Kernel, quantity: Quantity, tries: int) -> Iterator[tuple[Candidate, ...]]:
     """For each of the speed-ups the choices to try, at the times of the kernel."""
     times = np.append(kernel.times, 0.)
     for count in sorted({count_of(len(kernel.times), speedup) for speedup in SPEEDUPS}, reverse=True):
@@ -51,7 +51,7 @@ def refined(kernel: Kernel, quantity: Quantity, tries: int,
     takes the place of the one that a search would make where it is closer by more than chance, in dB.
     """
     proven = []
-    for choices in candidates(kernel, quantity, tries):
+    for choices in _candidates(kernel, quantity, tries):
         errors = [errors_of(replace(kernel, proven=(choice.computed,)), len(choice.computed)) for choice in choices]
         proven.append(choices[_closest(np.array([list(map(_decibels, runs)) for runs in errors]))].computed)
     return replace(kernel, proven=tuple(proven))
