@@ -23,7 +23,7 @@ class BlockDanceAdaLoader(io.ComfyNode):
             description="Load a policy that Train BlockDance-Ada has written, for the BlockDance-Ada Patch. A policy "
                         "is made for one model.",
             search_aliases=["blockdance", "ada", "policy", "adaptive"],
-            inputs=[io.Combo.Input("policy", options=policies.names(),
+            inputs=[io.Combo.Input("policy", options=policies.files().names(),
                                    tooltip="A file in models/blockdance_ada, or one that came with the pack.")],
             outputs=[policies.Policy.Output(display_name="policy", tooltip="For the BlockDance-Ada Patch.")],
         )
@@ -31,7 +31,7 @@ class BlockDanceAdaLoader(io.ComfyNode):
     @classmethod
     def fingerprint_inputs(cls, policy: str) -> str:
         """A file may have changed under its name."""
-        found = policies.find(policy).stat()
+        found = policies.files().find(policy).stat()
         return f"{policy} {found.st_size} {found.st_mtime_ns}"
 
     @classmethod

@@ -113,7 +113,7 @@ class BlockDanceAdaTrain(io.ComfyNode):
     @classmethod
     def fingerprint_inputs(cls, captions: str, name: str, **_) -> str:
         """Files may have changed under their names, and a training may go on."""
-        kept = policies.folders()[0] / f"{name}{SUFFIX}"
+        kept = policies.files().folders[0] / f"{name}{SUFFIX}"
         times = [path.stat().st_mtime_ns if path.is_file() else 0
                  for path in (kept, Path(folder_paths.get_input_directory()) / captions)]
         return f"{times}"
@@ -123,7 +123,7 @@ class BlockDanceAdaTrain(io.ComfyNode):
                 cfg: float, sampler_name: str, scheduler: str, quality_weight: float, epochs: int, borders: str,
                 rho: float, batch: int, rollouts: int, baseline: str, learning_rate: float, network: str,
                 start_interval: int, validation: float, patience: int, vae=None, reward=None) -> io.NodeOutput:
-        path = policies.folders()[0] / f"{file_name(name)}{SUFFIX}"
+        path = policies.files().folders[0] / f"{file_name(name)}{SUFFIX}"
         settings = Settings(quality_weight, learning_rate, batch, epochs, rollouts, baseline, validation, patience,
                             start_interval, seed)
         texts = caption_files.read(Path(folder_paths.get_input_directory()) / file_name(captions))

@@ -5,6 +5,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..files import Files
 from ..flow_time import Quantity
 from .kernel import Kernel
 from .profile import LARGEST, Fingerprint, Profile, ProfileError
@@ -20,16 +21,16 @@ class Library:
     """Folders with profiles. New ones go to the first."""
     folders: tuple[Path, ...]
 
+    @property
+    def _files(self) -> Files:
+        return Files(self.folders, SUFFIX, "profile", ProfileError)
+
     def names(self) -> list[str]:
-        return sorted({path.name for folder in self.folders for path in folder.glob(f"*{SUFFIX}")})
+        return self._files.names()
 
     def load(self, name: str) -> Profile:
         """The profile in a file of this name. Raises ProfileError."""
-        for folder in self.folders:
-            path = folder / name
-            if path.name == name and path.is_file():
-                return read(path)
-        raise ProfileError(f"there is no profile {name!r}; there are {', '.join(self.names()) or 'none'}")
+        return read(self._files.find(name))
 
     def find(self, fingerprint: Fingerprint, quantity: Quantity, steps: int) -> Profile | None:
         """The profile of this model and quantity that was measured with the number of steps nearest to `steps`."""
