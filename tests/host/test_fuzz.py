@@ -1,6 +1,6 @@
 """Random plans, conditions and samplers: no exception, no cross-talk, and memory back to the byte after each case.
 
-60 cases by default. The full run, which writes its record to docs/fuzz.md, takes about half an hour:
+25 cases by default. The full run, which writes its record to docs/fuzz.md, takes about half an hour:
 
     BLOCKDANCE_FUZZ=2000 python3 -m tests tests/host/test_fuzz.py
 
@@ -25,7 +25,7 @@ from blockdance.tests.host.fuzz_record import Record
 from blockdance.tests.host.tiny import sample
 from blockdance.tests.host.trial import Trial, guided_by, leftovers, watched
 
-COUNT, SEED = int(os.environ.get("BLOCKDANCE_FUZZ", 60)), int(os.environ.get("BLOCKDANCE_FUZZ_SEED", 0))
+COUNT, SEED = int(os.environ.get("BLOCKDANCE_FUZZ", 25)), int(os.environ.get("BLOCKDANCE_FUZZ_SEED", 0))
 RECORDED = 2000  # from this number of cases on a run is worth a record
 
 
