@@ -75,8 +75,7 @@ def auto(method: str, speedup: float, measured: bool = True, refine: bool = Fals
         more, model = replace(_counted(calibration), captions=REFINED_ON), calibration.subject.patcher
         full = more.draw(model)
 
-        def errors_of(trial: Kernel, count: int) -> list[torch.Tensor]:
-            policy = AutoPolicy(len(trial.times) / count, lambda *_: trial, general, corrects=False)
+        def errors_of(policy: AutoPolicy) -> list[torch.Tensor]:
             return [drawn.latents - wanted.latents
                     for drawn, wanted in zip(more.draw(attach(model, policy, family=ANYTHING)), full)]
         return quantity, refined(kernel, quantity, TRIES, errors_of)

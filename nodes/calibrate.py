@@ -8,7 +8,6 @@ from comfy_api.latest import io
 from nodes import common_ksampler
 
 from ..blockdance_core.auto.kernel import Kernel, mean
-from ..blockdance_core.auto.library import general
 from ..blockdance_core.auto.policy import AutoPolicy, RecordPolicy
 from ..blockdance_core.auto.refinement import SPEEDUPS, refined
 from ..blockdance_core.flow_time import Quantity
@@ -88,10 +87,9 @@ class BlockDanceCalibrate(io.ComfyNode):
                 raise ValueError(f"run {run + 1} of {runs} has shown nothing: {last_report(recording).line()}")
         quantity, kernel = found[0][0], mean([kernel for _, kernel in found])
 
-        def errors_of(trial: Kernel, count: int) -> list[torch.Tensor]:
-            speedup = len(trial.times) / count
-            notify.show(f"trying plans for {speedup:.2f}x", cls.hidden.unique_id)
-            patched = attach(model, AutoPolicy(speedup, lambda *_: trial, general, corrects=False), family=ANYTHING)
+        def errors_of(policy: AutoPolicy) -> list[torch.Tensor]:
+            notify.show(f"trying plans for {policy.speedup:.2f}x", cls.hidden.unique_id)
+            patched = attach(model, policy, family=ANYTHING)
             return [draw(patched, run) - full[run] for run in range(runs)]
         if refine:
             kernel = refined(kernel, quantity, refine, errors_of)

@@ -1,5 +1,6 @@
 """Which evaluations of a run to compute: a search over all choices at once, by the error that each would leave."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import Collection
 
@@ -62,6 +63,22 @@ def search(gram: np.ndarray, times: np.ndarray, rules: Rules = Rules(), quantity
         computed[:, now] = made > computed.sum(1)
     return tuple(Candidate(tuple(np.flatnonzero(computed[index]).tolist()), _decibels(score[index]))
                  for number in np.unique(made) for index in np.flatnonzero(made == number)[:each])
+
+
+def ranked(gram: np.ndarray, times: np.ndarray, rules: Rules, quantity: Quantity, count: int, each: int = 1
+           ) -> tuple[Rules, tuple[Candidate, ...]]:
+    """The choices of `count` evaluations that are expected to be the best, as many as `each`, and the rules by which.
+    """
+    found = search(gram, times, rules, quantity, fewest=count, most=count, each=each)
+    better = rules_for(found[0].quality, rules)
+    if better != rules:
+        found = search(gram, times, better, quantity, fewest=count, most=count, each=each)
+    return better, found
+
+
+def count_of(steps: int, speedup: float) -> int:
+    """How many evaluations a speed-up leaves."""
+    return math.ceil(steps / speedup - 1e-9)
 
 
 def rules_for(quality: float, rules: Rules) -> Rules:

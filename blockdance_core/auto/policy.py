@@ -14,9 +14,8 @@ from .correction import Correction
 from .drift import Rules
 from .forecaster import KernelForecaster
 from .kernel import Kernel
-from .planner import Candidate, search
+from .planner import Candidate, count_of, ranked, search
 from .recorder import Recorder
-from .refinement import count_of, ranked
 
 MOST = 4.  # times faster
 KEPT = 4  # choices for schedules that were planned before, as the tiles of a picture are sampled by the same
@@ -107,13 +106,13 @@ def _choose(forecaster: KernelForecaster, times: tuple[float, ...], speedup: flo
     """The forecaster with the rules that suit, the evaluations to compute, and what the user should know of it."""
     steps = len(times) - 1
     wanted = count_of(steps, speedup)
-    at = np.array(times)
-    rules, (asked, *_) = ranked(forecaster, at, wanted)
+    known = forecaster.gram(times[:-1]), np.array(times), forecaster.rules, forecaster.quantity
+    rules, (asked, *_) = ranked(*known, wanted)
     chosen = asked
     if asked.quality < least_quality and wanted < steps:
-        more = search(forecaster.gram(at[:-1]), at, forecaster.rules, forecaster.quantity, fewest=wanted + 1)
+        more = search(*known, fewest=wanted + 1)
         enough = next((candidate for candidate in more if candidate.quality >= least_quality), more[-1])
-        rules, (chosen, *_) = ranked(forecaster, at, len(enough.computed))
+        rules, (chosen, *_) = ranked(*known, len(enough.computed))
     count = len(chosen.computed)
     proven = forecaster.kernel.proven_at(times[:-1], count)
     words = f"{steps / count:.2f}x, {_decibels(chosen)} expected" + (", the best plan in runs" if proven else "")

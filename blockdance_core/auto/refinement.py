@@ -2,59 +2,42 @@
 
 import math
 from dataclasses import replace
-from typing import Callable, Iterator, Sequence
+from typing import Callable, Sequence
 
 import numpy as np
 import torch
 
 from ..flow_time import Quantity
-from .drift import Rules
 from .forecaster import KernelForecaster
 from .kernel import Kernel
-from .planner import Candidate, rules_for, search
+from .library import general
+from .planner import count_of, ranked
+from .policy import AutoPolicy
 
 SPEEDUPS = 1.5, 2., 2.5, 3., 4.
 FAILED = 1e3  # dB
 
 
-def ranked(forecaster: KernelForecaster, times: np.ndarray, count: int, each: int = 1
-           ) -> tuple[Rules, tuple[Candidate, ...]]:
-    """The choices of `count` evaluations that are expected to be the best, as many as `each`, and the rules by which.
-
-    times: (T + 1,) of the evaluations and of the result.
-    """
-    gram, rules = forecaster.gram(times[:-1]), forecaster.rules
-    found = search(gram, times, rules, forecaster.quantity, fewest=count, most=count, each=each)
-    better = rules_for(found[0].quality, rules)
-    if better != rules:
-        found = search(gram, times, better, forecaster.quantity, fewest=count, most=count, each=each)
-    return better, found
-
-
-def _candidates(kernel: Kernel, quantity: Quantity, tries: int) -> Iterator[tuple[Candidate, ...]]:
-    """For each of the speed-ups the choices to try, at the times of the kernel."""
-    times = np.append(kernel.times, 0.)
-    for count in sorted({count_of(len(kernel.times), speedup) for speedup in SPEEDUPS}, reverse=True):
-        yield ranked(KernelForecaster(kernel, quantity), times, count, tries)[1]
-
-
-def count_of(steps: int, speedup: float) -> int:
-    """How many evaluations a speed-up leaves."""
-    return math.ceil(steps / speedup - 1e-9)
-
-
 def refined(kernel: Kernel, quantity: Quantity, tries: int,
-            errors_of: Callable[[Kernel, int], Sequence[torch.Tensor]]) -> Kernel:
+            errors_of: Callable[[AutoPolicy], Sequence[torch.Tensor]]) -> Kernel:
     """The kernel with the choice that came closest for each of the speed-ups.
 
-    errors_of: the latents' errors in some runs by a kernel that has one proven choice, of so many evaluations. A choice
-    takes the place of the one that a search would make where it is closer by more than chance, in dB.
+    errors_of: the latents' errors in some runs by a policy that has one choice only. A choice takes the place of the
+    one that a search would make where it is closer by more than chance, in dB.
     """
-    proven = []
-    for choices in _candidates(kernel, quantity, tries):
-        errors = [errors_of(replace(kernel, proven=(choice.computed,)), len(choice.computed)) for choice in choices]
-        proven.append(choices[_closest(np.array([list(map(_decibels, runs)) for runs in errors]))].computed)
+    forecaster, times, proven = KernelForecaster(kernel, quantity), np.append(kernel.times, 0.), []
+    gram, steps = forecaster.gram(kernel.times), len(kernel.times)
+    for count in sorted({count_of(steps, speedup) for speedup in SPEEDUPS}, reverse=True):
+        _, choices = ranked(gram, times, forecaster.rules, quantity, count, tries)
+        errors = [list(map(_decibels, errors_of(_trial(kernel, choice.computed)))) for choice in choices]
+        proven.append(choices[_closest(np.array(errors))].computed)
     return replace(kernel, proven=tuple(proven))
+
+
+def _trial(kernel: Kernel, choice: tuple[int, ...]) -> AutoPolicy:
+    """The policy that computes this choice, at the times of the kernel."""
+    trial = replace(kernel, proven=(choice,))
+    return AutoPolicy(len(kernel.times) / len(choice), lambda *_: trial, general, corrects=False)
 
 
 def _closest(errors: np.ndarray) -> int:

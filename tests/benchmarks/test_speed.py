@@ -9,7 +9,7 @@ import torch
 from blockdance.benchmarks.speed import document, idle, methods, once, options, overhead, race
 from blockdance.benchmarks.speed.models import FULL_SIZE, narrow
 from blockdance.benchmarks.speed.race import Realised, Timing
-from blockdance.blockdance_core.auto import refinement
+from blockdance.blockdance_core.auto import planner
 from blockdance.blockdance_core.auto.planner import search
 from blockdance.blockdance_core.host.architectures import chain_of
 from blockdance.blockdance_core.host.attach import attach, last_report
@@ -108,7 +108,7 @@ def test_overhead_is_beside_blocks_that_do_nothing(monkeypatch):
 
 def test_a_plan_is_measured_by_a_policy_that_has_none(monkeypatch):
     searches = []
-    monkeypatch.setattr(refinement, "search", lambda *given, **more: searches.append(more) or search(*given, **more))
+    monkeypatch.setattr(planner, "search", lambda *given, **more: searches.append(more) or search(*given, **more))
     once._plan(8)
     made = len(searches)
     once._plan(8)

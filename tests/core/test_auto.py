@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from blockdance.blockdance_core.auto import planner, refinement
+from blockdance.blockdance_core.auto import planner
 from blockdance.blockdance_core.auto.fixed import FixedPolicy
 from blockdance.blockdance_core.auto.forecaster import Course, KernelForecaster
 from blockdance.blockdance_core.auto.kernel import Kernel
@@ -138,7 +138,7 @@ class TestPolicy:
 
     def test_an_equal_schedule_is_searched_once(self, monkeypatch):
         asked = []
-        monkeypatch.setattr(refinement, "search", lambda *given, **more: asked.append(more) or search(*given, **more))
+        monkeypatch.setattr(planner, "search", lambda *given, **more: asked.append(more) or search(*given, **more))
         monkeypatch.setattr(planner, "ROUGH", 0.)
         same, other = Schedule.even(20), Schedule.even(21)
         again = AutoPolicy(2., lambda *_: kernel(), general)  # a kernel that is read anew each time
@@ -283,15 +283,21 @@ class TestRefinement:
     @staticmethod
     def refine(errors_of, steps: int = 20, tries: int = 4) -> Kernel:
         return refined(kernel(steps), Quantity.VELOCITY, tries,
-                       lambda trial, count: [torch.tensor([error]) for error in errors_of(trial, count)])
+                       lambda policy: [torch.tensor([error]) for error in errors_of(policy)])
+
+    @staticmethod
+    def choice_of(policy: AutoPolicy) -> tuple[int, ...]:
+        choice, = policy.measured(Quantity.VELOCITY, 20).proven
+        return choice
 
     def test_the_closest_choice_is_kept_and_used(self):
         tried = {}
 
-        def errors_of(trial: Kernel, count: int) -> list[float]:
-            choice, = trial.proven
+        def errors_of(policy: AutoPolicy) -> list[float]:
+            choice = self.choice_of(policy)
+            count = len(choice)
             tried.setdefault(count, []).append(choice)
-            plan = AutoPolicy(20 / count, lambda *_: trial, general).plan(Schedule.even(20), PIXART)
+            plan = policy.plan(Schedule.even(20), PIXART)
             assert sorted(set(range(20)) - set(plan.reused_steps)) == list(choice) and "in runs" in plan.note
             return [.5 if len(tried[count]) == 3 else 1.]
         found = self.refine(errors_of)
@@ -309,27 +315,27 @@ class TestRefinement:
         """Against errors of 1 in each of three runs."""
         seen = []
 
-        def errors_of(trial: Kernel, count: int) -> list[float]:
-            seen.append(trial.proven[0])
+        def errors_of(policy: AutoPolicy) -> list[float]:
+            seen.append(self.choice_of(policy))
             return [1.] * 3 if len(seen) % 2 else second
         assert list(self.refine(errors_of, tries=2).proven) == seen[kept::2]
 
     def test_the_first_tried_is_what_a_search_would_choose(self):
-        found = self.refine(lambda trial, count: [1.])
+        found = self.refine(lambda policy: [1.])
         for speedup in (1.5, 2., 2.5, 3., 4.):
             by_search, by_runs = (AutoPolicy(speedup, lambda *_: known, general).plan(Schedule.even(20), PIXART)
                                   for known in (kernel(20), found))
             assert by_search.decisions == by_runs.decisions
 
     def test_other_times_are_searched_for(self):
-        found = self.refine(lambda trial, count: [1. / sum(trial.proven[0])])
+        found = self.refine(lambda policy: [1. / sum(self.choice_of(policy))])
         other = replace(Schedule.even(20), sigmas=tuple(sigma ** 1.1 for sigma in Schedule.even(20).sigmas))
         for schedule in (other, Schedule.even(21)):
             plans = [AutoPolicy(2., lambda *_: known, general).plan(schedule, PIXART) for known in (kernel(20), found)]
             assert plans[0].decisions == plans[1].decisions and "in runs" not in plans[1].note
 
     def test_it_is_kept_in_a_profile(self):
-        known = self.refine(lambda trial, count: [1.])
+        known = self.refine(lambda policy: [1.])
         profile = Profile(Fingerprint("PixArtMS", (28,), 10 ** 6, True), Quantity.VELOCITY, known, 2, {}, {})
         assert Profile.parse(profile.dump(), "it").kernel.proven == known.proven
         assert hash(known) != hash(kernel(20)) and known != kernel(20)
