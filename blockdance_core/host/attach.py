@@ -45,8 +45,7 @@ def attach(model: ModelPatcher, policy: Policy, on_report: Callable[[Report], No
             try:
                 run.report.outcome = run.listener.finish()
             except (ValueError, OSError) as error:  # the picture is there and must not be lost
-                run.report.failures.append(f"what this run has shown could not be saved: {error}")
-                logger.warning("%s: %s", policy.name, run.report.failures[-1])
+                run.telling.fail(f"what this run has shown could not be saved: {error}")
         logger.info("%s on %s: %s", policy.name, run.report.transformer.name, run.report.line())
         if on_report is not None:
             on_report(run.report)

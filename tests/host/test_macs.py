@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from blockdance.blockdance_core.blockdance import BlockDancePolicy
 from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
-from blockdance.blockdance_core.host import run as run_module
+from blockdance.blockdance_core.host import passes as passes_module
 from blockdance.blockdance_core.host.attach import attach, last_report
 from blockdance.blockdance_core.host.unet import UNETS
 from blockdance.blockdance_core.meter import Meter
@@ -78,7 +78,7 @@ def test_each_kind_of_pass_is_metered_once(monkeypatch):
         def __init__(self):
             super().__init__()
             meters.append(self)
-    monkeypatch.setattr(run_module, "Meter", Counted)
+    monkeypatch.setattr(passes_module, "Meter", Counted)
     sample(attach(PIXART.build(), BlockDancePolicy(N=2)), PIXART, steps=12)
     assert len(meters) == 1
     sample(attach(PIXART.build(), BlockDancePolicy(N=2)), PIXART, steps=12, negative_tokens=9)

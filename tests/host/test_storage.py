@@ -11,7 +11,7 @@ from blockdance.blockdance_core.blockdance import BlockDancePolicy
 from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
 from blockdance.blockdance_core.delta_dit import DeltaDiTPolicy
 from blockdance.blockdance_core.forecasting import Forecasting
-from blockdance.blockdance_core.host import run as running
+from blockdance.blockdance_core.host import passes
 from blockdance.blockdance_core.host.memory import has_room
 from blockdance.blockdance_core.plan import Kind
 from blockdance.blockdance_core.storing import with_storage
@@ -77,7 +77,7 @@ def test_a_device_without_room_is_relieved(monkeypatch):
     trial, sampling = Trial(PIXART), partial(sample, tiny=PIXART)
     expected, moved = trial.sample(sampling, DeltaCachePolicy()), []
     assert not trial.reports[0].notes
-    monkeypatch.setattr(running, "has_room", lambda *_: False)
+    monkeypatch.setattr(passes, "has_room", lambda *_: False)
     monkeypatch.setattr(cache, "pack", lambda tensor, dtype, offload, keep=cache.pack: moved.append(offload) or keep(
         tensor, dtype, offload))
     assert torch.equal(trial.sample(sampling, DeltaCachePolicy()), expected)

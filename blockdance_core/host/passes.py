@@ -1,0 +1,183 @@
+"""The passes of one run: each is computed, recorded or replayed, as the evaluation that it belongs to has decided."""
+
+import threading
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import Callable, Hashable
+
+import torch
+from comfy.model_base import BaseModel
+from torch.nn import Module
+
+from ..cache import Anchor, Cache, Stored
+from ..chain import Chain
+from ..interception import Diverged, Interception, Recorder, Replay
+from ..ledger import Ledger
+from ..meter import Meter
+from ..plan import COMPUTE, Decision, Kind, Reuse
+from ..report import Evaluation, Report
+from ..storage import DTYPES
+from .architectures import Family, UnsupportedModel
+from .countable import is_compiled, unseen_attention
+from .identity import identity
+from .memory import has_room
+from .telling import Telling
+
+
+@dataclass
+class Current:
+    """The evaluation that is going on. time: in that of a flow; latent: its shape, (B, C, ...)."""
+    evaluation: Evaluation
+    decision: Decision
+    time: float
+    latent: tuple[int, ...]
+    occurrences: dict[Hashable, int] = field(default_factory=dict)  # the latest pass of each key
+
+
+class Passes:
+    """on_out_of_memory: called where storing or reusing took more than there is. It sets the decision to COMPUTE."""
+
+    def __init__(self, report: Report, family: Family, telling: Telling, on_out_of_memory: Callable[[], None]):
+        plan = report.plan
+        self._report = report
+        self._family = family
+        self._telling = telling
+        self._on_out_of_memory = on_out_of_memory
+        self._storage = plan.storage
+        self.cache = Cache(plan.forecaster.anchors if plan.forecaster else 1, DTYPES[plan.storage.dtype])
+        self._ledger = Ledger()
+        self._countable: bool | None = None
+        self._interceptions: dict[int, Interception] = {}
+        self._fits: dict[Module, bool] = {}
+        self._lock = threading.Lock()
+
+    def apply_model(self, current: Current, forward: Callable, model: BaseModel, x, transformer_options: dict,
+                    control: dict | None):
+        """One pass, with the model's blocks intercepted as the decision says. `forward` may be called twice."""
+        outer = self._interceptions.get(id(model))
+        if outer is not None:
+            with outer.suspended():
+                return forward()
+        chain = self._chain(model)
+        if chain is None:
+            return forward()
+        if "ar_state" in transformer_options:
+            self._telling.fail("frames are made one after the other from the keys and values of every block, so all "
+                               "are computed")
+            self._telling.leave_out("frames made one after the other")
+            return self._pass(current, None, COMPUTE, forward, model, chain)
+        if self._countable is None:
+            self._countable = self._survey(model, transformer_options)
+        key = identity(model, x, transformer_options, control)
+        with self._lock:
+            occurrence = current.occurrences[key] = current.occurrences.get(key, -1) + 1
+        return self._surely(current, (key, occurrence), forward, model, chain)
+
+    def _chain(self, model: BaseModel) -> Chain | None:
+        """The blocks of a model; None where the plan does not fit it, as for another model in the negative pass."""
+        diffusion_model = model.diffusion_model
+        if diffusion_model not in self._fits:
+            self._fits[diffusion_model] = self._fit(diffusion_model)
+        return self._family.chain_of(diffusion_model) if self._fits[diffusion_model] else None
+
+    def _fit(self, diffusion_model: Module) -> bool:
+        """Whether the plan is for models like this."""
+        planned = self._report.transformer
+        try:
+            found = self._family.transformer_of(diffusion_model)
+        except UnsupportedModel as error:
+            self._telling.fail(str(error))
+            return False
+        if found != planned:
+            self._telling.fail(f"a {found.name} of {found.depth} blocks computes them all: the plan is for "
+                               f"{planned.name} with {planned.depth}")
+        return found == planned
+
+    def _survey(self, model: BaseModel, transformer_options: dict) -> bool:
+        """Whether multiply-accumulates can be counted; what cannot is noted."""
+        if compiled := is_compiled(model.diffusion_model, transformer_options):
+            self._telling.leave_out("a model that torch.compile has changed")
+        elif attention := unseen_attention(transformer_options):
+            self._telling.leave_out(f"{attention}, whose kernel is no operator of torch")
+        return not compiled
+
+    def _surely(self, current: Current, key: Hashable, forward: Callable, model: BaseModel, chain: Chain):
+        """A pass that reuse cannot fail: if need be it is computed once more, in full."""
+        decision = current.decision
+        try:
+            return self._pass(current, key, decision, forward, model, chain)
+        except Diverged:
+            self.cache.drop(key, decision.reuse)
+        except torch.OutOfMemoryError:
+            if decision == COMPUTE:
+                raise
+            self._on_out_of_memory()
+        return self._pass(current, key, COMPUTE, forward, model, chain)
+
+    def _pass(self, current: Current, key: Hashable, decision: Decision, forward: Callable, model: BaseModel,
+              chain: Chain):
+        evaluation = current.evaluation
+        stored = None if decision.reuse is None else self._stored(key, decision.reuse, current.time)
+        replay = None if stored is None else Replay(chain, decision.reuse, stored)
+        spans = [reuse for reuse in decision.store if reuse.kind is not Kind.OUTPUT]
+        recorders = tuple(Recorder(chain, reuse) for reuse in spans) if replay is None else ()
+        meter = Meter() if self._countable and key is not None and key not in self._ledger else None
+        with Interception(chain, replay, recorders, meter) as interception:
+            self._interceptions[id(model)] = interception
+            try:
+                with meter or nullcontext():
+                    output = forward()
+            finally:
+                del self._interceptions[id(model)]
+                with self._lock:
+                    evaluation.executed += interception.executed
+        replaced = 0
+        if replay is not None:
+            replay.finish()
+            replaced = replay.replaced
+        if interception.executed:  # else another cache has answered in the model's place
+            for recorder in recorders:
+                self._keep(current, key, recorder, model)
+            if meter is not None:
+                self._ledger.enter(key, meter.macs, interception.macs)
+        self._ledger.book(evaluation, key, decision.reuse.span if replaced else None)
+        with self._lock:
+            evaluation.total += interception.executed + replaced
+            evaluation.passes += 1
+            evaluation.misses += bool(evaluation.reuse and interception.executed and not replaced)
+        return output
+
+    def _stored(self, key: Hashable, reuse: Reuse, time: float) -> Stored | None:
+        """What replaces a span in this pass, forecast if the plan says so; None where nothing is stored."""
+        anchors = self.cache.get(key, reuse)
+        forecaster = self._report.plan.forecaster
+        if not anchors or forecaster is None:
+            return anchors[0].stored if anchors else None
+        weights = forecaster.weights([anchor.time for anchor in anchors], time)
+        return Stored.weighted([(weight, anchor.stored) for weight, anchor in zip(weights, anchors)])
+
+    def _keep(self, current: Current, key: Hashable, recorder: Recorder, model: BaseModel) -> None:
+        stored = recorder.stored()
+        if stored is None:
+            span = recorder.reuse.span
+            self._telling.fail(f"blocks {span.first}-{span.last} could not be stored "
+                               f"({recorder.failure or 'the model did not run them exactly once'}), so they are "
+                               "computed")
+            return
+        self._put(current, key, recorder.reuse, stored, model)
+        with self._lock:
+            current.evaluation.stored[recorder.reuse] = None
+
+    def _put(self, current: Current, key: Hashable, reuse: Reuse, stored: Stored, model: BaseModel) -> None:
+        anchor, offload = Anchor(current.time, stored), self._storage.offload == "on"
+        if self._storage.offload == "auto":
+            with self._lock:
+                offload = not has_room(model, current.latent, stored.device)
+            if offload:
+                self._telling.note(f"what is stored goes to main memory: {stored.device} has none to spare")
+        try:
+            self.cache.put(key, reuse, anchor, offload)
+        except TypeError as error:
+            self.cache.dtype = None
+            self._telling.fail(f"stored as it is and not as {self._storage.dtype}: {error}")
+            self.cache.put(key, reuse, anchor, offload)

@@ -1,0 +1,37 @@
+"""What a run has to say beside its picture: once in its report, once in the log."""
+
+import logging
+import threading
+
+from ..report import Report
+
+logger = logging.getLogger(__name__)
+
+
+class Telling:
+    """Safe to use from several passes at once."""
+
+    def __init__(self, report: Report):
+        self._report = report
+        self._lock = threading.Lock()
+
+    def fail(self, reason: str) -> None:
+        """Something is computed that was to be reused, or lost that was to be kept."""
+        if self._is_new(self._report.failures, reason):
+            logger.warning("%s: %s", self._report.method, reason)
+
+    def note(self, what: str) -> None:
+        """Something went another way than usual, with the same result."""
+        if self._is_new(self._report.notes, what):
+            logger.info("%s: %s", self._report.method, what)
+
+    def leave_out(self, what: str) -> None:
+        """Something does work that is not counted; the log has no use for it."""
+        self._is_new(self._report.uncounted, f"MACs do not include {what}")
+
+    def _is_new(self, told: list[str], what: str) -> bool:
+        with self._lock:
+            if what in told:
+                return False
+            told.append(what)
+            return True
