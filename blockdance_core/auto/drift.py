@@ -41,19 +41,18 @@ class Step:
     """One evaluation in C * K alternatives: it is computed in those of the first choice, and so on.
 
     weights: (1 + A, C * K), summing to one, of its own output (0 if it is not computed) and of the anchors before it.
-    anchors, overlap: (A, C * K) and size: (C * K,) as of Drift, after it.
+    anchors, overlap: (A, C * K) as of Drift, after it.
     """
     weights: np.ndarray
     anchors: np.ndarray
     overlap: np.ndarray
-    size: np.ndarray
 
 
 class Drift:
     """K alternative runs, evaluation by evaluation.
 
     anchors: (A, K) the evaluations computed last, newest first, NO_ANCHOR where there are fewer. error: (K, T) of the
-    latent, T evaluations being done; size: (K,) of it, squared; overlap: (A, K) its products with the anchors' outputs.
+    latent, T evaluations being done; overlap: (A, K) its products with the anchors' outputs.
     """
 
     def __init__(self, gram: np.ndarray, times: np.ndarray, rules: Rules, quantity: Quantity = Quantity.VELOCITY,
@@ -69,37 +68,40 @@ class Drift:
         self.error = np.zeros((1, 0)) if error is None else error[None]
         newest = [*sorted(computed, reverse=True), *[NO_ANCHOR] * rules.anchors]
         self.anchors = np.array(newest[:rules.anchors])[:, None]
-        product = gram[:, :self.now] @ self.error[0]
-        self.overlap = product[self.anchors]
-        self.size = self.error @ product[:self.now]
+        self.overlap = (gram[:, :self.now] @ self.error[0])[self.anchors]
 
     @property
     def now(self) -> int:
         """The evaluation that is next."""
         return self.error.shape[1]
 
-    def step(self, choices: Sequence[bool]) -> Step:
-        """The next evaluation with the best weights, computed (True), not computed (False) or either in turn."""
+    def step(self, choices: Sequence[bool], weights: np.ndarray | None = None) -> Step:
+        """The next evaluation, computed (True), not computed (False) or either in turn; with the best weights, unless
+        others are given, (1 + A, C * K)."""
         left, reach = self._motion()
-        now, size = self.now, len(self.error)
-        used = np.concatenate([np.full((1, size), now), self.anchors])  # (1 + A, K)
+        used = np.concatenate([np.full((1, len(self.error)), self.now), self.anchors])  # (1 + A, K)
         gram = self._gram[used[:, None], used]  # (1 + A, 1 + A, K)
-        overlap = np.concatenate([[self.error @ self._gram[:now, now]], self.overlap])
-        wanted = gram[:, 0] - self._rules.making_up / reach * overlap
-        missing = used == NO_ANCHOR if (self.anchors[-1] == NO_ANCHOR).any() else None
-        weights = np.zeros((len(used), len(choices), size))
+        overlap = np.concatenate([[self.error @ self._gram[:self.now, self.now]], self.overlap])
+        if weights is None:
+            weights = self._best_weights(choices, gram, gram[:, 0] - self._rules.making_up / reach * overlap)
+        wrong = weights.reshape(len(used), len(choices), -1).copy()
+        wrong[0] -= 1
+        after = left * overlap[:, None] + reach * np.einsum("ijk,jck->ick", gram, wrong)
         kept = [slice(0, -1) if computed else slice(1, None) for computed in choices]
+        return Step(weights, np.concatenate([used[part] for part in kept], 1),
+                    np.concatenate([after[part, index] for index, part in enumerate(kept)], 1))
+
+    def _best_weights(self, choices: Sequence[bool], gram: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+        """(1 + A, C * K), of the outputs whose products are in `gram`, (1 + A, 1 + A, K)."""
+        missing = None
+        if (self.anchors[-1] == NO_ANCHOR).any():
+            missing = np.concatenate([np.zeros_like(self.anchors[:1], bool), self.anchors == NO_ANCHOR])
+        weights = np.zeros((len(gram), len(choices), gram.shape[-1]))
         for index, computed in enumerate(choices):
             usable = slice(0 if computed else 1, None)
             weights[usable, index] = best_weights(gram[usable, usable], wanted[usable], self._rules.ridge,
                                                   None if missing is None else missing[usable])
-        wrong = weights.copy()
-        wrong[0] -= 1
-        moved = reach * np.einsum("ijk,jck->ick", gram, wrong)
-        after = left * overlap[:, None] + moved
-        grown = left ** 2 * self.size + reach * np.einsum("ick,ick->ck", wrong, left * overlap[:, None] + after)
-        return Step(weights.reshape(len(used), -1), np.concatenate([used[part] for part in kept], 1),
-                    np.concatenate([after[part, index] for index, part in enumerate(kept)], 1), grown.ravel())
+        return weights.reshape(len(gram), -1)
 
     def follow(self, step: Step, chosen: np.ndarray) -> None:
         """Go on with the alternatives of these numbers."""
@@ -108,7 +110,7 @@ class Drift:
         error = np.concatenate([left * self.error[origin], reach * (weights[:1].T - 1)], 1)
         error[np.arange(len(chosen)), self.anchors[:, origin]] += reach * weights[1:]
         self.error = error
-        self.anchors, self.overlap, self.size = step.anchors[:, chosen], step.overlap[:, chosen], step.size[chosen]
+        self.anchors, self.overlap = step.anchors[:, chosen], step.overlap[:, chosen]
 
     def _motion(self) -> tuple[float, float]:
         """What the next evaluation leaves of the latent's error, and how far its own output moves the latent."""

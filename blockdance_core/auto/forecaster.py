@@ -1,6 +1,6 @@
 """Forecasts whose weights come from a kernel."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Sequence
 
 import numpy as np
@@ -81,10 +81,11 @@ class Course:
     def next(self, computed: bool) -> dict[int, float]:
         """The weights of the next evaluation's output, by the evaluation that computed it; its own included."""
         now, before = self._drift.now, self._drift.anchors[:, 0].tolist()
-        step, only = self._drift.step((computed,)), np.zeros(1, int)
+        weights, only = None, np.zeros(1, int)
         if self._answer is not None:
-            step = replace(step, weights=self._answer.weights((computed,), self._drift.anchors, self._ridge))
-            self._answer.follow(self._answer.step(step.weights, (computed,)), only)
+            weights = self._answer.weights((computed,), self._drift.anchors, self._ridge)
+            self._answer.follow(self._answer.step(weights, (computed,)), only)
+        step = self._drift.step((computed,), weights)
         self._drift.follow(step, only)
         if computed:
             self._computed.append(now)

@@ -49,9 +49,8 @@ def search(gram: np.ndarray, times: np.ndarray, rules: Rules = Rules(), quantity
         choices: tuple[bool, ...] = (True, False) if now else (True,)
         if only is not None:
             choices = (now in only,)
-        step = drift.step(choices)
-        if rules.answering:
-            step = replace(step, weights=answer.weights(choices, drift.anchors, rules.ridge))
+        weights = answer.weights(choices, drift.anchors, rules.ridge) if rules.answering else None
+        step = drift.step(choices, weights)
         outcome = answer.step(step.weights, choices)
         score = (score + weight(times, now) * outcome.size.reshape(-1, len(score))).ravel()
         made = np.tile(made, len(choices)) + outcome.computed
