@@ -90,8 +90,7 @@ def _versions(versions: Sequence[dict]) -> str:
 
 
 def _cells(row: Row, used: dict[str, Memory]) -> tuple[str, ...]:
-    known = row.differing
-    psnr = "" if known is None else f"{known.mean:.1f} ({known.low:.1f} to {known.high:.1f}) +- {known.spread:.1f}"
+    psnr = "" if row.differing is None else f"{row.differing} +- {row.differing.spread:.1f}"
     if math.isinf(row.psnr.mean):
         psnr = f"{psnr}, and some equal" if psnr else "equal"
     ahead = "" if row.ahead is None or row.method == BASELINE else f"{row.ahead:+.1f}"

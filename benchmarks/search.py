@@ -82,5 +82,4 @@ def _measure(subject: Subject, arms: list[Arm], of: int, captions: int) -> list[
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    return (row.point, f"{row.macs:.3f}", f"{row.psnr.mean:.1f} ({row.psnr.low:.1f} to {row.psnr.high:.1f})",
-            f"{row.right} / {row.objects}")
+    return row.point, f"{row.macs:.3f}", str(row.psnr), f"{row.right} / {row.objects}"

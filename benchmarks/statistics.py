@@ -16,6 +16,9 @@ class Estimate:
     high: float
     spread: float
 
+    def __str__(self) -> str:
+        return f"{self.mean:.1f} ({self.low:.1f} to {self.high:.1f})"
+
 
 def estimate(values: Sequence[float]) -> Estimate:
     """Of independent samples. Raises ValueError without any."""

@@ -11,6 +11,7 @@ import comfy.latent_formats
 import comfy.model_base
 import comfy.supported_models
 import comfy.supported_models_base
+import torch
 from comfy.model_base import ModelType
 
 from . import video, world
@@ -23,6 +24,15 @@ class VideoPixels(comfy.latent_formats.ChromaRadiance):
     latent_dimensions = 3
 
 
+class PlacedWan(comfy.model_base.WAN21):
+    """Wan that also sees where each pixel is: its rotary embedding tells tokens only how far apart they are, so from
+    noise alone it cannot know the place or the frame that a caption means."""
+
+    def concat_cond(self, noise: torch.Tensor, **_) -> torch.Tensor:
+        """Channels beside those of the latent, (B, PLACES, F, S, S)."""
+        return torch.from_numpy(video.places()).to(noise).expand(len(noise), -1, -1, -1, -1)
+
+
 @dataclass(frozen=True)
 class Architecture:
     """How ComfyUI builds a model, and what its training must know about the names of its weights."""
@@ -32,7 +42,7 @@ class Architecture:
     host_config: type[comfy.supported_models_base.BASE]
     host_model: type[comfy.model_base.BaseModel]
     model_type: ModelType
-    sampling: dict  # sampling settings under which the schedule is linear in the noise level
+    sampling: dict  # how far its schedule leans to high noise, in training and in use
     depths: dict[str, str]  # list of blocks -> the entry of `config` that says how many
     outputs: tuple[str, ...]  # parts of a block that write to the residual stream
     zeros: tuple[str, ...]  # matrices that start at zero, so that every block is the identity and the output zero
@@ -98,11 +108,12 @@ SD3 = Architecture(
 WAN = Architecture(
     name="wan",
     config={
-        "image_model": "wan2.1", "model_type": "t2v", "patch_size": list(video.PATCH), "in_dim": 3, "out_dim": 3,
-        "dim": WIDTH, "ffn_dim": 4 * WIDTH, "freq_dim": 256, "text_dim": video.CHANNELS, "text_len": video.TOKENS,
-        "num_heads": 2, "num_layers": 24, "cross_attn_norm": True},
-    host_config=comfy.supported_models.WAN21_T2V, host_model=comfy.model_base.WAN21, model_type=ModelType.FLOW,
-    sampling={"shift": 1.0},
+        "image_model": "wan2.1", "model_type": "t2v", "patch_size": list(video.PATCH),
+        "in_dim": 3 + video.PLACES, "out_dim": 3, "dim": WIDTH, "ffn_dim": 4 * WIDTH, "freq_dim": 256,
+        "text_dim": video.CHANNELS, "text_len": video.TOKENS, "num_heads": 2, "num_layers": 24,
+        "cross_attn_norm": True},
+    host_config=comfy.supported_models.WAN21_T2V, host_model=PlacedWan, model_type=ModelType.FLOW,
+    sampling={"shift": 3.0},  # the frames repeat each other, so only high noise hides what a video shows
     depths={"blocks": "num_layers"},
     outputs=("self_attn.o.", "cross_attn.o.", "ffn.2."),
     zeros=("cross_attn.o.weight", "time_projection.1.weight", "head.head.weight"),

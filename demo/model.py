@@ -34,6 +34,12 @@ def pooled(tokens: torch.Tensor) -> torch.Tensor:
     return tokens.mean(1)
 
 
+def beside(model: BaseModel, noisy: torch.Tensor) -> torch.Tensor:
+    """A noisy latent (B, 3, ...) with the channels that the host puts beside it for this model, if any."""
+    channels = model.concat_cond(noise=noisy, device=noisy.device)
+    return noisy if channels is None else torch.cat([noisy, channels], 1)
+
+
 def conditioning(embeddings: np.ndarray) -> list:
     """ComfyUI's CONDITIONING for caption embeddings (B, TOKENS, CHANNELS)."""
     tokens = torch.from_numpy(embeddings)

@@ -166,11 +166,12 @@ class Trainer:
         pictures, captions = map(torch.from_numpy, self.architecture.world.batch(self.rng, self.arguments.batch))
         captions[torch.rand(len(captions)) < UNCONDITIONAL] = 0
         noise = torch.randn_like(pictures)
-        sigma = torch.sigmoid(torch.randn(len(pictures)))
+        sampling = self.host_model.model_sampling
+        sigma = sampling.sigma(sampling.timestep(torch.sigmoid(torch.randn(len(pictures)))))
         noisy = torch.lerp(pictures, noise, sigma.view(-1, *[1] * (pictures.ndim - 1)))
         with amp.autocast("cpu", dtype=torch.bfloat16):
-            velocity = self.transformer(noisy, self.host_model.model_sampling.timestep(sigma), context=captions,
-                                        y=model.pooled(captions))
+            velocity = self.transformer(model.beside(self.host_model, noisy), sampling.timestep(sigma),
+                                        context=captions, y=model.pooled(captions))
         loss = (velocity.float() - (noise - pictures)).square().mean()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.transformer.parameters(), 1.)

@@ -21,6 +21,7 @@ MAX_OBJECTS = 2
 TOKENS = 1 + MAX_OBJECTS
 CHANNELS = world.CHANNELS + len(MOTIONS)
 LATENT = (3, FRAMES, SIZE, SIZE)  # what a model draws: pixels in [-1, 1]
+PLACES = 6  # channels that say where a pixel is
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,13 @@ def render(scene: Scene, rng: np.random.Generator) -> np.ndarray:
             look.draw(frame, o.start, *(start + moved * (end - start)))
         frames.append(world.shrink(frame))
     return np.clip(frames, 0, 1)
+
+
+def places() -> np.ndarray:
+    """Where each pixel is, (PLACES, FRAMES, SIZE, SIZE): for frame, row and column, how far from the middle and a wave
+    that is highest there."""
+    middles = np.meshgrid(*(np.linspace(-1, 1, size) for size in LATENT[1:]), indexing="ij")
+    return np.stack([*middles, *(np.cos(np.pi * middle) for middle in middles)]).astype(np.float32)
 
 
 def batch(rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]:

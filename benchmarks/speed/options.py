@@ -44,12 +44,14 @@ def parse(arguments: list[str]) -> Options:
     parser.add_argument("--batches", nargs="+", type=_positive,
                         help="pictures a run: 1 on the CPU; 1, 2 and 4 on CUDA")
     parser.add_argument("--steps", type=_positive, default=20,
-                        help="of the parts `methods` and `idle` (default: %(default)s)")
+                        help="of the parts `methods` and `idle`, 2 or more (default: %(default)s)")
     parser.add_argument("--rounds", type=_positive, default=3, help="runs of each (default: %(default)s)")
     parser.add_argument("--compile", action="store_true", help="sample through torch.compile")
     parser.add_argument("--publish", action="store_true", help="also write docs/speed.md")
     parser.add_argument("--out", type=Path, default=ROOT / "speed-output", help="folder for measurements and report")
     given = parser.parse_args(arguments)
+    if given.steps < 2:
+        parser.error(f"argument --steps: {given.steps} is too small, use 2 or more: the first is not timed")
     dtype, latent, batches = ("float32", (4, 64), (1,)) if given.device == "cpu" else (
         "bfloat16", (128, 128), (1, 2, 4))
     return Options(

@@ -52,6 +52,12 @@ def test_the_ideal_is_that_of_what_was_saved():
     assert found["Delta-Cache N=2"].ideal == report.total_macs / report.macs > 1.3
 
 
+def test_a_single_step_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        options.parse(["--steps", "1"])
+    assert "use 2 or more" in capsys.readouterr().err
+
+
 def test_prompts_of_several_lengths_are_passes_of_their_own():
     size = narrow(8)
     size.sample(patched := attach(size.build(), methods.OFF), 1, prompts=3)

@@ -42,6 +42,21 @@ def test_a_video_is_sampled_and_taken_apart(tmp_path):
     assert torch.equal(frames[video.FRAMES], (drawn[1, :, 0].clamp(-1, 1) / 2 + .5).movedim(0, -1))
 
 
+def test_the_video_model_is_told_places_in_training_as_in_sampling(tmp_path):
+    wan, seen = patcher(WAN, tmp_path), []
+    wan.model.diffusion_model.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    sample(wan, nodes.ShapesWorldVideoTextEncode, "a red circle staying at top, on navy", torch.zeros(1, *video.LATENT))
+    for noisy in seen:
+        assert torch.equal(noisy, model.beside(wan.model, noisy[:, :3]))
+        assert len(noisy[0, 3:].flatten(1).T.unique(dim=0)) == video.FRAMES * video.SIZE ** 2  # no two places alike
+
+
+@pytest.mark.parametrize("architecture", [FLUX, SD3], ids=lambda row: row.name)
+def test_models_of_pictures_see_the_latent_alone(architecture):
+    built, noisy = model.build(architecture, architecture.with_depth_divided(8)), torch.zeros(1, *world.LATENT)
+    assert model.beside(built, noisy) is noisy
+
+
 def test_a_caption_of_the_other_world_is_refused():
     with pytest.raises(ValueError, match="cannot read 'a red circle at top'"):
         nodes.ShapesWorldVideoTextEncode.execute("a red circle at top, on navy")

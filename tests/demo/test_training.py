@@ -28,7 +28,8 @@ def host(architecture, monkeypatch):
 
 def forward(architecture, built, inputs):
     with torch.no_grad():
-        return built.diffusion_model(*inputs[:2], context=inputs[2], y=model.pooled(inputs[2]))
+        return built.diffusion_model(
+            model.beside(built, inputs[0]), inputs[1], context=inputs[2], y=model.pooled(inputs[2]))
 
 
 def rough_weights(architecture, divisor):
