@@ -28,7 +28,7 @@ else:
 PYTHONS = ((3, 10), (3, 13))
 GIGABYTE = 1e9
 NEEDED_GB = 12  # 6 for the result, as much again for pip's cache and unpacking
-TEST_TOOLS = ("pytest", "hypothesis", "ruff", "playwright")
+TEST_TOOLS = ("pytest", "pytest-xdist", "hypothesis", "ruff", "playwright")
 # This trio imports on a machine without a GPU; other combinations of the index do not
 TORCH = ("torch==2.11.0", "torchvision==0.26.0", "torchaudio==2.11.0")
 

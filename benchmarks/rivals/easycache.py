@@ -12,8 +12,17 @@ from torch.nn import Module
 
 from ...blockdance_core.cache import Stored
 from ...blockdance_core.chain import Chain
-from ...blockdance_core.hidden import Contract
+from ...blockdance_core.hidden import Contract, Hidden
 from .rival import Moment, Sight, Stream, WholeDelta
+
+
+@dataclass(frozen=True)
+class _Latent(Contract):
+    """A model's input without what the host puts beside the latent."""
+    channels: int | None = None
+
+    def read(self, args: tuple, kwargs: dict) -> Hidden:
+        return tuple(t[:, :self.channels] for t in super().read(args, kwargs))
 
 
 @dataclass(frozen=True)
@@ -24,7 +33,8 @@ class EasyCache(WholeDelta):
     retained: float = .2
 
     def chain(self, diffusion_model: Module) -> Chain:
-        return Chain((diffusion_model,), (Contract((None,), (0,)),), (1,))
+        channels = getattr(diffusion_model, "out_dim", None)  # of Wan; the others see nothing else
+        return Chain((diffusion_model,), (_Latent((None,), (0,), channels=channels),), (1,))
 
     def begin(self) -> Stream:
         return _Following(self)

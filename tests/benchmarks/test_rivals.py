@@ -21,8 +21,9 @@ from blockdance.blockdance_core.host.architectures import chain_of, transformer_
 from blockdance.blockdance_core.host.attach import attach
 from blockdance.tests.host.tiny import FLUX, PIXART, SD3, Tiny, sample
 from blockdance.tests.host.trial import leftovers
+from blockdance.tests.host.zoo.video import VIDEO
 
-TINIES = {"pixart": PIXART, "sd3": SD3, "flux": FLUX}
+TINIES = {"pixart": PIXART, "sd3": SD3, "flux": FLUX, "wan": VIDEO["Wan 2.1 image to video"]}
 STEPS = 8
 RATIOS = (1.,) * STEPS
 OFF = [FORA(1), TaylorSeer(1, 2), HiCache(1), Spectrum(warm_up=STEPS), FirstBlockCache(0.), DBCache(2, 1, 0.),
