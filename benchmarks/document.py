@@ -31,8 +31,9 @@ compared with, so its PSNR has a ceiling that is not its own fault.
 
 The rivals are written from their papers (`benchmarks/rivals`) and not their authors' code; TeaCache and MagCache are
 fitted to the model on other captions first, as their authors do. ComfyUI's EasyCache is run as it is, and computes
-everything where a model never asks it: PixArt and SD3. The models are tiny and draw 48 x 48 pictures of
-shapes: they rank methods, and say nothing about how a picture of a large model would look.
+everything where a model never asks it: PixArt and SD3. The models are tiny and draw shapes, in pictures of 48 x 48
+pixels or, Wan, videos of 16 frames of 24 x 24: they rank methods, and say nothing about how a picture of a large model
+would look.
 """
 SPEEDUPS = tuple(f"{speedup:g}x" for speedup in equal_compute.SPEEDUPS)
 COLUMNS = ("method", "", "MACs", "blocks", "wall s", "processor s", "PSNR, dB", "ahead, dB", "SSIM",

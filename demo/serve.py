@@ -1,6 +1,6 @@
-"""ComfyUI's page with both packs and the demo's model, until Ctrl-C: `python3 -m demo.serve`, any Python from 3.10.
+"""ComfyUI's page with both packs and the demo's models, until Ctrl-C: `python3 -m demo.serve`, any Python from 3.10.
 
-The template browser has the workflow blockdance_shapes_world there, which any CPU runs.
+The template browser has the workflows blockdance_shapes_world and blockdance_shapes_world_video, which any CPU runs.
 """
 
 import sys

@@ -9,5 +9,6 @@ def workflows() -> dict[str, Workflow]:
     made = (
         pixart.pixart_sigma(), pixart.pixart_alpha(), pixart.delta_dit(), sd3.sd3_medium(), sd3.sd35_large(),
         flux.flux1_dev(), flux.auto_flux1_dev(), wan.wan_text_to_video(), methods.compare_methods(),
-        probing.probe_and_choose(), shapes_world.shapes_world())
+        probing.probe_and_choose(), shapes_world.shapes_world(),
+        shapes_world.shapes_world_video())
     return {workflow.name: workflow for workflow in made}

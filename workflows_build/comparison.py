@@ -25,7 +25,7 @@ class Source:
     positive: Output
     negative: Output
     latent: Output
-    vae: Output
+    vae: Output | None  # None where `decode` takes none
     sampling: Sampling
     seed: int = 1
 

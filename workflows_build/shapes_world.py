@@ -1,13 +1,15 @@
-"""The demo's model, which any CPU runs in seconds. Its nodes are the demo's, so its files lie with the demo."""
+"""The demo's models, which any CPU runs in seconds. Their nodes are the demo's, so their files lie with the demo."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from .accelerators import BLOCKDANCE
 from .comparison import Sampling, Source, comparison
 from .graph import REPOSITORY, Node, Workflow
 from .notes import note
+from .video import video_comparison
 
 STEPS = 30
+VIDEO_CAPTION = "a red circle moving right from top left, a yellow cross staying at bottom, on navy"
 CAPTION = "a red circle at top left, a green triangle at center, on navy"
 
 
@@ -35,3 +37,33 @@ Captions are one to four times "a color shape at place", then "on background".
 """)
     made = comparison("blockdance_shapes_world", "The demo's model", source(), about, BLOCKDANCE)
     return replace(made, folder=REPOSITORY / "demo", demonstration=replace(made, shown=made.shown + made.saved))
+
+
+@dataclass(frozen=True)
+class _Frames(Source):
+    """Pixels that need no VAE."""
+
+    def decode(self, sampler: Node) -> Node:
+        return Node("ShapesWorldVideoFrames", {"samples": sampler[0]})
+
+
+def shapes_world_video() -> Workflow:
+    model = Node("ShapesWorldModelLoader", {"weights": "wan.safetensors"}, size=(300, 0))
+    caption = Node("ShapesWorldVideoTextEncode", {"caption": VIDEO_CAPTION}, title="Caption", size=(320, 150))
+    empty = Node("ShapesWorldVideoTextEncode", {"caption": ""}, title="No caption", size=(320, 110))
+    latent = Node("ShapesWorldEmptyVideo", {"batch_size": 1})
+    source = _Frames((model,), (caption, empty, latent), model[0], caption[0], empty[0], latent[0], None,
+                     Sampling(STEPS, 3., "euler", "simple"))
+    about = note("BlockDance on the demo's video model", f"""
+A 24-block Wan that draws 16 frames of 24 x 24 pixels, on any CPU in a few seconds.
+
+{BLOCKDANCE.computed(STEPS, 24)} of the blocks are computed.
+
+**First knob: start**. Video allows earlier reuse than pictures. Then *N*.
+
+Captions are once or twice "a color shape moving direction from place" or "a color shape staying at place", then "on
+background".
+""")
+    made = video_comparison("blockdance_shapes_world_video", "The demo's video model", source, about, BLOCKDANCE,
+                            frames=16, rate=8., enlarge=8.)
+    return replace(made, folder=REPOSITORY / "demo", demonstration=made)

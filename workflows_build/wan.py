@@ -1,9 +1,10 @@
 """Wan 2.1 text-to-video, 1.3 B: the case of Open-Sora in the BlockDance paper, with a model that ComfyUI has."""
 
 from .accelerators import BLOCKDANCE
-from .comparison import VIEW, Branch, Sampling, Source, branch, seed_of
-from .graph import File, Group, Node, Output, Workflow
+from .comparison import Sampling, Source
+from .graph import File, Node, Workflow
 from .notes import note
+from .video import video_comparison
 
 BLOCKS, FRAMES, RATE = 30, 33, 16.
 PROMPT = "a fox moving quickly in a beautiful winter scenery nature trees mountains daytime tracking camera"
@@ -34,7 +35,7 @@ def _source() -> Source:
 
 
 def wan_text_to_video() -> Workflow:
-    source, name = _source(), "blockdance_wan2.1_text_to_video"
+    source = _source()
     about = note("BlockDance on Wan 2.1 text-to-video", f"""
 ComfyUI's own template for the 1.3 B model: {FRAMES} frames of 832 x 480, sampled in full and with **BlockDance Patch**
 from the same seed. The slider compares a frame in the middle, **Compare Image Quality** all of them.
@@ -44,33 +45,5 @@ video on Open-Sora, where reuse began much earlier: 34.8 % faster with N = 2, 45
 
 **First knob: start**. Video allows earlier reuse than pictures; 0.25 is the paper's choice for it. Then *N*.
 """, source.loading)
-    seed, patch = seed_of(source), BLOCKDANCE.on(source.model)
-    baseline = branch(source, source.model, seed, "baseline")
-    accelerated = branch(source, patch[0], seed, BLOCKDANCE.method)
-    before, after = _frame(baseline), _frame(accelerated)
-    return Workflow(name, (
-        (Group("", (about,)),),
-        (Group("1 Models", source.loading),),
-        (Group("2 Prompt", (*source.prompting, seed)),),
-        (Group("3 Accelerate", (patch,)),),
-        (Group("4 Sample in full", (baseline.sampler, baseline.decode)),
-         Group("4 Sample accelerated", (accelerated.sampler, accelerated.decode))),
-        (Group("5 Compare", (
-            before, after,
-            Node("ImageCompare", {"image_a": before[0], "image_b": after[0]}, size=VIEW),
-            Node("BlockDanceQuality", {"reference": baseline.decode[0], "image": accelerated.decode[0]},
-                 size=(400, 480)))),),
-        (Group("6 Videos", (*_video(baseline.decode[0], f"{name}/baseline"),
-                            *_video(accelerated.decode[0], f"{name}/BlockDance"))),)),
-        shown=(patch,), caption="Wan 2.1 text-to-video")
-
-
-def _frame(of: Branch) -> Node:
-    return Node("ImageFromBatch", {"image": of.decode[0], "batch_index": FRAMES // 2, "length": 1},
-                title=f"Middle frame, {of.title}")
-
-
-def _video(frames: Output, prefix: str) -> tuple[Node, Node]:
-    video = Node("CreateVideo", {"images": frames, "fps": RATE}, size=(330, 0))
-    return video, Node("SaveVideo", {"video": video[0], "filename_prefix": prefix, "format": "auto", "codec": "auto"},
-                       size=(330, 330))
+    return video_comparison("blockdance_wan2.1_text_to_video", "Wan 2.1 text-to-video", source, about, BLOCKDANCE,
+                            FRAMES, RATE)

@@ -36,7 +36,7 @@ def open_template(page: ComfyPage, file: Path) -> None:
 def test_every_workflow_has_a_twin_and_a_thumbnail():
     for file in FILES.values():
         assert twin(file) and file.with_suffix(".jpg").stat().st_size < 60_000
-    assert len(FILES) == 11
+    assert len(FILES) == 12
 
 
 def test_the_template_browser_lists_it(page, file):

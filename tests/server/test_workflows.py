@@ -19,7 +19,7 @@ from headless import client
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TWINS = {path.stem: path for path in sorted((REPOSITORY / "workflows_api").glob("*.json"))}
-DEMO = REPOSITORY / "demo" / "workflows_api" / "blockdance_shapes_world.json"
+DEMOS = REPOSITORY / "demo" / "workflows_api"
 FILE_LISTS = {"unet_name", "clip_name", "clip_name1", "clip_name2", "vae_name", "ckpt_name"}
 STEPS = 8  # where those of the workflow would take long
 
@@ -124,8 +124,8 @@ def check_run(comfyui, prompt: dict, stacks: tuple[int, ...], unaccelerated: int
         plan = POLICIES[patch["class_type"]](**settings).plan(Schedule.even(steps), Transformer("", stacks))
         assert f"{len(plan.reused_steps)} of {steps} evaluations reused" in result.texts[key][-1]
     judged = [result.texts[key][-1] for key in of_type(prompt, "BlockDanceQuality")]
-    assert len([text for text in judged if text.startswith("PSNR")]) == len(judged) - unaccelerated
-    assert all(result.images[key] for key in of_type(prompt, "SaveImage"))
+    assert len([text for text in judged if text.startswith(("PSNR", "mean: PSNR"))]) == len(judged) - unaccelerated
+    assert all(result.images[key] for kind in ("SaveImage", "SaveVideo") for key in of_type(prompt, kind))
 
 
 def of_type(prompt: dict, node_class: str) -> list[str]:
@@ -154,5 +154,6 @@ def test_runs_with_the_demos_model(comfyui, name, unaccelerated):
     check_run(comfyui, prompt, (28,), unaccelerated)
 
 
-def test_the_demos_workflow_runs_as_it_is(comfyui):
-    check_run(comfyui, read(DEMO), (28,))
+@pytest.mark.parametrize("name, blocks", [("blockdance_shapes_world", 28), ("blockdance_shapes_world_video", 24)])
+def test_the_demos_workflows_run_as_they_are(comfyui, name, blocks):
+    check_run(comfyui, read(DEMOS / f"{name}.json"), (blocks,))
