@@ -47,5 +47,7 @@ def test_the_mean_is_over_the_models_that_have_a_number():
 
 
 def test_the_speed_up_at_the_quality_of_the_paper():
-    assert speedup_at_paper(TABLE) == pytest.approx(60 / 25)
+    assert speedup_at_paper(TABLE) == (pytest.approx(60 / 25), False)
+    assert speedup_at_paper([*AUTO, *curve("BlockDance", ("N=2", 45., 48.))]) == (3., True)
+    assert speedup_at_paper([*AUTO, *curve("BlockDance", ("N=2", 45., 81.))]) is None
     assert speedup_at_paper([*AUTO, *FEWER]) is None
