@@ -58,8 +58,8 @@ def mean_leads(tables: Sequence[Sequence[Row]]) -> dict[str, list[float | None]]
 
 
 def speedup_at_paper(table: Sequence[Row]) -> tuple[float, bool] | None:
-    """How many times faster than full sampling Auto is at the PSNR of BlockDance N = 2, and whether that is only as fast
-    as it was tried, and still closer. None where either is missing or Auto never comes so close."""
+    """How many times faster than full sampling Auto is at the PSNR of BlockDance N = 2, and whether its fastest point,
+    which that then is, is still closer. None where either is missing or Auto never comes so close."""
     paper = next((row.psnr.mean for row in table if (row.method, row.point) == PAPER), None)
     curve = [(psnr, macs) for macs, psnr in curves(table).get(AUTO, ())]
     if paper is None or not curve:
