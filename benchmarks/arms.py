@@ -136,7 +136,7 @@ ALL: tuple[Arm, ...] = (
 )
 
 
-def thinned(arms: Iterable[Arm], most: int = 4) -> tuple[Arm, ...]:
+def thinned(arms: Iterable[Arm], most: int) -> tuple[Arm, ...]:
     """At most so many points of each curve, its ends among them."""
     curves: dict[str, list[Arm]] = {}
     for arm in arms:

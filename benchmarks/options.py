@@ -11,6 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 WEIGHTS = ROOT / "demo" / "weights"
 FULL_CAPTIONS, QUICK_CAPTIONS = 64, 16
+QUICK_POINTS = 3
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Options:
     models: tuple[Path, ...]
     arms: tuple[str, ...]
     settings: tuple[str, ...]
+    points: int | None  # of a curve, None for all
     captions: int
     workers: int
     out: Path
@@ -33,7 +35,8 @@ def parse(arguments: list[str]) -> Options:
         description="Measure every method on the demo models: PSNR, SSIM, objects right, against compute and seconds.\n"
                     "An interrupted run goes on where it stopped, with the same --out.")
     parser.add_argument("--quick", action="store_true",
-                        help=f"the base setting, four points a curve, {QUICK_CAPTIONS} captions: minutes, not hours")
+                        help=f"the base setting, {QUICK_POINTS} points a curve, {QUICK_CAPTIONS} captions, no refined "
+                             "plans: minutes, not hours")
     parser.add_argument("--search", action="store_true",
                         help="search the settings of Delta-DiT and BlockDance on calibration captions instead")
     parser.add_argument("--publish", action="store_true", help="also write the report and its pictures into docs")
@@ -43,6 +46,8 @@ def parse(arguments: list[str]) -> Options:
                         help="only methods whose name has one of these; fewer steps are always measured")
     parser.add_argument("--settings", nargs="+", default=[], metavar="TEXT",
                         help="only ways of sampling whose name has one of these, such as heun or '50 steps'")
+    parser.add_argument("--points", type=_positive, metavar="N",
+                        help=f"at most so many points a curve, its ends among them; {QUICK_POINTS} with --quick")
     parser.add_argument("--captions", type=_positive, help=f"how many; {FULL_CAPTIONS}, {QUICK_CAPTIONS} with --quick")
     parser.add_argument("--workers", type=_positive, default=min(2, os.cpu_count() or 1),
                         help="processes of one thread each that share the captions (default: %(default)s)")
@@ -56,8 +61,9 @@ def parse(arguments: list[str]) -> Options:
         sys.exit(f"error: no weights at {', '.join(missing)}. Give their place with --models, or train them:\n"
                  "  python3 -m demo.host run -- -m demo.train --help")
     captions = given.captions or (QUICK_CAPTIONS if given.quick else FULL_CAPTIONS)
+    points = given.points or (QUICK_POINTS if given.quick else None)
     return Options(given.quick, given.search, given.publish, tuple(path.resolve() for path in models),
-                   tuple(given.arms), tuple(given.settings), captions, given.workers, given.out.resolve())
+                   tuple(given.arms), tuple(given.settings), points, captions, given.workers, given.out.resolve())
 
 
 def _positive(text: str) -> int:

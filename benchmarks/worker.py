@@ -12,7 +12,7 @@ from typing import Iterator
 import torch
 
 from .arm import FULL, Arm
-from .arms import ALL, AUTO, thinned
+from .arms import ALL, AUTO, REFINED, thinned
 from .compare import Contest, batches
 from .options import Options, parse
 from .record import Memory, Record, load, reopen
@@ -77,13 +77,18 @@ def _contest(subject: Subject, arms: tuple[Arm, ...], setting: Setting) -> Conte
 
 
 def chosen_arms(options: Options) -> tuple[Arm, ...]:
-    """Those that the options ask for, the baseline always among them."""
-    arms = tuple(arm for arm in ALL if arm.method == BASELINE or not options.arms
-                 or any(text.lower() in arm.method.lower() for text in options.arms))
-    if not options.quick:
-        return arms
+    """Those that the options ask for, the baseline always among them. Refined plans take dozens of runs before the
+    first that is measured, so a quick benchmark has them only where they are named."""
+    def asked(arm: Arm) -> bool:
+        if not options.arms:
+            return not (options.quick and arm.method == REFINED)
+        return any(text.lower() in arm.method.lower() for text in options.arms)
+    arms = [arm for arm in ALL if arm.method == BASELINE or asked(arm)]
     whole = (BASELINE, AUTO)
-    return *(arm for arm in arms if arm.method in whole), *thinned(arm for arm in arms if arm.method not in whole)
+    if options.points is None:
+        return tuple(arms)
+    return (*(arm for arm in arms if arm.method in whole),
+            *thinned((arm for arm in arms if arm.method not in whole), options.points))
 
 
 def remembering(arms: tuple[Arm, ...]) -> tuple[Arm, ...]:

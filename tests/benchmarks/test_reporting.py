@@ -69,6 +69,19 @@ def test_what_is_on_record_is_not_measured_again(tmp_path, monkeypatch):
     assert asked == ["FORA N=3"]
 
 
+def test_a_quick_run_has_three_points_a_curve_and_refines_no_plans_unless_asked():
+    quick, more, named, whole = (worker.chosen_arms(options.parse(given.split())) for given in (
+        "--quick", "--quick --points 4", "--quick --arms refined", ""))
+    points = [[arm.point for arm in arms if arm.method == "FORA"] for arms in (quick, more, whole)]
+    assert points == [["N=2", "N=4", "N=6"], ["N=2", "N=3", "N=4", "N=6"], ["N=2", "N=3", "N=4", "N=6"]]
+    auto = [{arm.point for arm in arms if arm.method == "Auto"} for arms in (quick, whole)]
+    assert auto[0] == auto[1] and len(auto[0]) == 5
+    refined = [any(arm.method == "Auto, refined" for arm in arms) for arms in (quick, more, named, whole)]
+    assert refined == [False, False, True, True]
+    assert {arm.method for arm in named} == {"Auto, refined", "fewer steps"}
+    assert set(whole) == set(worker.ALL)
+
+
 def test_rows_are_fractions_of_the_full_run_beside_them():
     slow = replace(RECORD, number=1, seconds=6., full_seconds=8., qualities=(Quality(40., .9, .1, 2, 2),))
     *_, row = rows([*FEWER, RECORD, slow])
