@@ -57,7 +57,8 @@ def shapes_world_video() -> Workflow:
     about = note("BlockDance on the demo's video model", f"""
 A 24-block Wan that draws 16 frames of 24 x 24 pixels, on any CPU in a few seconds.
 
-{BLOCKDANCE.computed(STEPS, 24)} of the blocks are computed.
+{BLOCKDANCE.computed(STEPS, 24)} of the blocks are computed. Measured on one CPU core with N = 2: 1.23x faster at PSNR
+47.0 dB; with 3 1.35x at 41.7 dB.
 
 **First knob: start**. Video allows earlier reuse than pictures. Then *N*.
 
