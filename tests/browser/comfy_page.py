@@ -87,13 +87,13 @@ class ComfyPage:
             }""", prompt)
         self.evaluate("(demo) => app.loadGraphData({...demo, id: crypto.randomUUID()}, true, false, 'demo')",
                       self._demos[patch])
-        self.page.wait_for_selector(TIMELINE)
         self.evaluate(f"""() => {{
             const patch = ({PATCH})();
             app.canvas.ds.scale = 1;
             app.canvas.ds.offset = [80 - patch.pos[0], 120 - patch.pos[1]];
             app.canvas.setDirty(true, true);
         }}""")
+        self.page.wait_for_selector(TIMELINE)  # the page shows no widgets of nodes that are out of sight
 
     def set_widget(self, name: str, value: float | str, node: str = PATCH) -> None:
         """Give a widget of a node a value as its editor would."""
