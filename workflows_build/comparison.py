@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from .accelerators import Accelerator
-from .graph import Group, Node, Output, Workflow
+from .graph import Columns, Group, Node, Output, Workflow
 
 VIEW = (400, 440)
 
@@ -57,10 +57,19 @@ def branch(source: Source, model: Output, seed: Node, title: str, steps: int | N
     return Branch(title, sampler, source.decode(sampler))
 
 
+def slider(before: Output, after: Output) -> Node:
+    """Two pictures, one over the other."""
+    return Node("ImageCompare", {"image_a": before, "image_b": after}, size=VIEW)
+
+
+def distance(baseline: Branch, other: Branch) -> Node:
+    """How far the pictures are from each other, with a picture of it."""
+    return Node("BlockDanceQuality", {"reference": baseline.decode[0], "image": other.decode[0]}, size=(400, 480))
+
+
 def judged(baseline: Branch, other: Branch) -> tuple[Node, Node]:
-    """The two pictures under a slider, and their distance with a picture of it."""
-    return (Node("ImageCompare", {"image_a": baseline.decode[0], "image_b": other.decode[0]}, size=VIEW),
-            Node("BlockDanceQuality", {"reference": baseline.decode[0], "image": other.decode[0]}, size=(400, 480)))
+    """The two pictures under a slider, and their distance."""
+    return slider(baseline.decode[0], other.decode[0]), distance(baseline, other)
 
 
 def saved(of: Branch, prefix: str) -> Node:
@@ -68,19 +77,34 @@ def saved(of: Branch, prefix: str) -> Node:
                 title=f"Save {of.title}", size=VIEW)
 
 
-def comparison(name: str, caption: str, source: Source, about: Node, accelerator: Accelerator) -> Workflow:
-    """The workflow with a baseline and one accelerated branch."""
+@dataclass(frozen=True)
+class Sides:
+    """A baseline and an accelerated branch from one seed, in the columns of a workflow up to their decoded images."""
+    patch: Node
+    baseline: Branch
+    accelerated: Branch
+    columns: Columns
+
+
+def sides(source: Source, about: Node, accelerator: Accelerator) -> Sides:
     seed, patch = seed_of(source), accelerator.on(source.model)
     baseline = branch(source, source.model, seed, "baseline")
     accelerated = branch(source, patch[0], seed, accelerator.method)
-    files = saved(baseline, name), saved(accelerated, name)
-    columns = (
+    return Sides(patch, baseline, accelerated, (
         (Group("", (about,)),),
         (Group("1 Models", source.loading),),
         (Group("2 Prompt", (*source.prompting, seed)),),
         (Group("3 Accelerate", (patch,)),),
         (Group("4 Sample in full", (baseline.sampler, baseline.decode)),
-         Group("4 Sample accelerated", (accelerated.sampler, accelerated.decode))),
-        (Group("5 Compare", judged(baseline, accelerated)),),
+         Group("4 Sample accelerated", (accelerated.sampler, accelerated.decode)))))
+
+
+def comparison(name: str, caption: str, source: Source, about: Node, accelerator: Accelerator) -> Workflow:
+    """The workflow with a baseline and one accelerated branch."""
+    made = sides(source, about, accelerator)
+    files = saved(made.baseline, name), saved(made.accelerated, name)
+    columns = (
+        *made.columns,
+        (Group("5 Compare", judged(made.baseline, made.accelerated)),),
         (Group("6 Save", files),))
-    return Workflow(name, columns, (patch,), caption, saved=files)
+    return Workflow(name, columns, (made.patch,), caption, saved=files)

@@ -2,7 +2,7 @@
 
 from . import shapes_world
 from .accelerators import BLOCKDANCE
-from .comparison import VIEW, Source, branch, seed_of
+from .comparison import VIEW, Source, branch, seed_of, slider
 from .graph import Group, Node, Workflow
 from .notes import note
 from .pixart import sigma
@@ -45,5 +45,5 @@ def _probing(source: Source, about: Node, demonstration: Workflow | None = None)
                                              size=(420, 200)))),),
         (Group("6 Judge", (
             Node("BlockDanceReport", {"model": patch[0], "latent": accelerated.sampler[0]}, size=(VIEW[0], 400)),
-            Node("ImageCompare", {"image_a": full.decode[0], "image_b": accelerated.decode[0]}, size=VIEW))),)),
+            slider(full.decode[0], accelerated.decode[0]))),)),
         shown=(similarity,), caption="Probe and choose", demonstration=demonstration)
