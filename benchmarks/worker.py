@@ -84,9 +84,9 @@ def chosen_arms(options: Options) -> tuple[Arm, ...]:
             return not (options.quick and arm.method == REFINED)
         return any(text.lower() in arm.method.lower() for text in options.arms)
     arms = [arm for arm in ALL if arm.method == BASELINE or asked(arm)]
-    whole = (BASELINE, AUTO)
     if options.points is None:
         return tuple(arms)
+    whole = (BASELINE, AUTO)
     return (*(arm for arm in arms if arm.method in whole),
             *thinned((arm for arm in arms if arm.method not in whole), options.points))
 
