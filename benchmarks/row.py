@@ -39,11 +39,13 @@ class Row:
 
 
 def rows(records: Iterable[Record]) -> list[Row]:
-    """One row per arm, in the order in which arms first come; the records are of one model in one setting."""
+    """One row per arm: methods in the order in which they first come, the points of each by their cost, the highest
+    first. The records are of one model in one setting."""
     arms: dict[tuple[str, str], list[Record]] = {}
     for record in records:
         arms.setdefault(record.arm, []).append(record)
-    found = [_row(some) for some in arms.values()]
+    methods = list(dict.fromkeys(method for method, _ in arms))
+    found = sorted(map(_row, arms.values()), key=lambda row: (methods.index(row.method), -row.macs))
     curve = [(row.macs, row.psnr.mean) for row in found if row.method == BASELINE]
     return [replace(row, ahead=_ahead(row, curve)) for row in found]
 

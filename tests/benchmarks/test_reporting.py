@@ -90,6 +90,11 @@ def test_rows_are_fractions_of_the_full_run_beside_them():
     assert row.ahead == pytest.approx(35 - 23)  # fewer steps: 20 at .4, 26 at .6
 
 
+def test_the_points_of_a_method_stand_together_whenever_they_were_measured():
+    taken_up_again = [FEWER[0], RECORD, FEWER[1]]
+    assert [row.name for row in rows(taken_up_again)] == ["fewer steps 60.0", "fewer steps 40.0", "FORA N=2"]
+
+
 def test_an_unfinished_run_compares_the_captions_that_all_arms_have():
     second = replace(RECORD, number=1)
     assert shared([RECORD, EQUAL, second]) == [RECORD, EQUAL]
