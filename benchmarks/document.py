@@ -127,7 +127,7 @@ def _leads(leads: dict[str, list[float | None]]) -> str:
 def _across(tables: dict[Setting, list[Row]]) -> str:
     """How far each method is ahead of fewer steps in each setting: the mean over its points on that curve."""
     methods = dict.fromkeys(row.method for table in tables.values() for row in table if row.method != BASELINE)
-    lines = []
+    lines = [("captions", *(str(table[0].samples) for table in tables.values()))]
     for method in methods:
         cells = [method]
         for table in tables.values():

@@ -135,7 +135,7 @@ def test_the_report_says_what_was_measured(tmp_path):
            "| 2.0 | 0.25 |" in text
     assert "| other |  | 1.000 | 0.500 | 0.50 | 0.50 | equal |" in text
     assert "captions: 1. **A preview" in text
-    assert "| seconds a picture, full sampling | 2.00 | 2.00 |" in text
+    assert "| captions | 1 | 1 |" in text and "| seconds a picture, full sampling | 2.00 | 2.00 |" in text
     assert len((tmp_path / "benchmarks.csv").read_text().splitlines()) == 1 + len(entries)
 
 
