@@ -7,15 +7,14 @@
 
 With COMFYUI_PATH set, that ComfyUI is used as it is, with the Python named by COMFYUI_PYTHON or found beside it, and
 nothing is installed. Otherwise ComfyUI and its requirements are installed once (install.py) into a folder of the
-user's cache, which every checkout shares; BLOCKDANCE_HOST names another folder, and BLOCKDANCE_COMFYUI another release
-(see install.RELEASES), each of which has a folder of its own.
+user's cache, which every checkout shares. BLOCKDANCE_HOST names another folder to have it in, and BLOCKDANCE_COMFYUI
+another release (see install.RELEASES), each of which has a folder of its own there.
 """
 
 from __future__ import annotations  # so that an older Python gets as far as being told so
 
 import argparse
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -66,6 +65,10 @@ def current() -> Host:
 
 def managed_place() -> Path:
     """The folder of the managed host, whether it exists or not."""
+    return _managed_places() / f"comfyui-{install.chosen_release().comfyui}"
+
+
+def _managed_places() -> Path:
     if given := os.environ.get("BLOCKDANCE_HOST"):
         return Path(given).expanduser().resolve()
     if sys.platform == "win32":
@@ -74,7 +77,7 @@ def managed_place() -> Path:
         cache = Path.home() / "Library" / "Caches"
     else:
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "blockdance" / f"comfyui-{install.chosen_release().comfyui}"
+    return cache / "blockdance"
 
 
 def execute(host: Host, arguments: list[str], environment: dict[str, str] | None = None) -> int:
@@ -125,8 +128,7 @@ def main() -> int:
     if options.action == "where":
         print(os.environ.get("COMFYUI_PATH") or place)
     elif options.action == "remove":
-        with install.exclusive(place):
-            shutil.rmtree(place)
+        install.remove(place)
         print(f"removed {place}")
     else:
         host = prepare()

@@ -87,6 +87,14 @@ def install(place: Path, release: ComfyRelease) -> None:
         shutil.rmtree(work)
 
 
+def remove(place: Path) -> None:
+    """Delete an installation, a broken one included. Raises InstallError for a folder that is none."""
+    if not _log(place).is_file():
+        raise InstallError(f"there is nothing to remove: {place} is no installation of `python3 -m demo`")
+    with exclusive(place):
+        shutil.rmtree(place)
+
+
 def venv_python(folder: Path) -> Path:
     """The interpreter of a virtual environment."""
     return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
@@ -195,9 +203,14 @@ def _packages_done(place: Path, release: ComfyRelease) -> bool:
             and venv_python(place / "venv").is_file())
 
 
+def _log(place: Path) -> Path:
+    """Of the installers: the first thing that an installation writes."""
+    return place / "install.log"
+
+
 def _run(command: list[str | Path], work: Path, hint: str = "", watch: Path | None = None) -> None:
     """Run an installer; its warnings go to a log file, of which the end is shown when it fails."""
-    log = work.parent / "install.log"
+    log = _log(work.parent)
     environment = os.environ | {"TMPDIR": str(work), "TEMP": str(work), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     terminal = watch is not None and sys.stdout.isatty()
     started = time.monotonic()

@@ -28,13 +28,14 @@ def comfyui(tmp_path, monkeypatch) -> Path:
     ("linux", {"XDG_CACHE_HOME": "xdg"}, "xdg/blockdance/comfyui-0.30.0"),
     ("darwin", {}, "home/Library/Caches/blockdance/comfyui-0.30.0"),
     ("win32", {"LOCALAPPDATA": "local"}, "local/blockdance/comfyui-0.30.0"),
-    ("linux", {"BLOCKDANCE_HOST": "elsewhere"}, "elsewhere"),
+    ("linux", {"BLOCKDANCE_HOST": "elsewhere"}, "elsewhere/comfyui-0.30.0"),
+    ("linux", {"BLOCKDANCE_HOST": "elsewhere", "BLOCKDANCE_COMFYUI": "0.24.1"}, "elsewhere/comfyui-0.24.1"),
 ])
 def test_the_managed_host_lives_in_the_users_cache(platform, variables, place, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "platform", platform)
     monkeypatch.setattr(Path, "home", lambda: tmp_path / "home")
-    for name, folder in variables.items():
-        monkeypatch.setenv(name, str(tmp_path / folder))
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value if name == "BLOCKDANCE_COMFYUI" else str(tmp_path / value))
     assert host.managed_place() == tmp_path / place
 
 

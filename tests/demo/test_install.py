@@ -110,3 +110,15 @@ def test_a_release_can_be_chosen_by_its_version(monkeypatch):
     monkeypatch.setenv("BLOCKDANCE_COMFYUI", "0.1")
     with pytest.raises(install.InstallError, match="0.1 cannot be installed; use one of 0.30.0, 0.24.1"):
         install.chosen_release()
+
+
+def test_only_an_installation_is_removed(tmp_path):
+    place = tmp_path / "comfyui-0"
+    place.mkdir()
+    (place / "thesis.txt").touch()
+    with pytest.raises(install.InstallError, match="comfyui-0 is no installation"):
+        install.remove(place)
+    assert (place / "thesis.txt").exists()
+    (place / "install.log").touch()
+    install.remove(place)
+    assert not place.exists()
