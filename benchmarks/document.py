@@ -30,10 +30,14 @@ A better sampler with fewer steps may come nearer to the exact solution than the
 compared with, so its PSNR has a ceiling that is not its own fault.
 
 The rivals are written from their papers (`benchmarks/rivals`) and not their authors' code; TeaCache and MagCache are
-fitted to the model on other captions first, as their authors do. ComfyUI's EasyCache is run as it is, and computes
-everything where a model never asks it: PixArt and SD3. The models are tiny and draw shapes, in pictures of 48 x 48
-pixels or, Wan, videos of 16 frames of 24 x 24: they rank methods, and say nothing about how a picture of a large model
-would look.
+fitted to the model on other captions first, as their authors do, and FORA, TaylorSeer and HiCache store one change of
+the hidden state for all blocks, not two for each. ComfyUI's EasyCache is run as it is. It computes everything where a
+model never asks it, PixArt and SD3, and where the sampler's latent is the very tensor that the model gets, as with Flux
+in float32, it adds to that one, which spoils the run. The numbers by which Auto plans were chosen on three of these
+models with six of these captions in view ([auto.md](auto.md) has those without them); Wan came later.
+
+The models are tiny and draw shapes, in pictures of 48 x 48 pixels or, Wan, videos of 16 frames of 24 x 24: they rank
+methods, and say nothing about how a picture of a large model would look.
 """
 SPEEDUPS = tuple(f"{speedup:g}x" for speedup in equal_compute.SPEEDUPS)
 COLUMNS = ("method", "", "MACs", "blocks", "wall s", "processor s", "PSNR, dB", "ahead, dB", "SSIM",
@@ -108,8 +112,9 @@ def _equal_compute(table: Sequence[Row]) -> str:
              if any(height is not None for height in heights)}
     order = sorted(found, key=lambda method: -max(height or 0 for height in found[method]))
     lines = [(method, *("" if height is None else f"{height:.1f}" for height in found[method])) for method in order]
-    parts = ["### At equal compute\n\nPSNR in dB at the MACs of so many times fewer, between the points above; empty "
-             "outside of a method's curve.\n", markdown.table(("method", *SPEEDUPS), lines)]
+    parts = ["### At equal compute\n\nPSNR in dB for no more than the MACs of so many times fewer, on straight lines "
+             "between the points above, or by the best cheaper one; without the pictures that are equal to the full "
+             "run's. Empty where a method has no such point.\n", markdown.table(("method", *SPEEDUPS), lines)]
     if leads := equal_compute.leads(table):
         parts.append("How many dB Auto is above others:\n\n" + _leads(leads))
     if reached := equal_compute.speedup_at_paper(table):

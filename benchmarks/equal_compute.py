@@ -1,10 +1,9 @@
-"""What every method comes to at the same compute, and how far Auto is ahead there.
+"""What every method comes to for the same compute, and how far Auto is ahead there.
 
 Between two points of a method's curve PSNR is read off a straight line, which flatters methods with few points: the
-curves sag.
+curves sag. A point that costs less counts, too, where it is higher: nobody has to spend what is allowed.
 """
 
-import math
 from statistics import fmean
 from typing import Sequence
 
@@ -14,35 +13,43 @@ from .statistics import at
 
 PAPER = "BlockDance", "N=2"
 SPEEDUPS = (1.5, 2., 2.5, 3.)
-FORECASTS = ("TaylorSeer", "HiCache")  # rivals that continue features instead of repeating them
-OURS = (AUTO, "BlockDance", "Delta", BASELINE)
+FORECASTS = ("TaylorSeer", "HiCache", "Spectrum")  # rivals that continue features instead of repeating them
+OURS = (AUTO, "BlockDance", "Delta")
 Curves = dict[str, list[tuple[float, float]]]
 
 
 def curves(table: Sequence[Row]) -> Curves:
     """(MACs as a fraction of full sampling, PSNR in dB) by method. Where a picture is the full one, bit for bit, the
-    mean is infinite and no point of a curve."""
+    mean is infinite, and that of the other pictures stands for it; a method that never differs has no curve."""
     found: Curves = {}
     for row in table:
-        if math.isfinite(row.psnr.mean):
-            found.setdefault(row.method, []).append((row.macs, row.psnr.mean))
+        if row.differing is not None:
+            found.setdefault(row.method, []).append((row.macs, row.differing.mean))
     return found
 
 
 def heights(table: Sequence[Row]) -> dict[str, list[float | None]]:
-    """PSNR of every method at each speed-up, in dB; None outside of its curve."""
-    return {method: [at(1 / speedup, curve) for speedup in SPEEDUPS] for method, curve in curves(table).items()}
+    """PSNR of every method for no more than the MACs of each speed-up, in dB; None where it has no such point."""
+    return {method: [_height(1 / speedup, curve) for speedup in SPEEDUPS] for method, curve in curves(table).items()}
+
+
+def _height(macs: float, curve: Sequence[tuple[float, float]]) -> float | None:
+    between = at(macs, curve)
+    cheaper = [psnr for cost, psnr in curve if cost <= macs]
+    return max([*cheaper, *([] if between is None else [between])], default=None)
 
 
 def leads(table: Sequence[Row]) -> dict[str, list[float | None]]:
-    """How many dB Auto is above fewer steps, and above the best rival of each kind, at each speed-up."""
+    """How many dB Auto is above fewer steps, and above the best rival of each kind and of all, at each speed-up."""
     found = heights(table)
     if AUTO not in found:
         return {}
-    rivals = [method for method in found if not method.startswith(OURS)]
+    rivals = [method for method in found if not method.startswith((*OURS, BASELINE))]
     kinds = {"fewer steps": [BASELINE],
+             "fewer steps of the best sampler": [method for method in found if method.startswith(BASELINE)],
              "the best cache": [method for method in rivals if not method.startswith(FORECASTS)],
-             "the best forecast": [method for method in rivals if method.startswith(FORECASTS)]}
+             "the best forecast": [method for method in rivals if method.startswith(FORECASTS)],
+             "the best of these rivals": rivals}
     return {kind: [_lead(height, [found[method][place] for method in methods])
                    for place, height in enumerate(found[AUTO])] for kind, methods in kinds.items()}
 

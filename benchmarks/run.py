@@ -9,6 +9,7 @@ from pathlib import Path
 from . import document, search
 from .options import Options, parse
 from .record import load
+from .worker import chosen_arms, chosen_settings
 
 BOOT = Path(__file__).with_name("boot.py")
 
@@ -20,6 +21,8 @@ def main() -> int:
     if options.search:
         print(f"report: {search.search(options)}")
         return 0
+    for chosen in (chosen_arms, chosen_settings):  # wrong names are told once and not by every worker
+        chosen(options)
     started = time.monotonic()
     if (code := work(options)) != 0:
         print("a worker has failed; what was measured is kept, and the same command goes on from there",

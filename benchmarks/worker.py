@@ -77,8 +77,14 @@ def _contest(subject: Subject, arms: tuple[Arm, ...], setting: Setting) -> Conte
 
 
 def chosen_arms(options: Options) -> tuple[Arm, ...]:
-    """Those that the options ask for, the baseline always among them. Refined plans take dozens of runs before the
-    first that is measured, so a quick benchmark has them only where they are named."""
+    """Those that the options ask for, the baseline always among them and our own curves with all their points. Refined
+    plans take dozens of runs before the first that is measured, so a quick benchmark has them only where they are
+    named. Exits where a text names no method."""
+    for text in options.arms:
+        if not any(text.lower() in arm.method.lower() for arm in ALL):
+            known = "\n  ".join(dict.fromkeys(arm.method for arm in ALL))
+            sys.exit(f"error: no method has {text} in its name; known are\n  {known}")
+
     def asked(arm: Arm) -> bool:
         if not options.arms:
             return not (options.quick and arm.method == REFINED)
@@ -86,9 +92,8 @@ def chosen_arms(options: Options) -> tuple[Arm, ...]:
     arms = [arm for arm in ALL if arm.method == BASELINE or asked(arm)]
     if options.points is None:
         return tuple(arms)
-    whole = (BASELINE, AUTO)
-    return (*(arm for arm in arms if arm.method in whole),
-            *thinned((arm for arm in arms if arm.method not in whole), options.points))
+    whole = [arm for arm in arms if arm.method == BASELINE or arm.method.startswith(AUTO)]
+    return (*whole, *thinned((arm for arm in arms if arm not in whole), options.points))
 
 
 def remembering(arms: tuple[Arm, ...]) -> tuple[Arm, ...]:
@@ -97,14 +102,14 @@ def remembering(arms: tuple[Arm, ...]) -> tuple[Arm, ...]:
 
 
 def chosen_settings(options: Options) -> tuple[Setting, ...]:
-    """Those that the options ask for. Exits where there is none."""
+    """Those that the options ask for. Exits where a text names none."""
+    for text in options.settings:
+        if not any(text.lower() in setting.name.lower() for setting in SETTINGS):
+            known = "\n  ".join(setting.name for setting in SETTINGS)
+            sys.exit(f"error: no setting has {text} in its name; known are\n  {known}")
     settings = (BASE,) if options.quick and not options.settings else SETTINGS
-    wanted = tuple(setting for setting in settings if not options.settings
-                   or any(text.lower() in setting.name.lower() for text in options.settings))
-    if not wanted:
-        known = "\n  ".join(setting.name for setting in SETTINGS)
-        sys.exit(f"error: no setting has {' or '.join(options.settings)} in its name; known are\n  {known}")
-    return wanted
+    return tuple(setting for setting in settings if not options.settings
+                 or any(text.lower() in setting.name.lower() for text in options.settings))
 
 
 if __name__ == "__main__":

@@ -3,9 +3,12 @@
 The template browser has the workflows blockdance_shapes_world and blockdance_shapes_world_video, which any CPU runs.
 """
 
+import argparse
 import sys
 import tempfile
 from pathlib import Path
+
+from headless.stopping import Stopping
 
 from . import base, host, server
 
@@ -13,6 +16,9 @@ WEIGHTS = base.DEMO / "weights" / "pixart.safetensors"
 
 
 def main() -> int:
+    argparse.ArgumentParser(prog="python3 -m demo.serve", description=__doc__,
+                            formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    Stopping()
     chosen = host.prepare()
     with tempfile.TemporaryDirectory(prefix="blockdance-", ignore_cleanup_errors=True) as folder:
         place = base.make_base(Path(folder), WEIGHTS)

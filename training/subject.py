@@ -59,6 +59,9 @@ def _checkpoint(options: Options, captions: list[Caption]) -> Subject:
     if not captions:
         raise ValueError("--random is for the demo's models; give --captions FILE")
     if options.clip and options.vae:
+        if options.clip_type.upper() not in comfy.sd.CLIPType.__members__:
+            raise ValueError(f"there is no clip type {options.clip_type}; use one of "
+                             f"{', '.join(comfy.sd.CLIPType.__members__).lower()}")
         model = comfy.sd.load_diffusion_model(str(options.model))
         clip = comfy.sd.load_clip([str(path) for path in options.clip],
                                   clip_type=comfy.sd.CLIPType[options.clip_type.upper()])

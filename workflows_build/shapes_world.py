@@ -28,8 +28,8 @@ def shapes_world() -> Workflow:
 A 28-block PixArt that draws 48 x 48 pixels, on any CPU in two seconds: everything that the pack does can be watched
 without a download.
 
-{BLOCKDANCE.computed(STEPS, 28)} of the blocks are computed. Measured on two CPU cores with N = 2: 1.24x
-faster at PSNR 53.2 dB; with 3 1.37x at 48.4 dB; with 4 1.43x at 47.1 dB.
+{BLOCKDANCE.computed(STEPS, 28)} of the blocks are computed. Measured on two CPU cores with N = 2: 1.21x
+faster at PSNR 53.2 dB; with 3 1.27x at 48.4 dB; with 4 1.31x at 47.1 dB.
 
 **First knob: N**.
 

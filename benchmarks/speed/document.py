@@ -17,9 +17,10 @@ By the clock, which counts whatever else the machine was doing, medians are take
 thread that computes, of each step the least in all runs, since other programs, which share caches and memory, only add
 to it.
 
-**Nothing here was measured on a GPU yet.** `python3 -m benchmarks.speed --device cuda` does it (1024 x 1024, bfloat16,
-batch 1, 2 and 4), with `--compile` through torch.compile. A section or model that is missing was not measured yet.
+`python3 -m benchmarks.speed --device cuda` measures on a GPU (1024 x 1024, bfloat16, batch 1, 2 and 4), with
+`--compile` through torch.compile. A section or model that is missing was not measured yet.
 """
+NO_GPU = "**Nothing here was measured on a GPU yet.**\n"
 METHODS = """## Full-size models
 
 ComfyUI's own classes and sampler: PixArt (28 blocks of width 1152), SD3 (24 of width 1536) and a Flux of full width
@@ -70,7 +71,7 @@ Seconds to import the pack with ComfyUI there already, medians of processes of t
 
 def write(folder: Path, publish: bool) -> Path:
     """Write the report of all that is on record in this folder; also into docs if it is to be published."""
-    parts = [INTRODUCTION]
+    parts = [INTRODUCTION, *([] if any(folder.glob("*-cuda.json")) else [NO_GPU])]
     for title, names, section in (
             (METHODS, [f"methods-{model}-{device}" for device in ("cpu", "cuda") for model in MODELS], _methods),
             (IDLE, [f"idle-{model}-{device}" for device in ("cpu", "cuda") for model in MODELS], _idle),

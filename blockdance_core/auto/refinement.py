@@ -23,7 +23,7 @@ def refined(kernel: Kernel, quantity: Quantity, tries: int,
     """The kernel with the choice that came closest for each of the speed-ups.
 
     errors_of: the latents' errors in some runs by a policy that has one choice only. A choice takes the place of the
-    one that a search would make where it is closer by more than chance, in dB.
+    one that a search would make where it is closer, in dB, by more than the standard error of that.
     """
     forecaster, times, proven = KernelForecaster(kernel, quantity), np.append(kernel.times, 0.), []
     gram, steps = forecaster.gram(kernel.times), len(kernel.times)

@@ -33,11 +33,17 @@ ENCODED = 256  # captions whose conditioning is kept
 
 @dataclass(frozen=True)
 class Sampling:
-    """As KSampler's inputs."""
+    """As KSampler's inputs. Raises ValueError for a name that it does not have, for which it would take another."""
     steps: int = 30
     cfg: float = 4.
     sampler: str = "euler"
     scheduler: str = "simple"
+
+    def __post_init__(self):
+        for kind, given, known in (("sampler", self.sampler, comfy.samplers.SAMPLER_NAMES),
+                                   ("scheduler", self.scheduler, comfy.samplers.SCHEDULER_NAMES)):
+            if given not in known:
+                raise ValueError(f"there is no {kind} {given}; use one of {', '.join(known)}")
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,12 @@ def test_saving_is_told_by_objects_and_correlated_with_them():
     assert line(table, N2)[5] == ""
 
 
+def test_one_picture_that_is_treated_otherwise_does_not_make_a_policy_adaptive():
+    one = [row(ADA, caption, 45., .6 if caption == 0 else .7) for caption in range(8)]
+    _, interval = line(adaptivity(found([*ROWS[:16], *one], 30, ARMS)), ADA)[5].split(" ", 1)
+    assert interval.endswith("to +0.00)")
+
+
 def test_an_error_of_40_db_is_one_percent():
     assert row(ADA, 0, 40.).error == pytest.approx(1.) and row(ADA, 0, float("inf")).error == 0
 

@@ -142,6 +142,8 @@ def test_the_report_says_what_was_measured(tmp_path):
 def test_wrong_options_say_what_is_right(tmp_path):
     with pytest.raises(SystemExit, match="no weights at .*absent.safetensors"):
         options.parse(["--models", str(tmp_path / "absent.safetensors")])
-    with pytest.raises(SystemExit, match="known are"):
-        worker.chosen_settings(options.parse(["--settings", "nonsense"]))
+    with pytest.raises(SystemExit, match="no setting has nonsense in its name; known are"):
+        worker.chosen_settings(options.parse(["--settings", "heun", "nonsense"]))
+    with pytest.raises(SystemExit, match="no method has nonsense in its name; known are\n  fewer steps\n"):
+        worker.chosen_arms(options.parse(["--arms", "FORA", "nonsense"]))
     assert [s.sampler for s in worker.chosen_settings(options.parse(["--settings", "heun"]))] == ["heun"]

@@ -311,7 +311,7 @@ class TestRefinement:
     @pytest.mark.parametrize("second, kept", [
         ([.5, .5, .6], 1), ([.9, .9, 1.2], 0), ([.1, 1.1, 1.1], 0), ([.9, .9, .9], 1), ([float("nan"), .1, .1], 0),
         ([1., 1., 1.], 0)])
-    def test_it_takes_more_than_chance_to_be_chosen(self, second, kept):
+    def test_it_takes_more_than_the_error_of_the_gain_to_be_chosen(self, second, kept):
         """Against errors of 1 in each of three runs."""
         seen = []
 

@@ -199,6 +199,12 @@ class TestForesight:
         with pytest.raises(ValueError, match="foreseen by Euler's rule, and the sampler is heun"):
             studio(of=Foresight, sampling=Sampling(STEPS, 3., "heun"))
 
+    @pytest.mark.parametrize("names, told", [(("eulr", "simple"), "no sampler eulr; use one of euler,"),
+                                             (("euler", "typo"), "no scheduler typo; use one of simple,")])
+    def test_names_that_the_host_does_not_know_are_refused(self, names, told):
+        with pytest.raises(ValueError, match=told):
+            Sampling(STEPS, 3., *names)
+
     def test_a_checkpoint_of_sampled_rollouts_is_another_training(self, tmp_path):
         path = tmp_path / "mine.safetensors"
         train(studio(tmp_path / "kept"), replace(SETTINGS, epochs=1), "small", path)
