@@ -49,6 +49,11 @@ class Schedule:
         """The sigmas as times of a flow, from noise (1) to picture (0)."""
         return tuple(map(self.flow_time.time, self.sigmas))
 
+    @property
+    def falls(self) -> bool:
+        """Whether the noise gets less with every step."""
+        return all(later < earlier for earlier, later in zip(self.sigmas, self.sigmas[1:]))
+
     def window(self, start: float, end: float) -> tuple[int, ...]:
         """The steps whose sigma lies between two percents of sampling, `start` included."""
         highest = self.percent_to_sigma(start) * (1 + TOLERANCE)

@@ -32,7 +32,7 @@ class RivalRun:
         """Free what the run has stored."""
         self._streams.clear()
 
-    def evaluate(self, predict: Callable, x, timestep, conditions):
+    def evaluate(self, predict: Callable, x, timestep, *_):
         """One call of the denoiser."""
         self._number += 1
         self._occurrences = {}

@@ -34,8 +34,8 @@ class FixedPolicy:
         if not schedule.sampler.whole:  # as Auto does: such a sampler takes more than the output
             reuses = [reuse and replace(reuse, kind=Kind.DELTA) for reuse in reuses]
         forecaster = KernelForecaster(self.kernel(quantity, schedule.steps), quantity)
-        times, computed = np.array(schedule.times), [step for step, reuse in enumerate(reuses) if reuse is None]
-        if np.all(np.diff(times) < 0):
+        if schedule.falls:
+            times, computed = np.array(schedule.times), [step for step, reuse in enumerate(reuses) if reuse is None]
             expected = search(forecaster.gram(times[:-1]), times, forecaster.rules, quantity, only=computed)[0]
             forecaster = replace(forecaster, rules=rules_for(expected.quality, forecaster.rules))
         return Plan.from_reuses(reuses, forecaster=forecaster)

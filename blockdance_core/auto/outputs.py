@@ -44,9 +44,13 @@ class Outputs:
     def bytes(self) -> int:
         return sum(output.untyped_storage().nbytes() for _, _, output in self._kept)
 
+    def leave_course(self) -> None:
+        """Evaluations are not those that were known: each forecast stands for itself from now on."""
+        self._course = None
+
     def clear(self) -> None:
         self._kept.clear()
-        self._course = None
+        self.leave_course()
 
     def fit(self, latent: torch.Tensor) -> bool:
         """Whether an output can be forecast for this latent."""

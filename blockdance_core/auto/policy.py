@@ -59,7 +59,7 @@ class AutoPolicy:
         full: list[Reuse | None] = [None] * steps
         if self.speedup == 1:
             return Plan.from_reuses(full, "the speed-up is 1, so everything is computed")
-        if steps < 2 or np.any(np.diff(schedule.times) >= 0):
+        if steps < 2 or not schedule.falls:
             return Plan.from_reuses(full, "nothing to forecast: the noise of these steps does not fall")
         quantity = quantity_of(schedule)
         kernel, note = self.measured(quantity, steps), ""

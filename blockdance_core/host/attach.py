@@ -129,8 +129,16 @@ def _predict_noise(executor, x, timestep, model_options, *args, **kwargs):
     def predict():
         return executor(x, timestep, model_options, *args, **kwargs)
     run = model_options.get("transformer_options", {}).get(KEY)
-    return predict() if run is None else run.evaluate(predict, x, timestep,
-                                                      getattr(executor.class_obj, "conds", {}))
+    if run is None:
+        return predict()
+    guider = executor.class_obj
+    return run.evaluate(predict, x, timestep, getattr(guider, "conds", {}), not _is_watched(guider, model_options))
+
+
+def _is_watched(guider: object, model_options: dict) -> bool:
+    """Whether a sampler has put in a function that is told the parts of each evaluation, as those of CFG++ do."""
+    functions = "sampler_post_cfg_function"
+    return model_options.get(functions, []) != getattr(guider, "model_options", {}).get(functions, [])
 
 
 def _apply_model(executor, x, t, c_concat, c_crossattn, control, transformer_options, *args, **kwargs):

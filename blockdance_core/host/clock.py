@@ -6,7 +6,7 @@ be the sampler's own (dpm_fast, dpm_adaptive). What is computed and what is reus
 steps: see blockdance_core/pace.py.
 """
 
-from ..schedule import SamplerTraits, Schedule
+from ..schedule import TOLERANCE, SamplerTraits, Schedule
 
 # Samplers that call the denoiser once a step, in order: the step is a count, and no sigma is read back from the GPU.
 ONE_EVALUATION_A_STEP = frozenset({
@@ -19,7 +19,6 @@ ONE_EVALUATION_A_STEP = frozenset({
     "sample_unipc", "sample_unipc_bh2",
 })
 
-
 # Samplers that add no noise of their own while nobody sets s_churn or eta. Of any other it is assumed that they do.
 STEADY = frozenset({
     "sample_euler", "sample_heun", "sample_heunpp2", "sample_dpm_2", "sample_lms", "sample_ipndm", "sample_ipndm_v",
@@ -28,31 +27,39 @@ STEADY = frozenset({
     "sample_gradient_estimation_cfg_pp", "dpm_fast_function", "dpm_adaptive_function",
 })
 
+# Samplers that take more from an evaluation than its output, beside those whose names end in _cfg_pp: the alternative
+# CFG++ takes the unconditional part, and the frames of ar_video the keys and values that the model has left.
+MORE_THAN_OUTPUT = frozenset({"sample_euler_pp", "sample_ar_video"})
+
 
 def traits_of(sampler: object) -> SamplerTraits:
-    """How ComfyUI's sampler object uses the model; for one that is not known the most cautious."""
+    """How ComfyUI's sampler object uses the model."""
     name = getattr(getattr(sampler, "sampler_function", None), "__name__", "")
     options = getattr(sampler, "extra_options", {})
     noise = any(options.get(option) for option in ("s_churn", "eta"))
-    return SamplerTraits(name in ONE_EVALUATION_A_STEP, name in STEADY and not noise, not name.endswith("_cfg_pp"),
-                         name)
+    return SamplerTraits(
+        counted=name in ONE_EVALUATION_A_STEP and not options.get("use_pece"),  # of sample_sa_solver
+        steady=name in STEADY and not noise, whole=not name.endswith("_cfg_pp") and name not in MORE_THAN_OUTPUT,
+        name=name)
 
 
 class Clock:
     """Tells the step of each evaluation of one run, and its sigma.
 
     Any other sampler is followed by the sigma that it asks for, which costs one read-back from the device per
-    evaluation. So is every sampler that is not `undisturbed`: a wrapper around its evaluations may leave some out.
+    evaluation. Where a sampler is not `undisturbed`, a wrapper around its evaluations may leave some out: they are
+    counted as long as their sigmas are those of the schedule, one after the other.
     """
 
     def __init__(self, schedule: Schedule, undisturbed: bool = True):
         self._schedule = schedule
-        self._counts = undisturbed and schedule.sampler.counted
+        self._undisturbed = undisturbed
+        self._counts = schedule.sampler.counted
         self._evaluations = 0
 
     @property
     def counts(self) -> bool:
-        """Whether there is one evaluation a step, in order."""
+        """Whether there is one evaluation a step, in order, as far as is known."""
         return self._counts
 
     def step(self, timestep) -> int:
@@ -61,9 +68,12 @@ class Clock:
 
     def now(self, timestep) -> tuple[int, float]:
         """The step of the next evaluation and its sigma."""
-        self._evaluations += 1
-        if self._counts and self._evaluations <= self._schedule.steps:
-            return self._evaluations - 1, self._schedule.sigmas[self._evaluations - 1]
-        self._counts = False
+        step, self._evaluations = self._evaluations, self._evaluations + 1
+        self._counts = self._counts and step < self._schedule.steps
+        if self._counts and self._undisturbed:
+            return step, self._schedule.sigmas[step]
         sigma = float(timestep.max())
+        if self._counts and abs(sigma - self._schedule.sigmas[step]) <= TOLERANCE * sigma:
+            return step, sigma
+        self._counts = False
         return self._schedule.step_at(sigma), sigma

@@ -32,7 +32,7 @@ class ProbeRun:
     def close(self) -> None:
         """Nothing to free: what was recorded goes with the run."""
 
-    def evaluate(self, predict: Callable, x, timestep, conditions):
+    def evaluate(self, predict: Callable, x, timestep, *_):
         """One call of the denoiser."""
         if self._evaluating:  # a call from within one is a part of it
             return predict()

@@ -40,7 +40,7 @@ class Run:
         self._passes = Passes(self.report, family, self.telling, self._run_out_of_memory)
         self._outputs = self._outputs_of(plan, schedule)
         self._current: Current | None = None
-        self._out_of_memory = False
+        self._gave_up = False
         self._started: float | None = None
 
     @property
@@ -59,21 +59,23 @@ class Run:
         """The keeper of outputs, where the plan forecasts some."""
         if not any(decision.reuse and decision.reuse.kind is Kind.OUTPUT for decision in plan.decisions):
             return None
-        return Outputs(plan.forecaster, schedule.times if self._clock.counts else None)
+        return Outputs(plan.forecaster, schedule.times if self._clock.counts and schedule.falls else None)
 
     def _forget(self) -> None:
         self._passes.cache.clear()
         if self._outputs:
             self._outputs.clear()
 
-    def evaluate(self, predict: Callable, x, timestep, conditions: Mapping[str, list]):
-        """One call of the denoiser; the decision for all of its passes is taken here. conditions: of the guider."""
+    def evaluate(self, predict: Callable, x, timestep, conditions: Mapping[str, list], whole: bool = True):
+        """One call of the denoiser; the decision for all of its passes is taken here. conditions: of the guider; whole:
+        whether all that the sampler takes from it is the result, as far as can be seen."""
         if self._current is not None:  # a call from within one is a part of it
             return predict()
         step, sigma = self._clock.now(timestep)
+        self._check_outputs(whole)
         if self._adviser is not None:
             self._take_advice(Moment(step, x, conditions, lambda sigma: active_at(sigma, conditions), self._outputs))
-        decision = COMPUTE if self._out_of_memory else self._pace.decide(step)
+        decision = COMPUTE if self._gave_up else self._pace.decide(step)
         if decision.reuse is None and self.report.plan.forecaster is None:
             self._passes.cache.clear()  # it is stored anew, or needed no more: room for the model meanwhile
         evaluation = Evaluation(step, decision.reuse)
@@ -101,6 +103,18 @@ class Run:
             return forward()
         return self._passes.apply_model(self._current, forward, model, x, transformer_options, control)
 
+    def _check_outputs(self, whole: bool) -> None:
+        """Before an evaluation: whether what forecasts rely on is still so."""
+        if self._outputs is None or self._gave_up:
+            return
+        if not whole:
+            self._give_up("this sampler takes more from an evaluation than its output, and only that was to be "
+                          "forecast, so everything is computed")
+        elif self._outputs.error is not None and not self._clock.counts:
+            self._outputs.leave_course()
+            self.telling.note("another node changes which evaluations there are, so that each forecast stands for "
+                              "itself")
+
     def _take_advice(self, moment: Moment) -> None:
         try:
             plan = self._adviser.advise(moment)
@@ -118,7 +132,7 @@ class Run:
         """An evaluation whose output is forecast, or kept for forecasts."""
         flow_time, quantity = self._flow_time, self.report.plan.forecaster.quantity
         current, evaluation = self._current, self._current.evaluation
-        if evaluation.reuse and self._outputs.fit(x):
+        if evaluation.reuse and evaluation.reuse.kind is Kind.OUTPUT and self._outputs.fit(x):
             try:
                 forecast = flow_time.denoised(quantity, x, self._outputs.forecast(current.time), sigma)
                 self.report.repeat(evaluation)
@@ -126,7 +140,7 @@ class Run:
             except torch.OutOfMemoryError:
                 self._run_out_of_memory()
         denoised = predict()
-        if self._out_of_memory:
+        if self._gave_up:
             return denoised
         try:
             value = flow_time.read(quantity, x, denoised, sigma)
@@ -138,8 +152,12 @@ class Run:
             return denoised
 
     def _run_out_of_memory(self) -> None:
-        """Nothing is stored or reused any more."""
-        self._out_of_memory, self._current.decision = True, COMPUTE
-        self._forget()
-        self.telling.fail(
+        self._current.decision = COMPUTE
+        self._give_up(
             f"out of memory at step {self._current.evaluation.step + 1}, so everything is computed from there on")
+
+    def _give_up(self, reason: str) -> None:
+        """Nothing is stored or reused any more."""
+        self._gave_up, self._adviser = True, None
+        self._forget()
+        self.telling.fail(reason)

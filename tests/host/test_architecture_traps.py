@@ -5,6 +5,8 @@ import comfy.samplers
 import pytest
 import torch
 
+from blockdance.blockdance_core.auto.library import general
+from blockdance.blockdance_core.auto.policy import AutoPolicy
 from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
 from blockdance.blockdance_core.host.architectures import chain_of
 from blockdance.blockdance_core.host.attach import attach
@@ -65,7 +67,9 @@ def test_the_pass_that_collects_keys_and_values_is_computed(kind):
         assert replay.refused and interception.executed == 4
 
 
-def test_frames_made_one_after_the_other_are_computed(monkeypatch):
+@pytest.mark.parametrize("policy", [DeltaCachePolicy(), AutoPolicy(2., lambda *_: None, general)],
+                         ids=lambda policy: policy.name)
+def test_frames_made_one_after_the_other_are_computed(policy, monkeypatch):
     tiny, reports = ZOO["Wan causal"], []
     model = tiny.build()
     conditioned(tiny, monkeypatch, model)
@@ -73,9 +77,9 @@ def test_frames_made_one_after_the_other_are_computed(monkeypatch):
     prompt = [[torch.zeros(1, 1, 1), {}]]
 
     def run(patcher) -> torch.Tensor:
-        return comfy.sample.sample_custom(patcher, tiny.noise(), 1., sampler, torch.tensor([1., .75, .5, .25, 0.]),
+        return comfy.sample.sample_custom(patcher, tiny.noise(), 1., sampler, torch.linspace(1, 0, 9),
                                           prompt, prompt, torch.zeros(1, *tiny.latent), disable_pbar=True, seed=4)
-    assert torch.equal(run(attach(model, DeltaCachePolicy(), reports.append)), run(model))
+    assert torch.equal(run(attach(model, policy, reports.append)), run(model))
     report, = reports
     assert report.executed == report.total > 0
     assert len(report.failures) == 1 and "frames are made one after the other" in report.failures[0]

@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 import torch
 from comfy.model_management import InterruptProcessingException
+from comfy.model_patcher import set_model_options_post_cfg_function
+from comfy.patcher_extension import WrappersMP
+from comfy_extras.nodes_advanced_samplers import sample_euler_pp
 
 from blockdance.blockdance_core.auto import outputs
 from blockdance.blockdance_core.auto.drift import Rules
@@ -138,6 +141,87 @@ def test_velocity_and_picture_of_a_forecast_are_one(tiny):
             comfy.samplers.sampler_object("euler"), sigmas, latent_image=torch.zeros(1, *tiny.latent),
             disable_pbar=True, seed=1)
     assert distance(run(patched(model, Repeat()), sigmas), run(model, sigmas[::2])) < 1e-4
+
+
+def custom(model, function, sigmas=None, steps: int = 12) -> torch.Tensor:
+    """By a sampler function of its own, with guidance."""
+    if sigmas is None:
+        sigmas = comfy.samplers.calculate_sigmas(model.get_model_object("model_sampling"), "simple", steps)
+    return comfy.samplers.sample(
+        model, FLUX.noise(), FLUX.conditioning(10), FLUX.conditioning(20), 2., torch.device("cpu"),
+        comfy.samplers.KSAMPLER(function), sigmas, latent_image=torch.zeros(1, *FLUX.latent), disable_pbar=True, seed=1)
+
+
+def test_the_alternative_cfg_pp_gets_the_unconditional_part():
+    accelerated = patched(FLUX.build(), auto(2.))
+    picture, full = custom(accelerated, sample_euler_pp), custom(FLUX.build(), sample_euler_pp)
+    report = last_report(accelerated)
+    assert {evaluation.reuse.kind for evaluation in report.evaluations if evaluation.reuse} == {Kind.DELTA}
+    assert not report.failures and not report.misses and 0 < distance(picture, full) < .1
+
+
+def test_a_sampler_that_is_seen_to_take_more_than_the_output_gets_it_computed(caplog):
+    def mine(model, x, sigmas, extra_args, **_):
+        parts = []
+        options = set_model_options_post_cfg_function(
+            extra_args["model_options"].copy(), lambda args: parts.append(args["uncond_denoised"]) or args["denoised"])
+        for sigma, after in zip(sigmas, sigmas[1:]):
+            denoised = model(x, sigma * x.new_ones(len(x)), **extra_args | {"model_options": options})
+            x = x + (x - denoised + .1 * parts.pop()) / sigma * (after - sigma)
+        return x
+    accelerated = patched(FLUX.build(), auto(2.))
+    assert torch.equal(custom(accelerated, mine), custom(FLUX.build(), mine))
+    report = last_report(accelerated)
+    assert report.executed == report.total and "takes more from an evaluation" in report.failures[0]
+    assert caplog.text.count("takes more from an evaluation") == 1 and not report.cache_bytes
+
+
+def wrapped(wrapper):
+    model = FLUX.build()
+    model.add_wrapper_with_key(WrappersMP.PREDICT_NOISE, "another", wrapper)
+    return patched(model, auto(2.))
+
+
+def test_a_wrapper_of_another_node_costs_nothing():
+    plain = sample(patched(FLUX.build(), auto(2.)), FLUX, steps=12)
+    accelerated = wrapped(lambda executor, *args, **kwargs: executor(*args, **kwargs))
+    assert distance(sample(accelerated, FLUX, steps=12), plain) < 1e-4 and not last_report(accelerated).notes
+
+
+def test_a_wrapper_that_leaves_evaluations_out_ends_the_course():
+    calls = []
+
+    def lazy(executor, x, *args, **kwargs):
+        calls.append(1)
+        return x * .5 if len(calls) in (4, 5) else executor(x, *args, **kwargs)
+    accelerated = wrapped(lazy)
+    assert torch.isfinite(sample(accelerated, FLUX, steps=12)).all()
+    report = last_report(accelerated)
+    assert [evaluation.step for evaluation in report.evaluations] == [0, 1, 2, *range(5, 12)]
+    assert len(report.notes) == 1 and "which evaluations there are" in report.notes[0] and not report.failures
+
+
+def fixed(text: str):
+    return patched(FLUX.build(), FixedPolicy(read(text), lambda quantity, _: general(quantity)))
+
+
+def test_a_plan_of_outputs_and_blocks():
+    plan = """{"blockdance_plan": 1, "steps": 10, "forecast": "measured", "reuse": [
+        {"kind": "output", "steps": [6]}, {"kind": "delta", "blocks": [0, 2], "steps": [4, 8]}]}"""
+    accelerated = fixed(plan)
+    sample(accelerated, FLUX, steps=10)
+    report = last_report(accelerated)
+    assert [evaluation.executed for evaluation in report.evaluations] == [8, 8, 8, 8, 5, 8, 0, 8, 5, 8]
+    assert not report.failures and not report.misses
+
+
+def test_a_plan_for_sigmas_that_stand_still():
+    plan = """{"blockdance_plan": 1, "steps": 8, "forecast": "measured", "reuse": [
+        {"kind": "output", "steps": [2, 3, 5, 6]}]}"""
+    accelerated = fixed(plan)
+    sigmas = torch.tensor([1., .9, .8, .8, .6, .5, .3, .15, 0.])
+    picture = custom(accelerated, comfy.samplers.sampler_object("euler").sampler_function, sigmas)
+    assert torch.isfinite(picture).all() and last_report(accelerated).reused == 4
 
 
 def test_a_mask_and_an_image_are_kept():

@@ -98,6 +98,19 @@ def test_churn(sampler):
     assert torch.isfinite(picture).all() and "rrr" not in reused and reused.count("r") >= len(reused) / 3
 
 
+def test_an_option_that_doubles_the_evaluations():
+    """SamplerSASolver's use_pece makes it the sampler sa_solver_pece."""
+    steps = []
+    for sampler in (comfy.samplers.ksampler("sa_solver", {"use_pece": True}),
+                    comfy.samplers.ksampler("sa_solver_pece")):
+        reports = []
+        patched = attach(FLUX.build(), DeltaCachePolicy(), reports.append)
+        sigmas = comfy.samplers.calculate_sigmas(patched.get_model_object("model_sampling"), "simple", 8)
+        custom(patched, sampler, sigmas)
+        steps.append([(evaluation.step, bool(evaluation.reuse)) for evaluation in reports[0].evaluations])
+    assert steps[0] == steps[1] and len(steps[0]) > 8
+
+
 @pytest.mark.parametrize("sampler", ["euler", "heun"])
 def test_a_schedule_that_goes_back(sampler):
     """Restart sampling; nothing from low noise may be reused at high noise."""
