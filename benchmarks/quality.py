@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import torch
-from kornia.metrics import ssim
 
+from ..blockdance_core.perceptual import ssim
 from ..demo import checker, model, video, world
 
 
@@ -24,7 +24,7 @@ def compare(latent: torch.Tensor, full: torch.Tensor, scene: world.Scene | video
     picture, reference = frames(latent), frames(full)
     error = (picture - reference).square().mean()
     psnr = float(-10 * torch.log10(error)) if error > 0 else float("inf")
-    similar = float(ssim(picture, reference, window_size=11).mean())
+    similar = float(ssim(picture, reference).mean())
     l1 = float((latent - full).abs().mean() / full.abs().mean())
     score = checker.check(model.pixels(latent[None].float())[0].numpy(), scene)
     return Quality(psnr, similar, l1, score.objects, score.right)

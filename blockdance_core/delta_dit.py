@@ -44,7 +44,7 @@ class DeltaDiTPolicy:
         depth, steps = transformer.depth, schedule.steps
         reuses: list[Reuse | None] = [None] * steps
         N, count = self.N, three_quarters(depth) if self.n_cached == -1 else self.n_cached
-        if count > depth:
+        if count > depth and not self.budget:
             raise ValueError(f"n_cached is {count}, but {transformer.name} has {depth} blocks: use 1 to {depth}, "
                              "or -1 for three quarters of them")
         if self.budget:

@@ -1,10 +1,19 @@
-"""LPIPS (Zhang et al. 2018), a learned distance, for those who have its Python package."""
+"""How alike pictures are to the eye: SSIM (Wang et al. 2004), and LPIPS (Zhang et al. 2018), a learned distance, for
+those who have its Python package."""
 
 import importlib
 
+import kornia.metrics
 import torch
 
-SMALLEST = 31  # pixels of the shorter side: of less, the network halves everything away
+WINDOW = 11  # pixels, as in the paper of SSIM
+SMALLEST = 31  # pixels of the shorter side: of less, the network of LPIPS halves everything away
+
+
+def ssim(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """(B,) of pictures (B, 3, H, W) in [0, 1]: 1 for equal ones. In tiny pictures the window is smaller."""
+    smallest = min(a.shape[-2:])
+    return kornia.metrics.ssim(a, b, min(WINDOW, smallest - (smallest + 1) % 2)).mean((1, 2, 3))
 
 
 def lpips(a: torch.Tensor, b: torch.Tensor) -> tuple[list[float] | None, str]:

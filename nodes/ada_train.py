@@ -128,7 +128,9 @@ class BlockDanceAdaTrain(io.ComfyNode):
                             start_interval, seed)
         texts = caption_files.read(Path(folder_paths.get_input_directory()) / file_name(captions))
         node_id, shown = cls.hidden.unique_id, comfy.utils.ProgressBar(1)
-        latent = comfy.sample.fix_empty_latent_channels(model, latent_image["samples"][:1])
+        latent = comfy.sample.fix_empty_latent_channels(  # as KSampler does
+            model, latent_image["samples"][:1], latent_image.get("downscale_ratio_spacial"),
+            latent_image.get("downscale_ratio_temporal"))
 
         def encode(text: str) -> list:
             return clip.encode_from_tokens_scheduled(clip.tokenize(text))
@@ -143,11 +145,11 @@ class BlockDanceAdaTrain(io.ComfyNode):
             pictures if vae is None else vae.decode, path.with_suffix(".scenes"), rho, seed)
         progress: list[Progress] = []
         with torch.inference_mode(False), torch.enable_grad():
-            policy = train(studio, settings, network, path, on_batch=lambda now, batches: (
+            train(studio, settings, network, path, on_batch=lambda now, batches: (
                 progress.append(now), on_batch(now, batches)))
         curve = of_progress(progress[-1], THEMES["dark"]) if progress else None
         notify.show(f"{path.name} is trained", node_id)
-        return io.NodeOutput(policy, path.name, curve and to_tensor(curve))
+        return io.NodeOutput(policies.load(path.name), path.name, curve and to_tensor(curve))
 
 
 def file_name(name: str) -> str:

@@ -55,5 +55,5 @@ def _workflow(server: PromptServer) -> str | None:
     """The id of the workflow that runs: the page may show another one by now. None for a prompt without a workflow."""
     running, _ = server.prompt_queue.get_current_queue_volatile()
     for _, _, _, extra_data, *_ in running:
-        return extra_data.get("extra_pnginfo", {}).get("workflow", {}).get("id")
+        return ((extra_data.get("extra_pnginfo") or {}).get("workflow") or {}).get("id")
     return None

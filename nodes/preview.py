@@ -1,5 +1,7 @@
 """The plan for the widgets of a node as they are at the moment, for the timeline on it (web/js/timeline.js)."""
 
+import asyncio
+
 from aiohttp import web
 from server import PromptServer
 
@@ -7,7 +9,7 @@ from ..blockdance_core.report import Report
 from ..blockdance_core.schedule import Schedule
 from .patch import PatchNode
 
-MOST_STEPS = MOST_BLOCKS = 1000
+MOST_STEPS, MOST_BLOCKS = 200, 1000  # a timeline of more steps has less than two pixels for each
 
 
 def serve(nodes: list[type[PatchNode]]) -> None:
@@ -27,7 +29,9 @@ def serve(nodes: list[type[PatchNode]]) -> None:
     async def plan(request: web.Request) -> web.Response:
         try:
             asked = await request.json()
-            answer = _answer(by_id[asked["node"]], asked["settings"], asked["steps"], asked["model"])
+            # In a thread: Auto's plan of so many steps takes seconds, in which the server has others to serve
+            answer = await asyncio.to_thread(
+                _answer, by_id[asked["node"]], asked["settings"], asked["steps"], asked["model"])
         except (KeyError, TypeError, AttributeError) as error:
             raise web.HTTPBadRequest(text=f"not a request for a plan: {error!r}")
         except ValueError as error:
@@ -47,6 +51,8 @@ def _answer(node: type[PatchNode], settings: dict, steps: int | None, model: dic
     if steps is None:
         steps = node.preview_steps(**settings)
         hints.append(f"{steps} steps, as no sampler is connected")
+    if steps > MOST_STEPS:
+        hints.append(f"for {MOST_STEPS} steps in place of {steps}")
     steps = min(max(1, steps), MOST_STEPS)
     if not 1 <= transformer.depth <= MOST_BLOCKS:
         raise ValueError(f"no plan for a model of {transformer.depth} blocks")

@@ -4,13 +4,12 @@ import math
 
 import torch
 from comfy_api.latest import io, ui
-from kornia.metrics import psnr, ssim
+from kornia.metrics import psnr
 
 from ..blockdance_core.perceptual import lpips as perceptual_distance
+from ..blockdance_core.perceptual import ssim
 from . import notify
 from .analysis import CATEGORY
-
-SSIM_WINDOW = 11  # pixels, as in the paper that introduced SSIM
 
 
 class BlockDanceQuality(io.ComfyNode):
@@ -50,7 +49,7 @@ class BlockDanceQuality(io.ComfyNode):
     def execute(cls, reference: torch.Tensor, image: torch.Tensor, amplify: float, lpips: bool) -> io.NodeOutput:
         a, b = matched(reference, image)
         psnrs = [float(psnr(x, y, 1.)) for x, y in zip(a, b)]
-        ssims = ssim(a, b, SSIM_WINDOW).mean((1, 2, 3)).tolist()
+        ssims = ssim(a, b).tolist()
         lines = [_words(p, s) for p, s in zip(psnrs, ssims)]
         distances, missing = perceptual_distance(a, b) if lpips else (None, "")
         if distances is not None:

@@ -58,11 +58,10 @@ def _train(options: Options, workers: Workers) -> None:
             print(_line(progress, batches), flush=True)
             of_progress(progress, THEMES["light"]).save(options.out.with_suffix(".png"))
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    policy = train(studio, settings, options.network, options.out, workers, on_batch)
+    card = train(studio, settings, options.network, options.out, workers, on_batch)
     if workers.rank == 0:
-        kept = policy.card.training
-        print(f"{options.out}: {kept['rollouts_done']} rollouts in {kept['minutes']:.1f} minutes, "
-              f"{kept['macs']:.3g} MACs")
+        print(f"{options.out}: {card.training['rollouts_done']} rollouts in {card.training['minutes']:.1f} minutes, "
+              f"{card.training['macs']:.3g} MACs")
 
 
 def _line(progress: Progress, batches: int) -> str:

@@ -26,9 +26,10 @@ class Kernel:
         count = len(self.times)
         if count < 2 or not (np.diff(self.times) < 0).all() or not 0 <= self.times[-1] < self.times[0] <= 1:
             raise ValueError("the times of a kernel are two or more in (0, 1], descending")
-        if self.gram.shape != (count, count) or not np.isfinite(self.gram).all():
-            raise ValueError(f"a kernel of {count} times needs {count} x {count} finite numbers, "
-                             f"not {self.gram.shape}")
+        if self.gram.shape != (count, count):
+            raise ValueError(f"a kernel of {count} times needs {count} x {count} numbers, not {self.gram.shape}")
+        if not np.isfinite(self.gram).all():
+            raise ValueError("the numbers of a kernel are not all finite")
         if abs(np.trace(self.gram) / count - 1) > .01:
             raise ValueError("the numbers of a kernel are not scaled to a mean diagonal of 1")
         if not np.allclose(self.gram, self.gram.T, atol=1e-6) or np.linalg.eigvalsh(self.gram)[0] < -1e-6 * count:

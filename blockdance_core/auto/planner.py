@@ -11,7 +11,7 @@ from .answer import Answer
 from .drift import Drift, Rules
 
 ROUGH = 48.  # dB: of plans that are expected to be worse, more comes with weights that know of the model's answer
-BEAM = 12  # alternatives kept for each number of computed evaluations
+BEAM, BROAD = 12, 150  # alternatives kept for each number of computed evaluations, in runs of so many at most
 
 
 @dataclass(frozen=True)
@@ -30,16 +30,18 @@ class Begun:
 
 
 def search(gram: np.ndarray, times: np.ndarray, rules: Rules = Rules(), quantity: Quantity = Quantity.VELOCITY,
-           beam: int = BEAM, begun: Begun | None = None, fewest: int = 1, most: int | None = None,
+           beam: int | None = None, begun: Begun | None = None, fewest: int = 1, most: int | None = None,
            only: Collection[int] | None = None, each: int = 1) -> tuple[Candidate, ...]:
     """The best choices, as many as `each`, for each number of computed evaluations from `fewest` to `most`, which is
     all unless given; fewer evaluations first, then better ones.
 
     gram: (T, T) of the outputs; times: (T + 1,). All alternatives walk through the run together; among those that have
     computed equally many, the ones whose latent has drifted least so far go on, unless they can reach none of these
-    numbers. What is begun is part of all of them. only: a choice that is made already and needs a look at its quality.
+    numbers; BEAM of them, and fewer in a long run, where a search would take longer than the square of the steps. What
+    is begun is part of all of them. only: a choice that is made already and needs a look at its quality.
     """
     count = len(gram)
+    beam = beam or max(2, BEAM * BROAD // max(count, BROAD))
     begun = begun or Begun((), np.zeros(0))
     drift = Drift(gram, times, rules, quantity, begun.error, begun.computed)
     answer = Answer(gram, times, quantity, drift.error[0], drift.anchors[:, 0])

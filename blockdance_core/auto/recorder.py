@@ -33,13 +33,13 @@ class Recorder:
         self._samples.append(self._flow_time.read(self._quantity, latent, denoised, sigma))
 
     def finish(self) -> str:
-        kernel = kernel_of(self._times, torch.stack(self._samples))
-        self._samples.clear()
-        return self._save(self._quantity, kernel)
+        outputs = torch.stack(self._samples).cpu()
+        self._samples, self._places = [], None  # the report of a run outlives it
+        return self._save(self._quantity, kernel_of(self._times, outputs))
 
 
 def kernel_of(times: list[float], outputs: torch.Tensor) -> Kernel:
     """The kernel of the outputs (T, n) of one run."""
-    outputs = outputs.cpu().double()  # the products differ in the eighth digit
+    outputs = outputs.double()  # the products differ in the eighth digit
     gram = (outputs @ outputs.T).numpy()
     return Kernel(np.array(times), gram / (np.trace(gram) / len(gram)))

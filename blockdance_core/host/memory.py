@@ -16,8 +16,14 @@ def has_room(model: BaseModel, latent: tuple[int, ...], device: torch.device) ->
     if management.is_device_cpu(device) or management.is_device_mps(device):
         return True
     needed = max(management.minimum_inference_memory(), model.memory_required([PASSES * latent[0], *latent[1:]]))
-    if management.get_free_memory(device) >= needed:
+    if _free(model, device) >= needed:
         return True
     used = [loaded for loaded in management.current_loaded_models if loaded.currently_used]
     management.free_memory(needed, device, keep_loaded=used)
-    return management.get_free_memory(device) >= needed
+    return _free(model, device) >= needed
+
+
+def _free(model: BaseModel, device: torch.device) -> int:
+    """As the host asks before it batches passes: weights that can be streamed in anew count as free."""
+    patcher = model.current_patcher
+    return management.get_free_memory(device) if patcher is None else patcher.get_free_memory(device)

@@ -1,7 +1,7 @@
 """The similarity probe on a MODEL: a patch like any other, whose runs compute everything and only listen."""
 
 import logging
-from typing import Callable
+from typing import Callable, Mapping
 
 from comfy.model_base import BaseModel
 from comfy.model_patcher import ModelPatcher
@@ -28,15 +28,17 @@ class ProbeRun:
         self.probe = Probe(self._transformer, schedule)
         self._clock = Clock(schedule, undisturbed)
         self._evaluating = False
+        self._positive: set = set()
 
     def close(self) -> None:
         """Nothing to free: what was recorded goes with the run."""
 
-    def evaluate(self, predict: Callable, x, timestep, *_):
-        """One call of the denoiser."""
+    def evaluate(self, predict: Callable, x, timestep, conditions: Mapping[str, list], *_):
+        """One call of the denoiser. conditions: of the guider."""
         if self._evaluating:  # a call from within one is a part of it
             return predict()
         self.probe.begin(self._clock.step(timestep))
+        self._positive = {condition["uuid"] for condition in conditions.get("positive") or () if "uuid" in condition}
         self._evaluating = True
         try:
             return predict()
@@ -46,13 +48,25 @@ class ProbeRun:
     def apply_model(self, forward: Callable, model: BaseModel, x, transformer_options: dict,
                     control: dict | None = None):
         """One pass, overheard if it holds the positive prompt."""
-        conditions = list(transformer_options.get("cond_or_uncond", ()))
-        if not self._evaluating or 0 not in conditions or transformer_of(model.diffusion_model) != self._transformer:
+        place, of = self._place(transformer_options)
+        if not self._evaluating or place is None or transformer_of(model.diffusion_model) != self._transformer:
             return forward()
         chain = chain_of(model.diffusion_model)
-        row = conditions.index(0) * (len(x) // len(conditions))
+        row = place * (len(x) // of)
         with Interception(chain, recorders=(Listener(self.probe, chain, row, x.shape),)):
             return forward()
+
+    def _place(self, transformer_options: dict) -> tuple[int | None, int]:
+        """Where among the conditions of this pass the positive prompt is, and how many they are.
+
+        Most guiders have it as number 0, those of two prompts as number 2; an area may give another its uuid.
+        """
+        numbers = transformer_options.get("cond_or_uncond", ())
+        uuids = transformer_options.get("uuids", ())
+        found = [place for place, uuid in enumerate(uuids) if uuid in self._positive]
+        if not (self._positive and uuids):
+            found = [place for place, number in enumerate(numbers) if number == 0]
+        return min(found, key=lambda place: numbers[place] != 0, default=None), len(numbers)
 
 
 def attach_probe(model: ModelPatcher, on_finish: Callable[[Similarity], None] | None = None) -> ModelPatcher:

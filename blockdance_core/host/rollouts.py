@@ -74,8 +74,9 @@ class Rollouts:
     """A Studio (blockdance_core/ada/training.py).
 
     encode: gives the CONDITIONING of a caption; latent: an empty one of a single picture; decode: makes pictures
-    (1, H, W, 3) or frames (T, H, W, 3) in [0, 1] of a sampled one; folder: keeps what is computed once, else memory
-    does; seed: of the first caption's noise, unless captions have their own. foreseen: whether rollouts are estimates.
+    (1, H, W, 3), frames (T, H, W, 3) or videos (1, T, H, W, 3), in [0, 1], of a sampled one; folder: keeps what is
+    computed once, else memory does; seed: of the first caption's noise, unless captions have their own. foreseen:
+    whether rollouts are estimates.
     """
     model: ModelPatcher
     captions: Sequence[Caption]
@@ -95,6 +96,8 @@ class Rollouts:
 
     def __post_init__(self):
         check_borders(self.borders)
+        if self.latent.is_nested:
+            raise ValueError("a latent of video and sound together cannot be trained on: use a model of one of them")
         self._transformer = transformer_of(self.model.model.diffusion_model)
         self._reuses = spans(self.borders, self._transformer)
         sampling = self.sampling
@@ -126,8 +129,12 @@ class Rollouts:
 
     def quality(self, caption: int, decisions: tuple[int, ...]) -> float:
         with torch.inference_mode():
-            picture, full = map(self.decode, (self.rollout(caption, decisions), self._prepared(caption)["full"]))
+            picture, full = map(self._frames, (self.rollout(caption, decisions), self._prepared(caption)["full"]))
             return self.reward.score(picture, full, self.captions[caption].text)
+
+    def _frames(self, latent: torch.Tensor) -> torch.Tensor:
+        decoded = self.decode(latent)
+        return decoded.reshape(-1, *decoded.shape[-3:])
 
     def rollout(self, caption: int, decisions: tuple[int, ...]) -> torch.Tensor:
         """The latent (1, C, ...) that these decisions give. Raises RuntimeError where they could not be followed."""

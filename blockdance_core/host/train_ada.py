@@ -6,7 +6,7 @@ from typing import Callable
 
 from ..ada import checkpoint, policy_file
 from ..ada.network import DecisionNetwork, Sizes
-from ..ada.policy_file import Card, PolicyFile
+from ..ada.policy_file import Card
 from ..ada.settings import Settings
 from ..ada.training import Progress, Training, start_logits
 from ..ada.workers import Workers
@@ -18,8 +18,8 @@ CHECKPOINT = ".training"
 
 
 def train(studio: Rollouts, settings: Settings, network: str, path: Path, workers: Workers = Workers(),
-          on_batch: Callable[[Progress, int], None] = lambda progress, batches: None) -> PolicyFile:
-    """Train, or go on training, and write the best policy to `path`.
+          on_batch: Callable[[Progress, int], None] = lambda progress, batches: None) -> Card:
+    """Train, or go on training, and write the best policy to `path`. Returns what the file says of it.
 
     A checkpoint beside it is written after every epoch, and whatever way the training ends. Raises PolicyError where
     there is one of another training.
@@ -53,7 +53,7 @@ def train(studio: Rollouts, settings: Settings, network: str, path: Path, worker
     card = _finished(card, training)
     if workers.rank == 0:
         policy_file.write(path, card, made)
-    return PolicyFile(path.name, card, made.cpu().requires_grad_(False).eval())
+    return card
 
 
 def _finished(card: Card, training: Training) -> Card:

@@ -219,6 +219,19 @@ class TestRecorder:
         assert sum(sample.untyped_storage().nbytes() for sample in recorder._samples) == 4 * SAMPLED
 
 
+    def test_the_report_of_a_run_keeps_nothing_of_it(self):
+        for outputs in (torch.randn(3, 2 * SAMPLED), torch.full((3, 8), float("nan"))):
+            recorder = Recorder(FlowTime(), Quantity.PICTURE, lambda *_: "kept")
+            for time, output in zip((1., .5, .1), outputs):
+                recorder.hear(output, output, time)
+            if outputs.isnan().any():
+                with pytest.raises(ValueError, match="not all finite"):
+                    recorder.finish()
+            else:
+                assert recorder.finish() == "kept"
+            assert not recorder._samples and recorder._places is None
+
+
 class TestProfile:
     def profile(self, **changes) -> Profile:
         return replace(Profile(FINGERPRINT, Quantity.VELOCITY, kernel(), 2, {"cfg": 3.}, {"torch": "2"}), **changes)

@@ -83,6 +83,13 @@ def test_the_papers_budget():
 
 
 @given(st.floats(.1, .99), st.integers(1, 60), st.integers(1, 60))
+def test_with_a_budget_the_blocks_of_the_node_do_not_count(budget, steps, depth):
+    given, plain = (DeltaDiTPolicy(n_cached=count, budget=budget).plan(uniform(steps), Transformer("any", (depth,)))
+                    for count in (depth + 1, -1))
+    assert given == plain
+
+
+@given(st.floats(.1, .99), st.integers(1, 60), st.integers(1, 60))
 def test_a_budget_is_met(budget, steps, depth):
     """To within the rounding of Nc: half a block on each cached step."""
     plan = DeltaDiTPolicy(budget=budget).plan(uniform(steps), Transformer("any", (depth,)))

@@ -7,13 +7,14 @@ import comfy.ops
 import pytest
 import torch
 from comfy.model_management import InterruptProcessingException
+from comfy.nested_tensor import NestedTensor
 
 from blockdance.blockdance_core.ada import policy_file
 from blockdance.blockdance_core.ada.captions import Caption
 from blockdance.blockdance_core.ada.network import DecisionNetwork, Sizes
 from blockdance.blockdance_core.ada.policy import AdaPolicy
 from blockdance.blockdance_core.ada.policy_file import PolicyError
-from blockdance.blockdance_core.ada.rewards import Distance
+from blockdance.blockdance_core.ada.rewards import SSIM, Distance
 from blockdance.blockdance_core.ada.settings import Settings
 from blockdance.blockdance_core.host.attach import attach, last_report
 from blockdance.blockdance_core.host.fingerprint import fingerprint_of
@@ -212,14 +213,26 @@ class TestForesight:
             train(studio(tmp_path / "kept", of=Foresight), SETTINGS, "small", path)
 
 
+    def test_frames_of_a_video_vae_are_judged_one_by_one(self):
+        """Such a VAE gives them as a batch of videos."""
+        frames = replace(studio(), reward=SSIM())
+        videos = replace(frames, decode=lambda latent: frames.decode(latent)[None])
+        assert videos.quality(0, (1, 0) * 3) == frames.quality(0, (1, 0) * 3) < 1
+
+    def test_video_with_sound_is_refused(self):
+        nested = NestedTensor([torch.zeros(1, *PIXART.latent)] * 2)
+        with pytest.raises(ValueError, match="video and sound together cannot be trained on"):
+            replace(studio(), latent=nested)
+
+
 class TestTraining:
     def test_from_captions_to_a_policy_that_samples(self, tmp_path):
         path, told = tmp_path / "mine.safetensors", []
-        trained = train(studio(tmp_path / "kept"), SETTINGS, "small", path,
-                        on_batch=lambda progress, batches: told.append((progress.batches, batches)))
+        card = train(studio(tmp_path / "kept"), SETTINGS, "small", path,
+                     on_batch=lambda progress, batches: told.append((progress.batches, batches)))
         assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
         found = policy_file.read(path, comfy.ops.manual_cast)
-        assert found.card == trained.card and found.card.borders == (4, 7)
+        assert found.card == card and found.card.borders == (4, 7)
         assert found.card.rho == pytest.approx(.4, abs=.001)
         assert found.card.training["reward"] == "distance" and found.card.training["macs"] > 0
         model = PIXART.build()
@@ -245,12 +258,14 @@ class TestTraining:
             train(studio(tmp_path / "kept"), SETTINGS, "small", path, on_batch=interrupt)
         assert not path.exists() and path.with_suffix(".training").is_file()
         told = []
-        trained = train(studio(tmp_path / "kept"), SETTINGS, "small", path,
-                        on_batch=lambda progress, batches: told.append(progress.batches))
-        whole = train(studio(tmp_path / "kept"), SETTINGS, "small", tmp_path / "whole.safetensors")
+        whole = tmp_path / "whole.safetensors"
+        train(studio(tmp_path / "kept"), SETTINGS, "small", path,
+              on_batch=lambda progress, batches: told.append(progress.batches))
+        train(studio(tmp_path / "kept"), SETTINGS, "small", whole)
         assert told == [4]
-        for name, value in whole.network.state_dict().items():
-            assert torch.equal(value, trained.network.state_dict()[name]), name
+        trained = policy_file.read(path).network.state_dict()
+        for name, value in policy_file.read(whole).network.state_dict().items():
+            assert torch.equal(value, trained[name]), name
         with pytest.raises(PolicyError, match="of other settings"):
             train(studio(tmp_path / "kept"), replace(SETTINGS, batch=1), "small", path)
 

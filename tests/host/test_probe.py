@@ -4,8 +4,10 @@ import gc
 import logging
 import weakref
 
+import comfy.samplers
 import pytest
 import torch
+from comfy_extras.nodes_custom_sampler import BasicGuider, DualCFGGuider, RandomNoise, SamplerCustomAdvanced
 
 from blockdance.blockdance_core.blockdance import BlockDancePolicy
 from blockdance.blockdance_core.host import probe as probe_module
@@ -108,6 +110,30 @@ def test_cond_and_uncond_in_two_calls_show_the_same(model, tiny, monkeypatch):
     for kind in SPAN_KINDS:
         torch.testing.assert_close(apart.changes[kind].distance, together.changes[kind].distance,
                                    rtol=1e-2, atol=1e-3, equal_nan=True)
+
+
+@pytest.mark.parametrize("style", ["regular", "nested"])
+def test_a_guider_of_two_prompts_shows_the_positive_one(style):
+    """Its number 0 is the negative prompt, which is left out at a guidance of 1."""
+    model = FLUX.build()
+    probed = attach_probe(model)
+    prompts = [FLUX.conditioning(seed) for seed in (10, 15, 20)]
+    guider = DualCFGGuider.execute(probed, *prompts, 1., 1., style)[0]
+    sigmas = comfy.samplers.calculate_sigmas(model.get_model_object("model_sampling"), "simple", 6)
+    latent = {"samples": torch.zeros(1, *FLUX.latent)}
+    SamplerCustomAdvanced.execute(RandomNoise.execute(5)[0], guider, comfy.samplers.sampler_object("euler"), sigmas,
+                                  latent)
+    found, changes = last_similarity(probed), []
+    for seed in (10, 15, 20):
+        alone = attach_probe(model)
+        guider = BasicGuider.execute(alone, FLUX.conditioning(seed))[0]
+        SamplerCustomAdvanced.execute(RandomNoise.execute(5)[0], guider, comfy.samplers.sampler_object("euler"),
+                                      sigmas[:2], latent)
+        changes.append(last_similarity(alone).sketches)
+    assert found.steps == tuple(range(6))
+    for kind, sketches in found.sketches.items():  # at the first step all of them see the same latent
+        errors = [float((sketches[0] - change[kind][0]).norm()) for change in changes]
+        assert errors[0] < 1e-3 * errors[1] and errors[0] < 1e-3 * errors[2]
 
 
 def test_the_first_picture_of_a_batch_is_shown():

@@ -106,6 +106,16 @@ def test_models_that_are_not_in_use_are_evicted_first(free, evicts, room, monkey
     assert evictions == ([[used]] if evicts else [])
 
 
+def test_weights_that_can_be_streamed_in_anew_count_as_free(monkeypatch):
+    """What is free is asked of the model's patcher, as ComfyUI does before it batches passes."""
+    model = PIXART.build()
+    model.model.current_patcher = model
+    monkeypatch.setattr(management, "get_free_memory", lambda device: 0)
+    monkeypatch.setattr(management, "free_memory", None)
+    monkeypatch.setattr(type(model), "get_free_memory", lambda self, device: 9e12)
+    assert has_room(model.model, (1, *PIXART.latent), torch.device("cuda"))
+
+
 def test_main_memory_has_room(monkeypatch):
     monkeypatch.setattr(management, "get_free_memory", lambda device: 0)
     assert has_room(PIXART.build().model, (1, *PIXART.latent), torch.device("cpu"))

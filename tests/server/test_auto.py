@@ -137,7 +137,7 @@ BAD = {
     "endless numbers": (json.dumps(GENERAL | {"runs": float("inf")}), "no usable profile"),
     "a count of many digits": (json.dumps(GENERAL).replace('"runs": 2', '"runs": 1' + "0" * 4000), "no count"),
     "no runs": (json.dumps(GENERAL | {"runs": 0}), "0 is no count"),
-    "other shape": (json.dumps(GENERAL | {"gram": GENERAL["gram"][1:]}), "30 x 30 finite numbers"),
+    "other shape": (json.dumps(GENERAL | {"gram": GENERAL["gram"][1:]}), "30 x 30 numbers"),
     "half of it": (json.dumps({key: GENERAL[key] for key in GENERAL if key != "gram"}), "'gram' is missing"),
     "other quantity": (json.dumps(GENERAL | {"quantity": "smell"}), "smell"),
 }

@@ -45,6 +45,11 @@ def test_what_is_not_known_is_assumed_and_said(comfyui):
     assert "PixArt as an example" in answer["hint"] and "no sampler" in answer["hint"]
 
 
+def test_a_long_run_is_shown_by_a_shorter_one(comfyui):
+    answer = ask(comfyui, steps=5000, model=PIXART)
+    assert answer["report"]["steps"] == 200 and answer["hint"] == "for 200 steps in place of 5000"
+
+
 def test_a_unet_has_an_example_of_its_own(comfyui):
     answer = ask(comfyui, {"N": 2, "depth": 2, "mode": "delta", "start": 0., "end": 1.}, "DeltaCacheUNetPatch")
     assert len(answer["report"]["stacks"]) == 25
@@ -97,6 +102,14 @@ def test_a_run_sends_what_it_executes_to_the_page_that_queued_it(comfyui):
     assert finished["report"]["executed_blocks"] == 651 and finished["report"]["total_blocks"] == 840
     assert (finished["workflow"], finished["node"]) == ("mine", workflow.node_id(prompt, workflow.PATCH))
     assert finished["settings"] == DEFAULTS and finished["model"] == PIXART
+
+
+@pytest.mark.parametrize("extra", [{"extra_pnginfo": None}, {"extra_pnginfo": {"workflow": None}}])
+def test_a_prompt_may_say_that_it_has_no_workflow(comfyui, extra):
+    prompt = workflow.load()
+    workflow.set_inputs(prompt, "Sampler", seed=78 + bool(extra["extra_pnginfo"]), steps=4)
+    finished = asyncio.run(follow(comfyui.url, prompt, extra))[-1]
+    assert finished["phase"] == "finished" and finished["workflow"] is None
 
 
 def test_the_plan_is_what_is_then_executed(comfyui):
