@@ -60,6 +60,8 @@ def parse(arguments: list[str]) -> Options:
     if missing := [str(path) for path in models if not path.is_file()] or ([] if models else [str(WEIGHTS)]):
         sys.exit(f"error: no weights at {', '.join(missing)}. Give their place with --models, or train them:\n"
                  "  python3 -m demo.host run -- -m demo.train --help")
+    if len({path.stem for path in models}) < len(models):
+        sys.exit(f"error: two of {', '.join(map(str, models))} have one name, by which they are told apart")
     captions = given.captions or (QUICK_CAPTIONS if given.quick else FULL_CAPTIONS)
     points = given.points or (QUICK_POINTS if given.quick else None)
     return Options(given.quick, given.search, given.publish, tuple(path.resolve() for path in models),

@@ -9,6 +9,7 @@ from pathlib import Path
 from . import document, search
 from .options import Options, parse
 from .record import load
+from .versions import versions
 from .worker import chosen_arms, chosen_settings
 
 BOOT = Path(__file__).with_name("boot.py")
@@ -23,6 +24,7 @@ def main() -> int:
         return 0
     for chosen in (chosen_arms, chosen_settings):  # wrong names are told once and not by every worker
         chosen(options)
+    refuse_other_weights(options)
     started = time.monotonic()
     if (code := work(options)) != 0:
         print("a worker has failed; what was measured is kept, and the same command goes on from there",
@@ -34,6 +36,16 @@ def main() -> int:
         written += document.write(document.DOCS, records, memories, versions)
     print(f"measured in {(time.monotonic() - started) / 60:.1f} minutes; report: {', '.join(map(str, written))}")
     return 0
+
+
+def refuse_other_weights(options: Options) -> None:
+    """Exits where the folder has measurements of other weights under the same name."""
+    present = versions(options.models)
+    _, _, recorded = load(options.out)
+    for path in options.models:
+        if {some[path.name] for some in recorded if path.name in some} - {present[path.name]}:
+            sys.exit(f"error: {options.out} has measurements of another {path.name}: give another folder with --out, "
+                     "or delete it")
 
 
 def work(options: Options) -> int:

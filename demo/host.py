@@ -15,6 +15,7 @@ from __future__ import annotations  # so that an older Python gets as far as bei
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -98,7 +99,8 @@ def execute(host: Host, arguments: list[str], environment: dict[str, str] | None
 
 def _python_beside(comfyui: Path) -> Path:
     if given := os.environ.get("COMFYUI_PYTHON"):
-        return Path(given).expanduser()
+        found = shutil.which(Path(given).expanduser())
+        return Path(found or given).absolute()  # not resolved: a link may be what makes a virtual environment
     folders = [parent / name for parent in (comfyui, comfyui.parent) for name in (".venv", "venv")]
     candidates = [install.venv_python(folder) for folder in folders]
     candidates.append(comfyui.parent / "python_embeded" / "python.exe")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DEMO = Path(__file__).resolve().parent
+FEWEST_STEPS = 4  # of less, the rows of fewer steps are the same run
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ def parse(arguments: list[str]) -> Options:
         prog="python3 -m demo", formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         description="Draw the same pictures with and without BlockDance in a real ComfyUI, and compare.")
     parser.add_argument("--captions", type=_positive, default=8, help="how many captions, one picture each per arm")
-    parser.add_argument("--steps", type=_positive, default=30, help="sampling steps")
+    parser.add_argument("--steps", type=_steps, default=30, help=f"sampling steps, {FEWEST_STEPS} or more")
     parser.add_argument("--cfg", type=float, default=3.0, help="classifier-free guidance scale")
     parser.add_argument("--seed", type=int, default=1, help="of the first picture; the next ones count on")
     parser.add_argument("--out", type=Path, default=DEMO.parent / "demo-output", help="folder for the pictures")
@@ -36,6 +37,12 @@ def parse(arguments: list[str]) -> Options:
         sys.exit(f"error: no weights at {options.weights}. Give their place with --weights, or train them:\n"
                  "  python3 -m demo.host run -- -m demo.train --help")
     return options
+
+
+def _steps(text: str) -> int:
+    if (value := _positive(text)) < FEWEST_STEPS:
+        raise argparse.ArgumentTypeError(f"{value} are too few, use {FEWEST_STEPS} or more")
+    return value
 
 
 def _positive(text: str) -> int:

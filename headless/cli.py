@@ -131,13 +131,15 @@ def _compare(options: argparse.Namespace, prompt: graph.Prompt, types: Types,
         raise UsageError(f"nothing to compare: {options.workflow} has no node of BlockDance that changes a MODEL")
     from . import comparison  # not at the top: it brings in torch
     plain, nodes = bypass.bypass(prompt, types), tuple(bypass.samplers(prompt, types))
+    if not nodes:
+        raise UsageError(f"nothing to compare: no sampler of {options.workflow} gets the MODEL of a BlockDance node")
     variants = [comparison.Variant(WITHOUT, plain, nodes)]
     for settings in combinations:
         label = overrides.label(settings) or "as given"
         variants.append(comparison.Variant(label, overrides.apply(prompt, settings), nodes))
     rows, results = comparison.compare(variants, options.rounds, bypass.after(plain, nodes),
                                        lambda label, wanted: _submit(options, label, wanted))
-    saved = [outputs.save(result, variant.prompt, options.out / outputs.slug(variant.label))
+    saved = [outputs.save(result, variant.prompt, outputs.folder(options.out, variant.label))
              for variant, result in zip(variants, results)]
     best = front(rows)
     name = "sweep" if options.sweep else "comparison"

@@ -18,7 +18,7 @@ from .graph import Prompt, name
 TEXT_MESSAGE = 3  # BinaryEventTypes.TEXT: lines that nodes show below themselves
 HEARTBEAT = 120  # seconds between pings; a server that loads a large model may be slow to answer one
 POLL = 15.  # seconds without a message after which we ask whether the prompt still exists
-TIMEOUT = aiohttp.ClientTimeout(total=300, sock_connect=10)
+TIMEOUT = aiohttp.ClientTimeout(sock_read=300, sock_connect=10)  # a large video may take longer than any one answer
 
 Progress = Callable[[str, int, int], None]  # node id, value, maximum
 
@@ -173,7 +173,8 @@ class _Follower:
             except asyncio.TimeoutError:
                 return False
             if message.type == aiohttp.WSMsgType.BINARY:
-                if text := _node_text(message.data):
+                # Any prompt's: those of others are told to all, too, but only while ours does not run
+                if self._running is not None and (text := _node_text(message.data)):
                     self._result.texts.setdefault(text[0], []).append(text[1])
             elif message.type != aiohttp.WSMsgType.TEXT:
                 raise aiohttp.ClientConnectionError("the websocket was closed while a prompt ran")
@@ -181,8 +182,8 @@ class _Follower:
                 return True
 
     def _ends(self, event: dict) -> bool:
-        kind, data = event["type"], event["data"]
-        if data.get("prompt_id") != self._prompt_id:
+        kind, data = event.get("type"), event.get("data")
+        if not isinstance(data, dict) or data.get("prompt_id") != self._prompt_id:  # packs send what they like
             return False
         if kind == "progress" and self._on_progress:
             self._on_progress(data["node"], data["value"], data["max"])
@@ -208,7 +209,7 @@ async def _fetch(session: aiohttp.ClientSession, url: str, outputs: dict[str, di
         for kind, entries in output.items():
             for entry in entries if isinstance(entries, list) else ():
                 if isinstance(entry, dict) and "filename" in entry:
-                    place = {key: entry[key] for key in ("filename", "subfolder", "type") if key in entry}
+                    place = {key: entry[key] for key in ("filename", "subfolder", "type") if entry.get(key)}
                     async with session.get(f"{url}/view", params=place) as response:
                         response.raise_for_status()
                         result.files.setdefault(node, []).append(File(entry["filename"], await response.read()))
@@ -221,4 +222,4 @@ def _node_text(data: bytes) -> tuple[str, str] | None:
     if len(data) < 8 or struct.unpack_from(">I", data)[0] != TEXT_MESSAGE:
         return None
     end = 8 + struct.unpack_from(">I", data, 4)[0]
-    return data[8:end].decode(), data[end:].decode()
+    return data[8:end].decode(errors="replace"), data[end:].decode(errors="replace")

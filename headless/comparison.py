@@ -32,10 +32,12 @@ Run = Callable[[str, Prompt], Result]  # label, prompt
 def compare(variants: list[Variant], rounds: int, shown: list[str], run: Run) -> tuple[list[Row], list[Result]]:
     """Measure all variants against the first. `shown` are the nodes whose pictures are compared.
 
-    One run goes before and is not counted, and in each round another variant goes first, so that neither loading nor
-    warming up favours one. Returns the rows, and each variant's result of the first round.
+    One run of each goes before and is not counted, as loading and what a node does in its first run of a model are not
+    what is asked; in each round another variant goes first. Returns the rows, and each variant's result of the first
+    round.
     """
-    run("warming up", _fresh(variants[-1]))
+    for variant in variants:
+        run(f"warming up {variant.label}", _fresh(variant))
     seconds: list[list[float]] = [[] for _ in variants]
     results: list[Result | None] = [None] * len(variants)
     for turn in range(rounds):

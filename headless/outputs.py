@@ -10,6 +10,8 @@ from .client import Result
 from .graph import Prompt, title
 from .row import Row
 
+LONGEST = 80  # file systems allow 255 bytes, and a character may take four in a path of some length
+UNSAFE = re.compile(r'[<>:"|?*\x00-\x1f]')  # in names on Windows
 
 def save(result: Result, prompt: Prompt, folder: Path) -> list[Path]:
     """Write what the nodes put out: files under the server's names, texts as `<title>.txt`, or .json where they are
@@ -21,15 +23,22 @@ def save(result: Result, prompt: Prompt, folder: Path) -> list[Path]:
         contents.extend((f"{stem}.{'json' if _is_json(text) else 'txt'}", text.encode()) for text in texts)
     written = []
     for wanted, data in contents:
-        path = _free(folder, PurePosixPath(wanted.replace("\\", "/")).name)
+        path = _free(folder, UNSAFE.sub("_", PurePosixPath(wanted.replace("\\", "/")).name))
         path.write_bytes(data)
         written.append(path)
     return written
 
 
 def slug(text: str) -> str:
-    """The text as a file name."""
-    return re.sub(r"[^\w.=+-]+", "_", text).strip("_.") or "output"
+    """The text as a file name of no more than LONGEST characters, which long texts may share."""
+    return re.sub(r"[^\w.=+-]+", "_", text)[:LONGEST].strip("_.") or "output"
+
+
+def folder(parent: Path, label: str) -> Path:
+    """A new one for what has this label."""
+    path = _free(parent, slug(label))
+    path.mkdir(parents=True)
+    return path
 
 
 def table(rows: list[Row], front: list[bool]) -> str:

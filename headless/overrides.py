@@ -36,6 +36,8 @@ def parse_sweep(text: str, prompt: Prompt, types: Types) -> list[Setting]:
         listed = json.loads(values) if values.startswith("[") else values.split(",")
     except ValueError as error:
         raise UsageError(f"{text!r}: the list of values is no JSON: {error}") from error
+    if not listed:
+        raise UsageError(f"{text!r}: there is no value in the list")
     words = [value if isinstance(value, str) else json.dumps(value) for value in listed]
     return [Setting(node, given, _value(word.strip(), prompt, node, given, types, text), key, word.strip())
             for word in words]
@@ -78,7 +80,7 @@ def _takes_value(kind: str, present: object) -> bool:
 
 def _split(text: str, prompt: Prompt, types: Types) -> tuple[str, str, str, str]:
     """NODE.INPUT, node id, input, VALUE. Titles and inputs may have dots in them, titles equals signs, too."""
-    if "=" not in text or "." not in text.split("=")[0]:
+    if "." not in text or "=" not in text:
         raise UsageError(f"{text!r} is not understood: {FORM}")
     tiers = ({node: node for node in prompt}, {node: title(prompt, node) for node in prompt},
              {node: value["class_type"] for node, value in prompt.items()})

@@ -90,6 +90,8 @@ def parse(arguments: list[str]) -> Options:
     policy.add_argument("--seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=1, help="on this machine; they share the rollouts")
     given = parser.parse_args(arguments)
+    if given.out.suffix != ".safetensors":  # checkpoint and latents share the rest of its name
+        parser.error(f"--out is {given.out}; give it the ending .safetensors")
     if (given.captions is None) == (given.random == 0):
         parser.error("give --captions FILE, or --random COUNT for the demo")
     return Options(**vars(given))

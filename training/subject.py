@@ -58,6 +58,8 @@ def _demo(options: Options, captions: list[Caption]) -> Subject:
 def _checkpoint(options: Options, captions: list[Caption]) -> Subject:
     if not captions:
         raise ValueError("--random is for the demo's models; give --captions FILE")
+    if bool(options.clip) != bool(options.vae):
+        raise ValueError("give --clip and --vae together, for a diffusion model, or neither, for a whole checkpoint")
     if options.clip and options.vae:
         if options.clip_type.upper() not in comfy.sd.CLIPType.__members__:
             raise ValueError(f"there is no clip type {options.clip_type}; use one of "

@@ -39,9 +39,13 @@ def _record(options: Options, part: str, found: Iterable) -> None:
         full_size = part in ("methods", "idle")
         name = f"{part}-{measured.model}-{options.device}" if full_size else part
         files.setdefault(name, []).append(asdict(measured))
-        about = versions(()) | {"load": f"{os.getloadavg()[0]:.1f}", "cores": str(os.cpu_count())} | (
+        about = versions(()) | {"load": _load(), "cores": str(os.cpu_count())} | (
             {"settings": _settings(options)} if full_size else {})
         (options.out / f"{name}.json").write_text(json.dumps({"about": about, "found": files[name]}, indent=1))
+
+
+def _load() -> str:
+    return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"  # on Windows
 
 
 def _settings(options: Options) -> str:

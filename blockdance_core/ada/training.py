@@ -81,16 +81,27 @@ class Training:
         patience = self.settings.patience
         return self.progress.batches >= self.batches or bool(patience and self.progress.since_best >= patience)
 
+    @property
+    def _each(self) -> int:
+        """Batches of an epoch."""
+        return self.batches // self.settings.epochs
+
+    @property
+    def _unjudged(self) -> bool:
+        """Whether an epoch has ended whose validation was interrupted."""
+        judged = self.progress.validations[-1][0] if self.progress.validations else 0
+        return bool(self.held_out) and self.progress.batches % self._each == 0 and self.progress.batches > judged
+
     def run(self, on_batch: Callable[[Progress, int], None] = lambda progress, batches: None) -> None:
         """From where it is to its end; `on_batch` is told of each batch, and how many there are."""
-        each = self.batches // self.settings.epochs
-        while not self.finished:
-            epoch, place = divmod(self.progress.batches, each)
+        while self._unjudged or not self.finished:
             began, before = time.monotonic(), self._work()
-            score = self._batch(self._order(epoch)[place * self.settings.batch:][:self.settings.batch])
-            self.progress.scores.append(score)
-            self.progress.batches += 1
-            if place == each - 1:
+            if not self._unjudged:
+                epoch, place = divmod(self.progress.batches, self._each)
+                score = self._batch(self._order(epoch)[place * self.settings.batch:][:self.settings.batch])
+                self.progress.scores.append(score)
+                self.progress.batches += 1
+            if self.progress.batches % self._each == 0:
                 self._validate()
             self.progress.seconds += time.monotonic() - began
             macs, rollouts = self._workers.sum(self._work() - before).tolist()

@@ -1,17 +1,19 @@
 """From records to the report."""
 
+import json
 import math
 from dataclasses import replace
 
 import pytest
 
-from blockdance.benchmarks import document, options, worker
+from blockdance.benchmarks import document, options, run, worker
 from blockdance.benchmarks.quality import Quality
 from blockdance.benchmarks.record import Memory, Record, load, reopen
 from blockdance.benchmarks.row import rows, shared
 from blockdance.benchmarks.setting import ALL as SETTINGS
 from blockdance.benchmarks.setting import BASE
 from blockdance.benchmarks.statistics import at, estimate
+from blockdance.benchmarks.versions import versions
 
 RECORD = Record("tiny", BASE, 0, "FORA", "N=2", 50., 5, 1., 1., 100., 10, 2., 2., (Quality(30., .9, .1, 4, 3),))
 EQUAL = replace(RECORD, method="other", point="", macs=100., qualities=(Quality(math.inf, 1., 0., 4, 4),))
@@ -139,9 +141,24 @@ def test_the_report_says_what_was_measured(tmp_path):
     assert len((tmp_path / "benchmarks.csv").read_text().splitlines()) == 1 + len(entries)
 
 
+def test_measurements_of_other_weights_are_not_gone_on_with(tmp_path):
+    weights = tmp_path / "tiny.safetensors"
+    weights.write_bytes(b"one")
+    given = options.parse(["--models", str(weights), "--out", str(tmp_path)])
+    with reopen(tmp_path / "records-0.jsonl") as file:
+        print(json.dumps({"kind": "versions", **versions(given.models)}), file=file)
+    run.refuse_other_weights(given)
+    weights.write_bytes(b"another")
+    with pytest.raises(SystemExit, match="measurements of another tiny.safetensors: give another folder"):
+        run.refuse_other_weights(given)
+
+
 def test_wrong_options_say_what_is_right(tmp_path):
     with pytest.raises(SystemExit, match="no weights at .*absent.safetensors"):
         options.parse(["--models", str(tmp_path / "absent.safetensors")])
+    (tmp_path / "pixart.safetensors").touch()
+    with pytest.raises(SystemExit, match="have one name"):
+        options.parse(["--models", str(options.WEIGHTS / "pixart.safetensors"), str(tmp_path / "pixart.safetensors")])
     with pytest.raises(SystemExit, match="no setting has nonsense in its name; known are"):
         worker.chosen_settings(options.parse(["--settings", "heun", "nonsense"]))
     with pytest.raises(SystemExit, match="no method has nonsense in its name; known are\n  fewer steps\n"):

@@ -393,6 +393,28 @@ class TestTraining:
         for name, value in whole.network.state_dict().items():
             assert torch.equal(value, resumed.network.state_dict()[name]), name
 
+    def test_a_validation_that_was_interrupted_is_made_up_for(self, tmp_path):
+        whole = toy_training(replace(LEARNING, epochs=1))
+        whole.run()
+        path, stopped = tmp_path / "mine.training", toy_training(replace(LEARNING, epochs=1))
+        score = stopped._score
+
+        def interrupt(caption, decisions):
+            if caption in stopped.held_out:
+                raise InterruptedError
+            return score(caption, decisions)
+        stopped._score = interrupt
+        with pytest.raises(InterruptedError):
+            stopped.run()
+        checkpoint.save(path, CARD, stopped)
+        resumed = toy_training(replace(LEARNING, epochs=1))
+        checkpoint.resume(path, CARD, resumed)
+        resumed.run()
+        assert resumed.progress.validations == whole.progress.validations != []
+        assert resumed.progress.scores == whole.progress.scores
+        for name, value in whole.best.items():
+            assert torch.equal(value, resumed.best[name]), name
+
     def test_two_processes_learn_what_one_does(self, tmp_path):
         """Each makes a part of the pictures; gradients are averaged over both by gloo."""
         script = Path(__file__).with_name("one_of_several.py")
