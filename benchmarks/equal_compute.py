@@ -24,7 +24,7 @@ def curves(table: Sequence[Row]) -> Curves:
     found: Curves = {}
     for row in table:
         if row.differing is not None:
-            found.setdefault(row.method, []).append((row.macs, row.differing.mean))
+            found.setdefault(row.method, []).append((row.differing_macs, row.differing.mean))
     return found
 
 

@@ -15,8 +15,8 @@ BASELINE = "fewer steps"  # the method that every other has to beat
 class Row:
     """macs, blocks, cpu, seconds: fractions of full sampling, the latter two medians of paired runs; full_seconds: of a
     full run, median; differing: the PSNR of those pictures that are not equal to the full run's, None without any (the
-    mean over all is infinite where one is equal); ahead: dB more than fewer steps of the same sampler give for the same
-    MACs, None outside their curve. Estimates are over samples."""
+    mean over all is infinite where one is equal), and differing_macs what they cost; ahead: dB more than fewer steps of
+    the same sampler give for the same MACs, None outside their curve. Estimates are over samples."""
     method: str
     point: str
     samples: int
@@ -31,6 +31,7 @@ class Row:
     objects: int
     full_seconds: float
     differing: Estimate | None
+    differing_macs: float | None
     ahead: float | None = None
 
     @property
@@ -62,13 +63,15 @@ def shared(records: Sequence[Record]) -> list[Record]:
 def _row(records: Sequence[Record]) -> Row:
     qualities = [quality for record in records for quality in record.qualities]
     differing = [quality.psnr for quality in qualities if math.isfinite(quality.psnr)]
+    costs = [r.macs / r.full_macs for r in records if any(math.isfinite(quality.psnr) for quality in r.qualities)]
     return Row(
         records[0].method, records[0].point, len(qualities), fmean(r.macs / r.full_macs for r in records),
         fmean(r.blocks / r.full_blocks for r in records), median(r.cpu / r.full_cpu for r in records),
         median(r.seconds / r.full_seconds for r in records), estimate([quality.psnr for quality in qualities]),
         estimate([quality.ssim for quality in qualities]), estimate([quality.l1 for quality in qualities]),
         sum(quality.right for quality in qualities), sum(quality.objects for quality in qualities),
-        median(r.full_seconds for r in records), estimate(differing) if differing else None)
+        median(r.full_seconds for r in records), estimate(differing) if differing else None,
+        fmean(costs) if costs else None)
 
 
 def _ahead(row: Row, curve: Sequence[tuple[float, float]]) -> float | None:

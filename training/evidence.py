@@ -19,6 +19,7 @@ from comfy.model_patcher import ModelPatcher
 from blockdance.benchmarks.arm import FULL, Arm, Calibration, policy
 from blockdance.benchmarks.arms import auto
 from blockdance.benchmarks.quality import compare
+from blockdance.benchmarks.record import reopen
 from blockdance.benchmarks.setting import Setting
 from blockdance.benchmarks.subject import Subject
 from blockdance.blockdance_core.ada import policy_file
@@ -75,14 +76,17 @@ def main() -> int:
     torch.set_num_threads(1)
     logging.disable(logging.INFO)
     options.out.mkdir(parents=True, exist_ok=True)
-    rows = [json.loads(line) for file in sorted(options.out.glob("*.jsonl")) for line in file.read_text().splitlines()]
+    rows = [json.loads(line) for file in sorted(options.out.glob("*.jsonl"))
+            for line in file.read_text().splitlines(keepends=True) if line.endswith("\n")]
     done = {(row["steps"], row["caption"], row["arm"]) for row in rows}
     subject = Subject(WEIGHTS)
     share, of = map(int, options.share.split("/"))
     policies = list(map(ada, options.policies))
+    if len({arm.name for arm in policies}) < len(policies):
+        sys.exit(f"error: two of {', '.join(options.policies)} have one name, by which they are told apart")
     arms = [arm for arm in (*STATIC, *policies)
             if not options.arms or any(text in arm.name for text in options.arms)]
-    with (options.out / f"evidence-{share}.jsonl").open("a") as output:
+    with reopen(options.out / f"evidence-{share}.jsonl") as output:
         for steps in options.steps:
             for row in measure(subject, Setting(steps), arms, options.captions, lambda setting, number, name: (
                     number % of != share or (setting.steps, number, name) in done)):

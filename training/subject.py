@@ -1,5 +1,6 @@
 """What a training samples: a model with its captions, text encoder and decoder."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
@@ -39,8 +40,11 @@ def reward_of(name: str) -> Reward:
 
 
 def _is_demo(path: Path) -> bool:
-    return path.suffix == ".safetensors" and "config" in (comfy.utils.load_torch_file(
-        str(path), return_metadata=True)[1] or {})
+    """Whether a file is one of demo/weights; other checkpoints may have a `config`, too, of another form."""
+    if path.suffix != ".safetensors":
+        return False
+    config = (comfy.utils.load_torch_file(str(path), return_metadata=True)[1] or {}).get("config", "{}")
+    return bool({"image_model", "input_size"} & json.loads(config).keys())
 
 
 def _demo(options: Options, captions: list[Caption]) -> Subject:

@@ -41,6 +41,18 @@ def test_nothing_is_overwritten_and_nothing_leaves_the_folder(tmp_path):
     assert (tmp_path / "out" / "a.png").read_bytes() == b"1" and (tmp_path / "out" / "a_3.png").read_bytes() == b"1"
 
 
+def test_labels_of_any_length_have_folders_of_their_own(tmp_path):
+    long = "text=" + "a fox, " * 60
+    labels = [long, long + "running", "text=a fox, running", "text=a fox running"]
+    folders = [outputs.folder(tmp_path / "out", label) for label in labels]
+    assert len(set(folders)) == 4 and all(folder.is_dir() and len(folder.name) < 100 for folder in folders)
+
+
+def test_a_name_that_windows_would_take_for_a_drive(tmp_path):
+    path, = outputs.save(Result(files={"1": [File("C:x.bat", b"1")]}), {}, tmp_path)
+    assert path == tmp_path / "C_x.bat"
+
+
 def test_the_quality_of_a_known_difference():
     a, b = (quality.frames(png(noise() + np.uint8(shift))) for shift in (0, 10))
     psnr, ssim = quality.compare(a, b)

@@ -40,6 +40,16 @@ def full() -> graph.Prompt:
         again=("Show", {"source": ["words", 0]}))
 
 
+def test_a_title_may_begin_with_an_equation():
+    titled = prompt(patch=("Patch", {"N": 2}, "N=2"))
+    assert overrides.parse("N=2.N=3", titled, TYPES).value == 3
+
+
+def test_a_sweep_over_nothing_is_refused():
+    with pytest.raises(UsageError, match="there is no value in the list"):
+        overrides.parse_sweep("patch.note=[]", full(), TYPES)
+
+
 @pytest.mark.parametrize("text, node, given, value", [
     ("patch.N=3", "patch", "N", 3), ("Patch.N=3", "patch", "N", 3), ("My v1.5 = Patch.N=3", "patch", "N", 3),
     ("patch.start=1", "patch", "start", 1.), ("patch.on=False", "patch", "on", False),
