@@ -36,7 +36,7 @@ def heights(table: Sequence[Row]) -> dict[str, list[float | None]]:
 def _height(macs: float, curve: Sequence[tuple[float, float]]) -> float | None:
     between = at(macs, curve)
     cheaper = [psnr for cost, psnr in curve if cost <= macs]
-    return max([*cheaper, *([] if between is None else [between])], default=None)
+    return max(cheaper if between is None else [*cheaper, between], default=None)
 
 
 def leads(table: Sequence[Row]) -> dict[str, list[float | None]]:

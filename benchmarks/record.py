@@ -89,13 +89,18 @@ def reopen(path: Path) -> TextIO:
     return path.open("a")
 
 
+def whole_lines(path: Path) -> list[dict]:
+    """What is recorded in a file, without a last line that an interruption has cut short."""
+    with path.open() as lines:
+        return [json.loads(line) for line in lines if line.endswith("\n")]
+
+
 def load(folder: Path) -> tuple[list[Record], list[Memory], list[dict]]:
     """All runs, memory and versions that have been recorded in a folder."""
     found: dict[str, list[dict]] = {"run": [], "memory": [], "versions": []}
     for path in sorted(folder.glob("records-*.jsonl")):
-        with path.open() as lines:
-            for fields in (json.loads(line) for line in lines if line.endswith("\n")):
-                found[fields["kind"]].append(fields)
+        for fields in whole_lines(path):
+            found[fields["kind"]].append(fields)
     runs = {record.key: record for record in map(Record.of, found["run"])}
     memories = {memory.key: memory for memory in map(Memory.of, found["memory"])}
     return list(runs.values()), list(memories.values()), found["versions"]

@@ -7,7 +7,7 @@ import json
 import logging
 import sys
 from dataclasses import dataclass
-from typing import Iterator
+from typing import Iterable, Iterator, Sequence
 
 import torch
 
@@ -80,15 +80,12 @@ def chosen_arms(options: Options) -> tuple[Arm, ...]:
     """Those that the options ask for, the baseline always among them and our own curves with all their points. Refined
     plans take dozens of runs before the first that is measured, so a quick benchmark has them only where they are
     named. Exits where a text names no method."""
-    for text in options.arms:
-        if not any(text.lower() in arm.method.lower() for arm in ALL):
-            known = "\n  ".join(dict.fromkeys(arm.method for arm in ALL))
-            sys.exit(f"error: no method has {text} in its name; known are\n  {known}")
+    _refuse_unknown(options.arms, [arm.method for arm in ALL], "method")
 
     def asked(arm: Arm) -> bool:
         if not options.arms:
             return not (options.quick and arm.method == REFINED)
-        return any(text.lower() in arm.method.lower() for text in options.arms)
+        return _has_one(arm.method, options.arms)
     arms = [arm for arm in ALL if arm.method == BASELINE or asked(arm)]
     if options.points is None:
         return tuple(arms)
@@ -103,13 +100,21 @@ def remembering(arms: tuple[Arm, ...]) -> tuple[Arm, ...]:
 
 def chosen_settings(options: Options) -> tuple[Setting, ...]:
     """Those that the options ask for. Exits where a text names none."""
-    for text in options.settings:
-        if not any(text.lower() in setting.name.lower() for setting in SETTINGS):
-            known = "\n  ".join(setting.name for setting in SETTINGS)
-            sys.exit(f"error: no setting has {text} in its name; known are\n  {known}")
+    _refuse_unknown(options.settings, [setting.name for setting in SETTINGS], "setting")
     settings = (BASE,) if options.quick and not options.settings else SETTINGS
-    return tuple(setting for setting in settings if not options.settings
-                 or any(text.lower() in setting.name.lower() for text in options.settings))
+    return tuple(setting for setting in settings if not options.settings or _has_one(setting.name, options.settings))
+
+
+def _has_one(name: str, texts: Iterable[str]) -> bool:
+    return any(text.lower() in name.lower() for text in texts)
+
+
+def _refuse_unknown(texts: Iterable[str], names: Sequence[str], kind: str) -> None:
+    """Exits where a text is in none of the names."""
+    for text in texts:
+        if not any(_has_one(name, [text]) for name in names):
+            known = "\n  ".join(dict.fromkeys(names))
+            sys.exit(f"error: no {kind} has {text} in its name; known are\n  {known}")
 
 
 if __name__ == "__main__":

@@ -139,7 +139,7 @@ def _compare(options: argparse.Namespace, prompt: graph.Prompt, types: Types,
         variants.append(comparison.Variant(label, overrides.apply(prompt, settings), nodes))
     rows, results = comparison.compare(variants, options.rounds, bypass.after(plain, nodes),
                                        lambda label, wanted: _submit(options, label, wanted))
-    saved = [outputs.save(result, variant.prompt, outputs.folder(options.out, variant.label))
+    saved = [outputs.save(result, variant.prompt, outputs.new_folder(options.out, variant.label))
              for variant, result in zip(variants, results)]
     best = front(rows)
     name = "sweep" if options.sweep else "comparison"

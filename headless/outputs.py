@@ -13,6 +13,7 @@ from .row import Row
 LONGEST = 80  # file systems allow 255 bytes, and a character may take four in a path of some length
 UNSAFE = re.compile(r'[<>:"|?*\x00-\x1f]')  # in names on Windows
 
+
 def save(result: Result, prompt: Prompt, folder: Path) -> list[Path]:
     """Write what the nodes put out: files under the server's names, texts as `<title>.txt`, or .json where they are
     JSON. Nothing is overwritten: a name that is taken gets a number. Returns what was written."""
@@ -34,8 +35,8 @@ def slug(text: str) -> str:
     return re.sub(r"[^\w.=+-]+", "_", text)[:LONGEST].strip("_.") or "output"
 
 
-def folder(parent: Path, label: str) -> Path:
-    """A new one for what has this label."""
+def new_folder(parent: Path, label: str) -> Path:
+    """For what has this label."""
     path = _free(parent, slug(label))
     path.mkdir(parents=True)
     return path

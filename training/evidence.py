@@ -19,7 +19,7 @@ from comfy.model_patcher import ModelPatcher
 from blockdance.benchmarks.arm import FULL, Arm, Calibration, policy
 from blockdance.benchmarks.arms import auto
 from blockdance.benchmarks.quality import compare
-from blockdance.benchmarks.record import reopen
+from blockdance.benchmarks.record import reopen, whole_lines
 from blockdance.benchmarks.setting import Setting
 from blockdance.benchmarks.subject import Subject
 from blockdance.blockdance_core.ada import policy_file
@@ -76,8 +76,7 @@ def main() -> int:
     torch.set_num_threads(1)
     logging.disable(logging.INFO)
     options.out.mkdir(parents=True, exist_ok=True)
-    rows = [json.loads(line) for file in sorted(options.out.glob("*.jsonl"))
-            for line in file.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    rows = [row for path in sorted(options.out.glob("*.jsonl")) for row in whole_lines(path)]
     done = {(row["steps"], row["caption"], row["arm"]) for row in rows}
     subject = Subject(WEIGHTS)
     share, of = map(int, options.share.split("/"))

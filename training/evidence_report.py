@@ -165,12 +165,13 @@ def _objects(count: int) -> str:
 def _correlation(rows: Sequence[Row]) -> str:
     """Pearson's, with a bootstrap interval; empty where all are alike. Resamples that are alike have none: they count
     as 0, or a policy that treats one picture otherwise than all others would seem sure to adapt."""
-    def pearson(objects: np.ndarray, saved: np.ndarray) -> float:
+    def pearson(objects: np.ndarray, saved: np.ndarray) -> float | None:
         alike = np.ptp(saved) < 1e-6 or np.ptp(objects) == 0
-        return 0. if alike else float(np.corrcoef(objects, saved)[0, 1])
+        return None if alike else float(np.corrcoef(objects, saved)[0, 1])
     objects, saved = np.array([(row.objects, row.saved) for row in rows]).T
-    if np.ptp(saved) < 1e-6 or np.ptp(objects) == 0:
+    found = pearson(objects, saved)
+    if found is None:
         return ""
     drawn = np.random.default_rng(0).integers(len(rows), size=(2000, len(rows)))
-    low, high = np.quantile([pearson(objects[index], saved[index]) for index in drawn], [.025, .975])
-    return f"{pearson(objects, saved):+.2f} ({low:+.2f} to {high:+.2f})"
+    low, high = np.quantile([pearson(objects[index], saved[index]) or 0. for index in drawn], [.025, .975])
+    return f"{found:+.2f} ({low:+.2f} to {high:+.2f})"

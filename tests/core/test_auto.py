@@ -218,7 +218,6 @@ class TestRecorder:
         recorder.hear(big, big, .9)
         assert sum(sample.untyped_storage().nbytes() for sample in recorder._samples) == 4 * SAMPLED
 
-
     def test_the_report_of_a_run_keeps_nothing_of_it(self):
         for outputs in (torch.randn(3, 2 * SAMPLED), torch.full((3, 8), float("nan"))):
             recorder = Recorder(FlowTime(), Quantity.PICTURE, lambda *_: "kept")

@@ -44,7 +44,7 @@ def test_nothing_is_overwritten_and_nothing_leaves_the_folder(tmp_path):
 def test_labels_of_any_length_have_folders_of_their_own(tmp_path):
     long = "text=" + "a fox, " * 60
     labels = [long, long + "running", "text=a fox, running", "text=a fox running"]
-    folders = [outputs.folder(tmp_path / "out", label) for label in labels]
+    folders = [outputs.new_folder(tmp_path / "out", label) for label in labels]
     assert len(set(folders)) == 4 and all(folder.is_dir() and len(folder.name) < 100 for folder in folders)
 
 

@@ -32,6 +32,7 @@ from blockdance.blockdance_core.host.clock import traits_of
 from blockdance.blockdance_core.host.fingerprint import fingerprint_of, versions
 from blockdance.blockdance_core.plan import Kind, Plan, Reuse, Span
 from blockdance.blockdance_core.plan_text import read, written
+from blockdance.tests.host.test_matrix_samplers import custom
 from blockdance.tests.host.test_unet import SD
 from blockdance.tests.host.tiny import DIT, FLUX, PIXART, SD3, sample
 from blockdance.tests.host.trial import Counter, distance, leftovers
@@ -143,18 +144,15 @@ def test_velocity_and_picture_of_a_forecast_are_one(tiny):
     assert distance(run(patched(model, Repeat()), sigmas), run(model, sigmas[::2])) < 1e-4
 
 
-def custom(model, function, sigmas=None, steps: int = 12) -> torch.Tensor:
-    """By a sampler function of its own, with guidance."""
-    if sigmas is None:
-        sigmas = comfy.samplers.calculate_sigmas(model.get_model_object("model_sampling"), "simple", steps)
-    return comfy.samplers.sample(
-        model, FLUX.noise(), FLUX.conditioning(10), FLUX.conditioning(20), 2., torch.device("cpu"),
-        comfy.samplers.KSAMPLER(function), sigmas, latent_image=torch.zeros(1, *FLUX.latent), disable_pbar=True, seed=1)
+def guided(model, function) -> torch.Tensor:
+    """12 steps by a sampler function of its own."""
+    sigmas = comfy.samplers.calculate_sigmas(model.get_model_object("model_sampling"), "simple", 12)
+    return custom(model, comfy.samplers.KSAMPLER(function), sigmas, cfg=2.)
 
 
 def test_the_alternative_cfg_pp_gets_the_unconditional_part():
     accelerated = patched(FLUX.build(), auto(2.))
-    picture, full = custom(accelerated, sample_euler_pp), custom(FLUX.build(), sample_euler_pp)
+    picture, full = guided(accelerated, sample_euler_pp), guided(FLUX.build(), sample_euler_pp)
     report = last_report(accelerated)
     assert {evaluation.reuse.kind for evaluation in report.evaluations if evaluation.reuse} == {Kind.DELTA}
     assert not report.failures and not report.misses and 0 < distance(picture, full) < .1
@@ -170,7 +168,7 @@ def test_a_sampler_that_is_seen_to_take_more_than_the_output_gets_it_computed(ca
             x = x + (x - denoised + .1 * parts.pop()) / sigma * (after - sigma)
         return x
     accelerated = patched(FLUX.build(), auto(2.))
-    assert torch.equal(custom(accelerated, mine), custom(FLUX.build(), mine))
+    assert torch.equal(guided(accelerated, mine), guided(FLUX.build(), mine))
     report = last_report(accelerated)
     assert report.executed == report.total and "takes more from an evaluation" in report.failures[0]
     assert caplog.text.count("takes more from an evaluation") == 1 and not report.cache_bytes
@@ -220,7 +218,7 @@ def test_a_plan_for_sigmas_that_stand_still():
         {"kind": "output", "steps": [2, 3, 5, 6]}]}"""
     accelerated = fixed(plan)
     sigmas = torch.tensor([1., .9, .8, .8, .6, .5, .3, .15, 0.])
-    picture = custom(accelerated, comfy.samplers.sampler_object("euler").sampler_function, sigmas)
+    picture = custom(accelerated, comfy.samplers.sampler_object("euler"), sigmas, cfg=2.)
     assert torch.isfinite(picture).all() and last_report(accelerated).reused == 4
 
 

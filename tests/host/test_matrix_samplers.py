@@ -35,9 +35,9 @@ class Evaluations:
         return args["conds_out"]
 
 
-def custom(model, sampler, sigmas) -> torch.Tensor:
+def custom(model, sampler, sigmas, cfg: float = 1.) -> torch.Tensor:
     return comfy.samplers.sample(
-        model, FLUX.noise(), FLUX.conditioning(10), FLUX.conditioning(20), 1., CPU, sampler, sigmas,
+        model, FLUX.noise(), FLUX.conditioning(10), FLUX.conditioning(20), cfg, CPU, sampler, sigmas,
         latent_image=torch.zeros(1, *FLUX.latent), disable_pbar=True, seed=1)
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 from blockdance.demo import workflow
 from blockdance.tests.documents import fenced, text
 from blockdance.tests.server.test_timeline import ask
-from blockdance.tests.server.test_workflows import FILE_LISTS
+from blockdance.tests.server.test_workflows import name_missing_files
 from headless import cli, client, errors
 
 PAGE = text("docs/api.md")
@@ -25,8 +25,7 @@ def block(language: str) -> str:
 
 def test_the_workflow_lacks_only_the_weights(comfyui):
     prompt = json.loads(block("json"))
-    for node in prompt.values():  # other tests may have put files of the names on the page there
-        node["inputs"] |= {key: "missing.safetensors" for key in node["inputs"].keys() & FILE_LISTS}
+    name_missing_files(prompt)
     with pytest.raises(client.Refused) as refusal:
         client.submit(comfyui.url, prompt)
     reason, *problems = str(refusal.value).splitlines()
