@@ -39,7 +39,8 @@ def pass_through(prompt: Prompt, node: str, kind: NodeType) -> None:
 def samplers(prompt: Prompt, types: Types) -> list[str]:
     """The nodes that sample with a patched MODEL: the first on each way from a patch that give a LATENT.
 
-    Guiders and sigmas lie between; where no node gives a LATENT, it is all that the MODEL gets to.
+    Guiders and sigmas lie between; where no node gives a LATENT, it is all that the MODEL gets to. Those that the
+    server would not run without the pack, as no output depends on them, are left out.
     """
     reached: list[str] = []
     found: list[str] = []
@@ -49,7 +50,10 @@ def samplers(prompt: Prompt, types: Types) -> list[str]:
         latents = [node for node in edge if "LATENT" in types[prompt[node]["class_type"]].outputs]
         found.extend(latents)
         edge = [node for node in edge if node not in latents]
-    return found or [node for node in reached if not types[prompt[node]["class_type"]].ours]
+    found = found or [node for node in reached if not types[prompt[node]["class_type"]].ours]
+    plain = bypass(prompt, types)
+    outputs = [node for node, value in plain.items() if types[value["class_type"]].output]
+    return [node for node in found if node in outputs or not set(outputs).isdisjoint(after(plain, [node]))]
 
 
 def after(prompt: Prompt, nodes: Collection[str]) -> list[str]:

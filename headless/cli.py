@@ -3,11 +3,12 @@
 import argparse
 import importlib.util
 import sys
+from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
 
 from . import bypass, client, graph, outputs, overrides, progress
-from .errors import HeadlessError, UsageError
+from .errors import HeadlessError, PromptError, UsageError
 from .node_types import Types, node_types
 from .row import front
 from .stopping import Stopping
@@ -19,13 +20,13 @@ EXIT_CODES = """exit codes:
   3  no server answers, or the connection broke
   4  the server does not have a node type of the workflow
   5  the server refused the workflow; nodes and inputs are named
-  6  a node failed; its traceback is printed
+  6  a node failed, and its traceback is printed; or some outputs are missing, and the others are saved
   130  interrupted: by Ctrl-C, which stops the prompt on the server, too, or by somebody on the server
   143  ended by SIGTERM; the prompt is stopped as with Ctrl-C"""
 NEEDS = ("av", "kornia", "numpy", "PIL", "torch")
 WITHOUT = "without BlockDance"
 EXPLANATION = ("Sampling time: median of {rounds} round(s) after a warm-up; speedup: median of the rounds' own. PSNR "
-               "and SSIM against the run without BlockDance. Marked: nothing else is both as fast and as close.")
+               "and SSIM against the same without BlockDance. Marked: nothing else is both as fast and as close.")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -65,7 +66,8 @@ def parser() -> argparse.ArgumentParser:
     ways.add_argument("--compare", action="store_true",
                       help="also run without BlockDance's nodes; report time, PSNR and SSIM")
     ways.add_argument("--sweep", action="append", default=[], metavar="NODE.INPUT=VALUE,VALUE,...",
-                      help="the same for every value, and for every combination where given several times; "
+                      help="the same for every value, and for every combination where given several times, each "
+                           "against the same without BlockDance; "
                            "writes sweep.csv and sweep.png")
     run.add_argument("--rounds", type=_positive, default=3, metavar="COUNT",
                      help="how often --compare and --sweep run each variant (default: %(default)s)")
@@ -109,6 +111,7 @@ def _run(options: argparse.Namespace) -> None:
     else:
         result = _submit(options, "", prompt)
         _print_saved(outputs.save(result, prompt, options.out))
+        _refuse_missing([result])
 
 
 def _submit(options: argparse.Namespace, label: str, prompt: graph.Prompt) -> client.Result:
@@ -118,6 +121,8 @@ def _submit(options: argparse.Namespace, label: str, prompt: graph.Prompt) -> cl
     print(f"{label}: {seconds}" if label else f"done in {seconds}", file=sys.stderr)
     for node, lines in result.texts.items():
         print(f"  {graph.name(prompt, node)}: {lines[-1]}", file=sys.stderr)
+    for problem in result.problems:
+        print(f"  {problem}", file=sys.stderr)
     return result
 
 
@@ -132,27 +137,37 @@ def _compare(options: argparse.Namespace, prompt: graph.Prompt, types: Types,
     from . import comparison  # not at the top: it brings in torch
     plain, nodes = bypass.bypass(prompt, types), tuple(bypass.samplers(prompt, types))
     if not nodes:
-        raise UsageError(f"nothing to compare: no sampler of {options.workflow} gets the MODEL of a BlockDance node")
-    variants = [comparison.Variant(WITHOUT, plain, nodes)]
+        raise UsageError(f"nothing to compare: no sampler of {options.workflow} that has an output behind it gets the "
+                         "MODEL of a BlockDance node")
+    variants: dict[str, comparison.Variant] = {}
     for settings in combinations:
-        label = overrides.label(settings) or "as given"
-        variants.append(comparison.Variant(label, overrides.apply(prompt, settings), nodes))
-    rows, results = comparison.compare(variants, options.rounds, bypass.after(plain, nodes),
+        # What is swept outside of BlockDance, such as a seed, makes another picture without it, too
+        outside = tuple(setting for setting in settings if setting.node in plain)
+        reference = f"{WITHOUT}, {overrides.label(outside)}" if outside else WITHOUT
+        for label, given, wanted in ((reference, plain, outside),
+                                     (overrides.label(settings) or "as given", prompt, settings)):
+            variants[label] = comparison.Variant(label, reference, overrides.apply(given, wanted), nodes, wanted)
+    rows, results = comparison.compare(list(variants.values()), options.rounds, bypass.after(plain, nodes),
                                        lambda label, wanted: _submit(options, label, wanted))
     saved = [outputs.save(result, variant.prompt, outputs.new_folder(options.out, variant.label))
-             for variant, result in zip(variants, results)]
+             for variant, result in zip(variants.values(), results)]
     best = front(rows)
     name = "sweep" if options.sweep else "comparison"
-    outputs.write_csv(options.out / f"{name}.csv", rows, best,
-                      [{}, *({setting.key: setting.text for setting in settings} for settings in combinations)])
+    outputs.write_csv(options.out / f"{name}.csv", rows, best, [variant.columns for variant in variants.values()])
     saved.append([options.out / f"{name}.csv"])
     if options.sweep:
         outputs.draw(options.out / "sweep.png", rows, best, EXPLANATION.format(rounds=options.rounds))
         saved.append([options.out / "sweep.png"])
     print(f"{outputs.table(rows, best)}\n\n{EXPLANATION.format(rounds=options.rounds)}\n")
     _print_saved(chain.from_iterable(saved))
+    _refuse_missing(results)
 
 
-def _print_saved(paths: list[Path]) -> None:
+def _print_saved(paths: Iterable[Path]) -> None:
     for path in paths:
         print(path)
+
+
+def _refuse_missing(results: Iterable[client.Result]) -> None:
+    if any(result.problems for result in results):
+        raise PromptError("some outputs are missing, as is said above; the others are saved")

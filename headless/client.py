@@ -18,6 +18,7 @@ from .graph import Prompt, name
 TEXT_MESSAGE = 3  # BinaryEventTypes.TEXT: lines that nodes show below themselves
 HEARTBEAT = 120  # seconds between pings; a server that loads a large model may be slow to answer one
 POLL = 15.  # seconds without a message after which we ask whether the prompt still exists
+BLOCKED = "ExecutionBlocked"  # the one kind of error after which the server goes on with the rest of the prompt
 TIMEOUT = aiohttp.ClientTimeout(sock_read=300, sock_connect=10)  # a large video may take longer than any one answer
 
 Progress = Callable[[str, int, int], None]  # node id, value, maximum
@@ -36,6 +37,7 @@ class Result:
     written: dict[str, list[str]] = field(default_factory=dict)  # text outputs, such as those of BlockDance Report
     texts: dict[str, list[str]] = field(default_factory=dict)  # lines shown on nodes while they worked
     seconds: dict[str, float] = field(default_factory=dict)  # of each node that was executed, not cached
+    problems: list[str] = field(default_factory=list)  # what kept single outputs back while the rest was made
 
     @property
     def images(self) -> dict[str, list[bytes]]:
@@ -46,7 +48,8 @@ class Result:
 def submit(url: str, prompt: Prompt, on_progress: Progress | None = None) -> Result:
     """Run `prompt` and wait for it; Ctrl-C stops it on the server, too.
 
-    Raises PromptError or one of its kinds, and ServerLost.
+    Raises PromptError or one of its kinds, and ServerLost. Outputs that could not be made or fetched while others were
+    are no reason to lose those: they are `problems` of the result.
     """
     prompt_id = str(uuid.uuid4())  # ours, so that we can stop a prompt before we have read the server's answer
     try:
@@ -107,7 +110,7 @@ async def _submit(url: str, prompt: Prompt, prompt_id: str, on_progress: Progres
                 await _check_exists(session, url, prompt_id)
         async with session.get(f"{url}/history/{prompt_id}") as response:
             outputs = (await response.json())[prompt_id]["outputs"]
-        await _fetch(session, url, outputs, result)
+        await _fetch(session, url, prompt, outputs, result)
     return result
 
 
@@ -195,6 +198,9 @@ class _Follower:
             # A node that expands into others is counted as one
             self._running, self._started = data.get("display_node") or data["node"], now
             return self._running is None
+        elif kind == "execution_error" and data["exception_type"] == BLOCKED:
+            self._result.problems.append(f"{name(self._prompt, data['node_id'])} and what depends on it did not run: "
+                                         f"{data['exception_message']}")
         elif kind == "execution_error":
             raise PromptError(f"{name(self._prompt, data['node_id'])} failed: {data['exception_type']}: "
                               f"{data['exception_message'].strip()}\n{''.join(data['traceback'])}")
@@ -203,7 +209,8 @@ class _Follower:
         return False
 
 
-async def _fetch(session: aiohttp.ClientSession, url: str, outputs: dict[str, dict], result: Result) -> None:
+async def _fetch(session: aiohttp.ClientSession, url: str, prompt: Prompt, outputs: dict[str, dict],
+                 result: Result) -> None:
     """Files are listed under images, audio, gifs ...: whatever has a file name is one. Texts are plain strings."""
     for node, output in outputs.items():
         for kind, entries in output.items():
@@ -211,8 +218,11 @@ async def _fetch(session: aiohttp.ClientSession, url: str, outputs: dict[str, di
                 if isinstance(entry, dict) and "filename" in entry:
                     place = {key: entry[key] for key in ("filename", "subfolder", "type") if entry.get(key)}
                     async with session.get(f"{url}/view", params=place) as response:
-                        response.raise_for_status()
-                        result.files.setdefault(node, []).append(File(entry["filename"], await response.read()))
+                        if response.ok:
+                            result.files.setdefault(node, []).append(File(entry["filename"], await response.read()))
+                        else:
+                            result.problems.append(f"{name(prompt, node)}: the server does not give "
+                                                   f"{entry['filename']}: {response.status} {response.reason}")
                 elif kind == "text":
                     result.written.setdefault(node, []).append(str(entry))
 

@@ -12,6 +12,7 @@ from . import quality
 from .client import Result
 from .errors import PromptError
 from .graph import Prompt
+from .overrides import Setting
 from .row import Row
 
 # No node has this input. The server ignores it, but takes the prompt for another one and so samples again
@@ -22,15 +23,22 @@ FRESH = "headless_run"
 class Variant:
     """One way to make the picture. `samplers` are the nodes whose time counts."""
     label: str
+    reference: str  # label of the variant that it is measured against, which may be itself
     prompt: Prompt
     samplers: tuple[str, ...]
+    settings: tuple[Setting, ...] = ()  # that the prompt was made with
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The settings as they were written."""
+        return {setting.key: setting.text for setting in self.settings}
 
 
 Run = Callable[[str, Prompt], Result]  # label, prompt
 
 
 def compare(variants: list[Variant], rounds: int, shown: list[str], run: Run) -> tuple[list[Row], list[Result]]:
-    """Measure all variants against the first. `shown` are the nodes whose pictures are compared.
+    """Measure each variant against its reference. `shown` are the nodes whose pictures are compared.
 
     One run of each goes before and is not counted, as loading and what a node does in its first run of a model are not
     what is asked; in each round another variant goes first. Returns the rows, and each variant's result of the first
@@ -46,10 +54,13 @@ def compare(variants: list[Variant], rounds: int, shown: list[str], run: Run) ->
             result = run(f"{turn + 1}/{rounds} {variant.label}", _fresh(variant))
             seconds[index].append(_sampling(variant, result))
             results[index] = results[index] or result
-    reference = _pictures(results[0], shown)
-    rows = [Row(variant.label, median(times), median(full / time for full, time in zip(seconds[0], times)),
-                *quality.compare(_pictures(result, shown), reference))
-            for variant, times, result in zip(variants, seconds, results)]
+    place = {variant.label: index for index, variant in enumerate(variants)}
+    rows = []
+    for variant, times, result in zip(variants, seconds, results):
+        against = place[variant.reference]
+        speedup = median(full / time for full, time in zip(seconds[against], times))
+        found = quality.compare(_pictures(result, shown), _pictures(results[against], shown))
+        rows.append(Row(variant.label, variant.reference, median(times), speedup, *found))
     return rows, results
 
 

@@ -22,6 +22,7 @@ class NodeType:
     outputs: tuple[str, ...]  # types
     category: str
     ours: bool  # of this pack
+    output: bool = False  # it runs, and so does what it depends on; others run for such nodes alone
 
     def input_of(self, type_: str) -> str | None:
         """The first input of this type."""
@@ -50,7 +51,7 @@ def _missing(url: str, prompt: Prompt, nodes: Iterable[str], has_pack: bool) -> 
 def _node_type(info: dict, pack: str | None) -> NodeType:
     given = {**info["input"].get("required", {}), **info["input"].get("optional", {})}
     return NodeType({key: _input(*spec) for key, spec in given.items()}, tuple(map(str, info["output"])),
-                    info.get("category", ""), info.get("python_module") == pack)
+                    info.get("category", ""), info.get("python_module") == pack, bool(info.get("output_node")))
 
 
 def _input(kind: str | list, settings: dict | None = None) -> Input:

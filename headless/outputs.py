@@ -57,24 +57,29 @@ def decibel(psnr: float) -> str:
 
 
 def write_csv(path: Path, rows: list[Row], front: list[bool], settings: list[dict[str, str]]) -> None:
-    """A line per row, with a column for each key of its `settings`. What does not apply or could not be compared is
-    empty, and the PSNR of equal pictures is inf."""
+    """A line per row, with its reference and a column for each key of its `settings`. What does not apply or could not
+    be compared is empty, and the PSNR of equal pictures is inf."""
     keys = list(dict.fromkeys(key for entry in settings for key in entry))
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(("run", *keys, "sampling_seconds", "speedup", "psnr_db", "ssim", "pareto"))
+        writer.writerow(("run", "reference", *keys, "sampling_seconds", "speedup", "psnr_db", "ssim", "pareto"))
         for row, best, entry in zip(rows, front, settings):
             quality = ("" if math.isnan(value) else f"{value:.5g}" for value in (row.psnr, row.ssim))
-            writer.writerow((row.label, *(entry.get(key, "") for key in keys), f"{row.seconds:.4f}",
+            writer.writerow((row.label, row.reference, *(entry.get(key, "") for key in keys), f"{row.seconds:.4f}",
                              f"{row.speedup:.4f}", *quality, int(best)))
 
 
 def draw(path: Path, rows: list[Row], front: list[bool], caption: str) -> None:
-    """The rows but the first, which is the reference, as a picture of quality against time."""
-    from blockdance_core.figures.canvas import THEMES  # not at the top: they bring in torch and Pillow
+    """Quality against time: for each reference, a chart of the rows that are measured against it."""
+    from blockdance_core.figures.canvas import THEMES, below  # not at the top: they bring in torch and Pillow
     from blockdance_core.figures.pareto import Point, pareto
-    reference, *points = (Point(row.label, row.seconds, row.speedup, row.psnr, best) for row, best in zip(rows, front))
-    pareto(points, reference, caption, THEMES["light"]).save(path)
+    charts: dict[str, list[Point]] = {}
+    for row, best in zip(rows, front):
+        point = Point(row.label, row.seconds, row.speedup, row.psnr, best)
+        group = charts.setdefault(row.reference, [])
+        group.insert(0 if row.label == row.reference else len(group), point)
+    theme = THEMES["light"]
+    below([pareto(points, reference, caption, theme) for reference, *points in charts.values()], theme).save(path)
 
 
 def _free(folder: Path, name: str) -> Path:

@@ -18,8 +18,8 @@ def png(shade: int) -> File:
     return File("picture.png", buffer.getvalue())
 
 
-def variant(label: str) -> Variant:
-    return Variant(label, {SAMPLER: {"class_type": "KSampler", "inputs": {"label": label}}}, (SAMPLER,))
+def variant(label: str, reference: str = "full") -> Variant:
+    return Variant(label, reference, {SAMPLER: {"class_type": "KSampler", "inputs": {"label": label}}}, (SAMPLER,))
 
 
 class Server:
@@ -42,3 +42,15 @@ def test_what_a_node_does_in_its_first_run_is_not_what_it_is_judged_by():
     assert [row.speedup for row in rows] == [1., 2., 2.]
     assert rows[1].psnr == rows[2].psnr < 40 and results[1].files[SAVE] == [png(90)]
     assert server.asked == ["full", "auto", "general"] * 2 + ["auto", "general", "full"]
+
+
+def test_each_is_measured_against_its_own_reference():
+    def run(_: str, prompt: dict) -> Result:
+        seconds, shade = {"full 1": (2., 100), "full 2": (4., 10), "fast 1": (1., 101), "fast 2": (1., 11)}[
+            prompt[SAMPLER]["inputs"]["label"]]
+        return Result(files={SAVE: [png(shade)]}, seconds={SAMPLER: seconds})
+    variants = [variant(f"{name} {seed}", f"full {seed}") for seed in (1, 2) for name in ("full", "fast")]
+    rows, _ = comparison.compare(variants, 1, [SAVE], run)
+    assert [row.speedup for row in rows] == [1., 2., 1., 4.]
+    assert [row.psnr for row in rows] == [np.inf, rows[3].psnr, np.inf, rows[1].psnr] and rows[1].psnr > 45
+    assert [row.reference for row in rows] == ["full 1", "full 1", "full 2", "full 2"]

@@ -15,8 +15,11 @@ from headless import outputs, quality
 from headless.client import File, Result
 from headless.row import Row, front
 
-ROWS = [Row("full", 4., 1., math.inf, 1.), Row("fast", 1., 4., 30., .9), Row("slow", 3., 1.3, 29., .8),
-        Row("good", 2., 2., 40., .95), Row("other size", .5, 8., math.nan, math.nan)]
+ROWS = [Row("full", "full", 4., 1., math.inf, 1.), Row("fast", "full", 1., 4., 30., .9),
+        Row("slow", "full", 3., 1.3, 29., .8), Row("good", "full", 2., 2., 40., .95),
+        Row("other size", "full", .5, 8., math.nan, math.nan)]
+OTHER = [Row("other seed", "other seed", 2., 1., math.inf, 1.), Row("slow, but of it", "other seed", 9., .2, 9., .1),
+         Row("fast, of it", "other seed", 1., 2., 9., .1)]
 
 
 def noise(side: int = 32) -> np.ndarray:
@@ -80,8 +83,9 @@ def test_videos_and_animations_are_compared_by_frame():
 
 def test_the_front_is_what_nothing_beats_in_both():
     assert front(ROWS) == [True, True, False, True, False]
-    assert front([ROWS[0], Row("as close, but slower", 5., .8, math.inf, 1.)]) == [True, False]
-    assert front([ROWS[1], Row("as fast, but less close", 1., 4., 20., .5)]) == [True, False]
+    assert front([ROWS[0], Row("as close, but slower", "full", 5., .8, math.inf, 1.)]) == [True, False]
+    assert front([ROWS[1], Row("as fast, but less close", "full", 1., 4., 20., .5)]) == [True, False]
+    assert front([*ROWS, *OTHER]) == [*front(ROWS), True, False, True]
 
 
 def test_a_table_and_a_csv_say_what_is_not_comparable(tmp_path):
@@ -92,8 +96,8 @@ def test_a_table_and_a_csv_say_what_is_not_comparable(tmp_path):
     with (tmp_path / "a.csv").open(newline="") as file:
         first, second, *_, last = csv.DictReader(file)
     assert first["psnr_db"] == "inf" and first["patch.N"] == "" and last["psnr_db"] == last["ssim"] == ""
-    assert second == {"run": "fast", "patch.N": "0", "sampling_seconds": "1.0000", "speedup": "4.0000",
-                      "psnr_db": "30", "ssim": "0.9", "pareto": "1"}
+    assert second == {"run": "fast", "reference": "full", "patch.N": "0", "sampling_seconds": "1.0000",
+                      "speedup": "4.0000", "psnr_db": "30", "ssim": "0.9", "pareto": "1"}
 
 
 def colors(image: Image.Image) -> set[tuple[int, ...]]:

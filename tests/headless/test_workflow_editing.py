@@ -17,10 +17,10 @@ TYPES = {
     "Guider": NodeType({"model": MODEL}, ("GUIDER",), "sampling", False),
     "Sampler": NodeType({"guider": Input("GUIDER"), "model": MODEL, "steps": Input("INT")}, ("LATENT",), "", False),
     "Decode": NodeType({"samples": LATENT}, ("IMAGE",), "", False),
-    "Save": NodeType({"images": IMAGE}, (), "", False),
+    "Save": NodeType({"images": IMAGE}, (), "", False, True),
     "Report": NodeType(
-        {"model": MODEL, "latent": LATENT}, ("STRING", "IMAGE"), "model/patch/blockdance/analysis", True),
-    "Show": NodeType({"source": Input("*")}, ("STRING",), "", False),
+        {"model": MODEL, "latent": LATENT}, ("STRING", "IMAGE"), "model/patch/blockdance/analysis", True, True),
+    "Show": NodeType({"source": Input("*")}, ("STRING",), "", False, True),
 }
 
 
@@ -120,8 +120,14 @@ def test_the_time_that_counts_is_that_of_the_samplers_after_a_patch():
     assert bypass.samplers(both, TYPES) == ["sample"]
     assert bypass.after(bypass.bypass(both, TYPES), ["sample"]) == ["decode", "save", "refine"]
     whole = prompt(load=("Loader", {}), patch=("Patch", {"model": ["load", 0]}),
-                   all=("Guider", {"model": ["patch", 0]}))
+                   all=("Show", {"source": ["patch", 0]}))
     assert bypass.samplers(whole, TYPES) == ["all"]
+
+
+def test_samplers_that_the_server_would_not_run_do_not_count():
+    muted = full() | prompt(second=("Sampler", {"model": ["patch", 0]}), third=("Sampler", {"model": ["patch", 0]}),
+                            reports=("Report", {"model": ["patch", 0], "latent": ["third", 0]}))
+    assert bypass.samplers(muted, TYPES) == ["sample"]
 
 
 @pytest.mark.parametrize("content, message", [

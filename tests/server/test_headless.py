@@ -69,6 +69,17 @@ def test_lists_what_can_be_set(headless):
     assert "model" not in printed
 
 
+@pytest.mark.parametrize("how, shown", [("-m", "\\u72d0"), ("-I", "\u72d0")])
+def test_starts_in_an_isolated_python_and_where_output_has_few_characters(comfyui, tmp_path, how, shown):
+    file = tmp_path / "workflow.json"
+    file.write_text(json.dumps(prompt(**{"\u72d0": ("SaveImage", {"images": ["8", 0], "filename_prefix": "a"})})))
+    done = subprocess.run([sys.executable, how, "headless", "inputs", str(file), "--server", comfyui.url],
+                          cwd=host.REPOSITORY, capture_output=True, timeout=300,
+                          env=os.environ | {"PYTHONIOENCODING": "cp1252"})  # which an isolated Python does not read
+    assert done.returncode == 0, done.stderr
+    assert shown in done.stdout.decode()
+
+
 def test_compares_with_the_workflow_without_the_pack(headless, tmp_path):
     wanted = prompt(**TITLES, **{"Report map": ("SaveImage", {"images": ["Report", 2], "filename_prefix": "map"})})
     code, printed, told = headless(wanted, "--compare", "--rounds", "2", "--set", "Sampler.steps=5")
@@ -97,6 +108,32 @@ def test_reuse_turned_off_is_identical_in_a_sweep(headless, tmp_path):
     assert any(row["pareto"] == "1" for row in (full, *rows))
     assert Image.open(tmp_path / "out" / "sweep.png").width > 500
     assert len(list((tmp_path / "out").glob("N=*/*.png"))) == 4
+
+
+def test_a_seed_is_compared_with_the_same_seed(headless, tmp_path):
+    arguments = ["--sweep", "Sampler.seed=1,2", "--sweep", "BlockDance Patch.N=1,2", "--rounds", "1"]
+    code, _, told = headless(prompt(), *arguments, "--set", "Sampler.steps=5")
+    assert code == 0, told
+    with (tmp_path / "out" / "sweep.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    references = [f"without BlockDance, seed={seed}" for seed in (1, 2)]
+    assert [row["reference"] for row in rows] == [reference for reference in references for _ in range(3)]
+    assert [row["run"] for row in rows[::3]] == references
+    assert [(row["Sampler.seed"], row["BlockDance Patch.N"]) for row in rows[3:]] == [("2", ""), ("2", "1"), ("2", "2")]
+    assert [row["psnr_db"] == "inf" for row in rows] == [True, True, False] * 2
+    chart = Image.open(tmp_path / "out" / "sweep.png")
+    assert chart.height > 1.2 * chart.width, "one for each seed"
+
+
+def test_what_holds_back_one_output_does_not_cost_the_others(headless, tmp_path):
+    wanted = prompt(blocked=("BlockedImage", {"image": ["8", 0]}), lost=("LostFile", {"image": ["8", 0]}),
+                    held=("SaveImage", {"images": ["blocked", 0], "filename_prefix": "held"}))
+    code, printed, told = headless(wanted)
+    assert code == 6 and "some outputs are missing" in told and "Traceback" not in told
+    assert "node held (held, SaveImage) and what depends on it did not run: Execution Blocked: not today" in told
+    assert "node lost (lost, LostFile): the server does not give lost.png: 404" in told
+    picture, = printed.splitlines()
+    assert Path(picture).stat().st_size
 
 
 def missing_node() -> Prompt:

@@ -1,4 +1,4 @@
-"""Nodes for the tests' ComfyUI only, in place of loaders that accept no small files."""
+"""Nodes for the tests' ComfyUI only: a loader that needs no file, and outputs that fail in part."""
 
 import torch
 from comfy_api.latest import ComfyExtension, io
@@ -33,9 +33,35 @@ class TinyTextEncoderLoader(io.ComfyNode):
         return io.NodeOutput(TinyTextEncoder(channels, pooled))
 
 
+class BlockedImage(io.ComfyNode):
+    """Keeps what depends on it from running, with a reason."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(node_id="BlockedImage", category="testing", inputs=[io.Image.Input("image")],
+                         outputs=[io.Image.Output()])
+
+    @classmethod
+    def execute(cls, image: torch.Tensor) -> io.NodeOutput:
+        return io.NodeOutput(image, block_execution="not today")
+
+
+class LostFile(io.ComfyNode):
+    """Names a file as its output that is not there."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(node_id="LostFile", category="testing", is_output_node=True,
+                         inputs=[io.Image.Input("image")], outputs=[])
+
+    @classmethod
+    def execute(cls, image: torch.Tensor) -> io.NodeOutput:
+        return io.NodeOutput(ui={"images": [{"filename": "lost.png", "subfolder": "", "type": "output"}]})
+
+
 class TestExtension(ComfyExtension):
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        return [TinyTextEncoderLoader]
+        return [TinyTextEncoderLoader, BlockedImage, LostFile]
 
 
 async def comfy_entrypoint() -> TestExtension:
