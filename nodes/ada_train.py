@@ -140,7 +140,7 @@ class BlockDanceAdaTrain(io.ComfyNode):
             shown.update_absolute(progress.batches, batches, ("JPEG", curve, CURVE))
             notify.show(words(progress, batches), node_id)
         studio = Rollouts(
-            model, texts, encode, encode(negative), latent,
+            model, texts, encode, negative, latent,
             Sampling(steps, cfg, sampler_name, scheduler), border_blocks(borders, model), reward or SSIM(),
             pictures if vae is None else vae.decode, path.with_suffix(".scenes"), rho, seed)
         progress: list[Progress] = []

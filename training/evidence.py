@@ -6,6 +6,7 @@ Measurements are kept in FOLDER, and the same command goes on from there. 0.55 i
 """
 
 import argparse
+import hashlib
 import json
 import logging
 import sys
@@ -76,24 +77,31 @@ def main() -> int:
     torch.set_num_threads(1)
     logging.disable(logging.INFO)
     options.out.mkdir(parents=True, exist_ok=True)
-    rows = [row for path in sorted(options.out.glob("*.jsonl")) for row in whole_lines(path)]
-    done = {(row["steps"], row["caption"], row["arm"]) for row in rows}
     subject = Subject(WEIGHTS)
     share, of = map(int, options.share.split("/"))
     policies = list(map(ada, options.policies))
     if len({arm.name for arm in policies}) < len(policies):
         sys.exit(f"error: two of {', '.join(options.policies)} have one name, by which they are told apart")
+    digests = dict(zip((arm.name for arm in policies), map(_digest, options.policies)))
+    rows = [row for path in sorted(options.out.glob("*.jsonl")) for row in whole_lines(path)
+            if row["policy"] == digests.get(row["arm"], "")]  # one that was trained again is another under its name
+    done = {(row["steps"], row["caption"], row["arm"]) for row in rows}
     arms = [arm for arm in (*STATIC, *policies)
             if not options.arms or any(text in arm.name for text in options.arms)]
     with reopen(options.out / f"evidence-{share}.jsonl") as output:
         for steps in options.steps:
             for row in measure(subject, Setting(steps), arms, options.captions, lambda setting, number, name: (
                     number % of != share or (setting.steps, number, name) in done)):
+                row["policy"] = digests.get(row["arm"], "")
                 rows.append(row)
                 print(json.dumps(row), file=output, flush=True)
     evidence_report.write(options.report or options.out, list(map(Row.read, rows)), [*STATIC, *policies],
                           {path.stem: policy_file.read(path).card for path, _ in map(_parts, options.policies)})
     return 0
+
+
+def _digest(choice: str) -> str:
+    return hashlib.sha256(_parts(choice)[0].read_bytes()).hexdigest()[:16]
 
 
 def _parts(choice: str) -> tuple[Path, float]:

@@ -48,7 +48,7 @@ def _train(options: Options, workers: Workers) -> None:
     depth = transformer_of(subject.model.model.diffusion_model).depth
     borders = tuple(sorted(three_quarters(depth) - 1 if border == -1 else border for border in options.borders))
     studio = (Foresight if options.foresee else Rollouts)(
-        subject.model, subject.captions, subject.encode, subject.encode(options.negative), subject.latent,
+        subject.model, subject.captions, subject.encode, options.negative, subject.latent,
         Sampling(options.steps, options.cfg, options.sampler, options.scheduler), borders, reward_of(options.reward),
         subject.decode, options.out.with_suffix(".scenes"), options.rho, options.seed)
     settings = Settings(**{field.name: getattr(options, field.name) for field in fields(Settings)})

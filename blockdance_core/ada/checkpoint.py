@@ -32,7 +32,8 @@ def resume(path: Path, card: Card, training: Training) -> None:
             if metadata.get("format") != FORMAT:
                 raise ValueError(f"its format is not {FORMAT!r}")
             expected = {"settings": json.dumps(_kept(training)), **_described(card.metadata())}
-            if different := [name for name, value in expected.items() if metadata.get(name) != value]:
+            found = metadata | _described(metadata)
+            if different := [name for name, value in expected.items() if found.get(name) != value]:
                 raise ValueError(f"it is of other {', '.join(different)} than asked for")
             progress = json.loads(metadata["progress"])
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}
@@ -59,5 +60,7 @@ def _kept(training: Training) -> dict:
         "captions": len(training.trained_on) + len(training.held_out)}
 
 
-def _described(metadata: dict[str, str]) -> dict[str, str]:
-    return {name: metadata[name] for name in ("model", "sizes", "borders", "rho", "steps", "training")}
+def _described(metadata: dict[str, str]) -> dict[str, object]:
+    """What a policy is for and is trained with, by name."""
+    return {**{name: metadata[name] for name in ("model", "sizes", "borders", "rho", "steps")},
+            **json.loads(metadata["training"])}

@@ -4,6 +4,7 @@ A caption's first rho of the steps are sampled once. Full run and rollouts go on
 does, and compute the last of those steps once more, which stores what reusing steps need.
 """
 
+import hashlib
 import math
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -73,15 +74,15 @@ class _Look:
 class Rollouts:
     """A Studio (blockdance_core/ada/training.py).
 
-    encode: gives the CONDITIONING of a caption; latent: an empty one of a single picture; decode: makes pictures
-    (1, H, W, 3), frames (T, H, W, 3) or videos (1, T, H, W, 3), in [0, 1], of a sampled one; folder: keeps what is
-    computed once, else memory does; seed: of the first caption's noise, unless captions have their own. foreseen:
-    whether rollouts are estimates.
+    encode: gives the CONDITIONING of a caption, or of the negative prompt; latent: an empty one of a single picture;
+    decode: makes pictures (1, H, W, 3), frames (T, H, W, 3) or videos (1, T, H, W, 3), in [0, 1], of a sampled one;
+    folder: keeps what is computed once, else memory does; seed: of the first caption's noise, unless captions have
+    their own. foreseen: whether rollouts are estimates.
     """
     model: ModelPatcher
     captions: Sequence[Caption]
     encode: Callable[[str], list]
-    negative: list
+    negative: str
     latent: torch.Tensor
     sampling: Sampling
     borders: tuple[int, ...]
@@ -120,6 +121,12 @@ class Rollouts:
     def decisions(self) -> int:
         """How many steps are decided about."""
         return self._schedule.steps - self._first
+
+    @property
+    def origin(self) -> dict[str, str]:
+        """What pictures are of: a training that goes on must go on with these."""
+        return {"negative": self.negative, "size": "x".join(map(str, self.latent.shape)),
+                "captions_digest": hashlib.sha256(repr(self.captions).encode()).hexdigest()[:16]}
 
     def state(self, caption: int) -> State:
         latent = self._prepared(caption)["state"].clone()  # what inference mode has made cannot be trained on
@@ -160,7 +167,7 @@ class Rollouts:
     def _description(self, caption: int) -> str:
         """All that the latents of a caption depend on."""
         return repr((fingerprint_of(self.model), self.sampling, self.start, self.captions[caption], self.seed,
-                     tuple(self.latent.shape)))
+                     self.negative, tuple(self.latent.shape)))
 
     def _prepare(self, caption: int) -> dict[str, torch.Tensor]:
         with torch.inference_mode():
@@ -191,7 +198,7 @@ class Rollouts:
         with torch.inference_mode():
             return comfy.sample.sample_custom(
                 model, noise, self.sampling.cfg, comfy.samplers.sampler_object(self.sampling.sampler), sigmas,
-                self._encode(self.captions[caption].text), self.negative, latent, disable_pbar=True,
+                self._encode(self.captions[caption].text), self._encode(self.negative), latent, disable_pbar=True,
                 seed=self._seed(caption)).float().cpu()
 
     def _seed(self, caption: int) -> int:

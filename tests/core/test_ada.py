@@ -440,6 +440,9 @@ class TestTraining:
             checkpoint.resume(path, CARD, toy_training(replace(LEARNING, quality_weight=1.)))
         with pytest.raises(PolicyError, match="of other borders"):
             checkpoint.resume(path, replace(CARD, borders=(10,)), toy_training())
+        with pytest.raises(PolicyError, match="of other negative, captions_digest than"):
+            other = CARD.training | {"negative": "blurry", "captions_digest": "0"}
+            checkpoint.resume(path, replace(CARD, training=other), toy_training())
         path.write_bytes(path.read_bytes()[:300])
         with pytest.raises(PolicyError, match="cannot be resumed"):
             checkpoint.resume(path, CARD, toy_training())

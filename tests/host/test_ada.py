@@ -120,7 +120,7 @@ SETTINGS = Settings(quality_weight=.1, learning_rate=.01, batch=2, epochs=2, rol
 def studio(folder=None, tiny=PIXART, of=Rollouts, sampling=Sampling(STEPS, 3.), **more) -> Rollouts:
     captions = [Caption(str(number)) for number in range(4)]
     return of(
-        tiny.build(), captions, lambda text: tiny.conditioning(30 + int(text)), tiny.conditioning(20),
+        tiny.build(), captions, lambda text: tiny.conditioning(30 + int(text)), "-10",
         torch.zeros(1, *tiny.latent), sampling, (4, 7), Distance(), pictures, folder, **more)
 
 
@@ -161,8 +161,8 @@ class TestRollouts:
         assert torch.equal(again.state(0).latent, first.state(0).latent) and again.macs == 0 and first.macs == before
         (tmp_path / "0.safetensors").write_bytes(b"damaged")
         assert torch.equal(again.state(0).latent, first.state(0).latent) and again.macs > 0
-        other = studio(tmp_path, seed=9)
-        assert not torch.equal(other.state(0).latent, again.state(0).latent)
+        for other in (studio(tmp_path, seed=9), replace(studio(tmp_path), negative="-9")):
+            assert not torch.equal(other.state(0).latent, again.state(0).latent)
 
     @pytest.mark.parametrize("wrong", [{"rho": .95}, {"rho": 0.}])
     def test_settings_that_leave_nothing_to_decide(self, wrong):
@@ -209,7 +209,7 @@ class TestForesight:
     def test_a_checkpoint_of_sampled_rollouts_is_another_training(self, tmp_path):
         path = tmp_path / "mine.safetensors"
         train(studio(tmp_path / "kept"), replace(SETTINGS, epochs=1), "small", path)
-        with pytest.raises(PolicyError, match="of other training"):
+        with pytest.raises(PolicyError, match="of other foreseen than"):
             train(studio(tmp_path / "kept", of=Foresight), SETTINGS, "small", path)
 
 
@@ -268,6 +268,10 @@ class TestTraining:
             assert torch.equal(value, trained[name]), name
         with pytest.raises(PolicyError, match="of other settings"):
             train(studio(tmp_path / "kept"), replace(SETTINGS, batch=1), "small", path)
+        for other, said in (({"negative": "-9"}, "negative"), ({"latent": torch.zeros(1, 4, 40, 48)}, "size"),
+                            ({"captions": [Caption(str(number)) for number in range(1, 5)]}, "captions_digest")):
+            with pytest.raises(PolicyError, match=f"of other {said} than"):
+                train(replace(studio(), **other), SETTINGS, "small", path)
 
     def test_reuse_that_does_not_work_is_an_error_and_no_wrong_policy(self, tmp_path, monkeypatch):
         made = studio()
