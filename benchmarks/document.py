@@ -47,6 +47,8 @@ COLUMNS = ("method", "", "MACs", "blocks", "wall s", "processor s", "PSNR, dB", 
 def write(folder: Path, records: Sequence[Record], memories: Sequence[Memory], versions: Sequence[dict]) -> list[Path]:
     """Write the report into a folder; returns the files."""
     folder.mkdir(parents=True, exist_ok=True)
+    methods = list(dict.fromkeys(record.method for record in records))
+    records = sorted(records, key=lambda record: methods.index(record.method))  # in one order for all models
     parts, written = [INTRODUCTION, _versions(versions)], []
     tables: list[tuple[str, Setting, list[Row]]] = []
     for model in dict.fromkeys(record.model for record in records):
