@@ -18,4 +18,9 @@ def versions(weights: tuple[Path, ...]) -> dict[str, str]:
         "comfyui": re.search(r'"([\d.]+)"', comfyui)[1], "torch": torch.__version__,
         "python": platform.python_version(), "machine": platform.machine(), "threads": str(torch.get_num_threads()),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
-        **{path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in weights}}
+        **{path.name: digest(path) for path in weights}}
+
+
+def digest(path: Path) -> str:
+    """What tells a file's content from others."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]

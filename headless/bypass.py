@@ -52,8 +52,8 @@ def samplers(prompt: Prompt, types: Types) -> list[str]:
         edge = [node for node in edge if node not in latents]
     found = found or [node for node in reached if not types[prompt[node]["class_type"]].ours]
     plain = bypass(prompt, types)
-    outputs = [node for node, value in plain.items() if types[value["class_type"]].output]
-    return [node for node in found if node in outputs or not set(outputs).isdisjoint(after(plain, [node]))]
+    outputs = {node for node, value in plain.items() if types[value["class_type"]].output}
+    return [node for node in found if outputs & {node, *after(plain, [node])}]
 
 
 def after(prompt: Prompt, nodes: Collection[str]) -> list[str]:

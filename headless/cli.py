@@ -24,7 +24,6 @@ EXIT_CODES = """exit codes:
   130  interrupted: by Ctrl-C, which stops the prompt on the server, too, or by somebody on the server
   143  ended by SIGTERM; the prompt is stopped as with Ctrl-C"""
 NEEDS = ("av", "kornia", "numpy", "PIL", "torch")
-WITHOUT = "without BlockDance"
 EXPLANATION = ("Sampling time: median of {rounds} round(s) after a warm-up; speedup: median of the rounds' own. PSNR "
                "and SSIM against the same without BlockDance. Marked: nothing else is both as fast and as close.")
 
@@ -139,21 +138,14 @@ def _compare(options: argparse.Namespace, prompt: graph.Prompt, types: Types,
     if not nodes:
         raise UsageError(f"nothing to compare: no sampler of {options.workflow} that has an output behind it gets the "
                          "MODEL of a BlockDance node")
-    variants: dict[str, comparison.Variant] = {}
-    for settings in combinations:
-        # What is swept outside of BlockDance, such as a seed, makes another picture without it, too
-        outside = tuple(setting for setting in settings if setting.node in plain)
-        reference = f"{WITHOUT}, {overrides.label(outside)}" if outside else WITHOUT
-        for label, given, wanted in ((reference, plain, outside),
-                                     (overrides.label(settings) or "as given", prompt, settings)):
-            variants[label] = comparison.Variant(label, reference, overrides.apply(given, wanted), nodes, wanted)
-    rows, results = comparison.compare(list(variants.values()), options.rounds, bypass.after(plain, nodes),
+    variants = comparison.variants(prompt, plain, nodes, combinations)
+    rows, results = comparison.compare(variants, options.rounds, bypass.after(plain, nodes),
                                        lambda label, wanted: _submit(options, label, wanted))
     saved = [outputs.save(result, variant.prompt, outputs.new_folder(options.out, variant.label))
-             for variant, result in zip(variants.values(), results)]
+             for variant, result in zip(variants, results)]
     best = front(rows)
     name = "sweep" if options.sweep else "comparison"
-    outputs.write_csv(options.out / f"{name}.csv", rows, best, [variant.columns for variant in variants.values()])
+    outputs.write_csv(options.out / f"{name}.csv", rows, best, [variant.columns for variant in variants])
     saved.append([options.out / f"{name}.csv"])
     if options.sweep:
         outputs.draw(options.out / "sweep.png", rows, best, EXPLANATION.format(rounds=options.rounds))

@@ -8,7 +8,7 @@ from statistics import median
 
 import numpy as np
 
-from . import quality
+from . import overrides, quality
 from .client import Result
 from .errors import PromptError
 from .graph import Prompt
@@ -17,6 +17,7 @@ from .row import Row
 
 # No node has this input. The server ignores it, but takes the prompt for another one and so samples again
 FRESH = "headless_run"
+WITHOUT = "without BlockDance"
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,20 @@ class Variant:
 
 
 Run = Callable[[str, Prompt], Result]  # label, prompt
+
+
+def variants(prompt: Prompt, plain: Prompt, samplers: tuple[str, ...], combinations: list[tuple[Setting, ...]]
+             ) -> list[Variant]:
+    """The prompt with each combination of settings, after its reference: `plain`, the prompt without this pack, with
+    those that are not of the pack. A seed, for one, makes another picture without it, too."""
+    found: dict[str, Variant] = {}
+    for settings in combinations:
+        outside = tuple(setting for setting in settings if setting.node in plain)
+        reference = f"{WITHOUT}, {overrides.label(outside)}" if outside else WITHOUT
+        for label, given, wanted in ((reference, plain, outside),
+                                     (overrides.label(settings) or "as given", prompt, settings)):
+            found[label] = Variant(label, reference, overrides.apply(given, wanted), samplers, wanted)
+    return list(found.values())
 
 
 def compare(variants: list[Variant], rounds: int, shown: list[str], run: Run) -> tuple[list[Row], list[Result]]:

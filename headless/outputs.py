@@ -70,14 +70,13 @@ def write_csv(path: Path, rows: list[Row], front: list[bool], settings: list[dic
 
 
 def draw(path: Path, rows: list[Row], front: list[bool], caption: str) -> None:
-    """Quality against time: for each reference, a chart of the rows that are measured against it."""
+    """Quality against time: for each reference, which comes first, a chart of the rows that are measured against it.
+    """
     from blockdance_core.figures.canvas import THEMES, below  # not at the top: they bring in torch and Pillow
     from blockdance_core.figures.pareto import Point, pareto
     charts: dict[str, list[Point]] = {}
     for row, best in zip(rows, front):
-        point = Point(row.label, row.seconds, row.speedup, row.psnr, best)
-        group = charts.setdefault(row.reference, [])
-        group.insert(0 if row.label == row.reference else len(group), point)
+        charts.setdefault(row.reference, []).append(Point(row.label, row.seconds, row.speedup, row.psnr, best))
     theme = THEMES["light"]
     below([pareto(points, reference, caption, theme) for reference, *points in charts.values()], theme).save(path)
 

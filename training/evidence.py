@@ -6,7 +6,6 @@ Measurements are kept in FOLDER, and the same command goes on from there. 0.55 i
 """
 
 import argparse
-import hashlib
 import json
 import logging
 import sys
@@ -23,6 +22,7 @@ from blockdance.benchmarks.quality import compare
 from blockdance.benchmarks.record import reopen, whole_lines
 from blockdance.benchmarks.setting import Setting
 from blockdance.benchmarks.subject import Subject
+from blockdance.benchmarks.versions import digest
 from blockdance.blockdance_core.ada import policy_file
 from blockdance.blockdance_core.blockdance import BlockDancePolicy
 from blockdance.blockdance_core.host.attach import attach, last_report
@@ -82,7 +82,7 @@ def main() -> int:
     policies = list(map(ada, options.policies))
     if len({arm.name for arm in policies}) < len(policies):
         sys.exit(f"error: two of {', '.join(options.policies)} have one name, by which they are told apart")
-    digests = dict(zip((arm.name for arm in policies), map(_digest, options.policies)))
+    digests = {arm.name: digest(_parts(choice)[0]) for arm, choice in zip(policies, options.policies)}
     rows = [row for path in sorted(options.out.glob("*.jsonl")) for row in whole_lines(path)
             if row["policy"] == digests.get(row["arm"], "")]  # one that was trained again is another under its name
     done = {(row["steps"], row["caption"], row["arm"]) for row in rows}
@@ -98,10 +98,6 @@ def main() -> int:
     evidence_report.write(options.report or options.out, list(map(Row.read, rows)), [*STATIC, *policies],
                           {path.stem: policy_file.read(path).card for path, _ in map(_parts, options.policies)})
     return 0
-
-
-def _digest(choice: str) -> str:
-    return hashlib.sha256(_parts(choice)[0].read_bytes()).hexdigest()[:16]
 
 
 def _parts(choice: str) -> tuple[Path, float]:

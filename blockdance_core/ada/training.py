@@ -74,7 +74,7 @@ class Training:
     @property
     def batches(self) -> int:
         """Of the whole training."""
-        return -(-len(self.trained_on) // self.settings.batch) * self.settings.epochs
+        return self._each * self.settings.epochs
 
     @property
     def finished(self) -> bool:
@@ -84,13 +84,18 @@ class Training:
     @property
     def _each(self) -> int:
         """Batches of an epoch."""
-        return self.batches // self.settings.epochs
+        return -(-len(self.trained_on) // self.settings.batch)
+
+    @property
+    def epoch_ended(self) -> bool:
+        """Whether the latest batch was the last of an epoch."""
+        return self.progress.batches % self._each == 0
 
     @property
     def _unjudged(self) -> bool:
         """Whether an epoch has ended whose validation was interrupted."""
         judged = self.progress.validations[-1][0] if self.progress.validations else 0
-        return bool(self.held_out) and self.progress.batches % self._each == 0 and self.progress.batches > judged
+        return bool(self.held_out) and self.epoch_ended and self.progress.batches > judged
 
     def run(self, on_batch: Callable[[Progress, int], None] = lambda progress, batches: None) -> None:
         """From where it is to its end; `on_batch` is told of each batch, and how many there are."""
@@ -101,7 +106,7 @@ class Training:
                 score = self._batch(self._order(epoch)[place * self.settings.batch:][:self.settings.batch])
                 self.progress.scores.append(score)
                 self.progress.batches += 1
-            if self.progress.batches % self._each == 0:
+            if self.epoch_ended:
                 self._validate()
             self.progress.seconds += time.monotonic() - began
             macs, rollouts = self._workers.sum(self._work() - before).tolist()

@@ -34,7 +34,7 @@ def _chart(points: Sequence[Point], reference: Point, theme: Theme) -> Image.Ima
     shown = [point for point in points if not math.isnan(point.psnr)]
     finite = [point.psnr for point in shown if math.isfinite(point.psnr)] or [0.]
     across = levels(0., max(point.seconds for point in (*points, reference)), _WIDTH // 90)
-    up = levels(min(finite), max(*finite, min(finite) + 1.), _HEIGHT // 50)
+    up = levels(min(finite), max(*finite, min(finite) + 1.), _HEIGHT // 50)  # narrower, its numbers look alike
     equal = SMALL + 2 * GAP
     top = equal + _BAND
     bottom = top + _HEIGHT

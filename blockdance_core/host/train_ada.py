@@ -42,7 +42,7 @@ def train(studio: Rollouts, settings: Settings, network: str, path: Path, worker
     def after(progress: Progress, batches: int) -> None:
         nonlocal saved
         on_batch(progress, batches)
-        if progress.batches % (batches // settings.epochs) == 0 and workers.rank == 0:
+        if training.epoch_ended and workers.rank == 0:
             checkpoint.save(kept, card, training)
             saved = progress.batches
     try:

@@ -1,10 +1,8 @@
 """Several ways to make one picture, on a server that is made up here."""
 
-import io
-
 import numpy as np
-from PIL import Image
 
+from blockdance.tests.headless.test_results import png
 from headless import comparison
 from headless.client import File, Result
 from headless.comparison import Variant
@@ -12,10 +10,8 @@ from headless.comparison import Variant
 SAMPLER, SAVE = "6", "8"
 
 
-def png(shade: int) -> File:
-    buffer = io.BytesIO()
-    Image.fromarray(np.full((16, 16, 3), shade, np.uint8)).save(buffer, "PNG")
-    return File("picture.png", buffer.getvalue())
+def plain(shade: int) -> File:
+    return png(np.full((16, 16, 3), shade, np.uint8))
 
 
 def variant(label: str, reference: str = "full") -> Variant:
@@ -33,14 +29,14 @@ class Server:
         measured = label != "auto" or label in self.asked
         self.asked.append(label)
         quick = label != "full" and measured
-        return Result(files={SAVE: [png(90 if quick else 100)]}, seconds={SAMPLER: 1. if quick else 2.})
+        return Result(files={SAVE: [plain(90 if quick else 100)]}, seconds={SAMPLER: 1. if quick else 2.})
 
 
 def test_what_a_node_does_in_its_first_run_is_not_what_it_is_judged_by():
     server = Server()
     rows, results = comparison.compare([variant("full"), variant("auto"), variant("general")], 2, [SAVE], server.run)
     assert [row.speedup for row in rows] == [1., 2., 2.]
-    assert rows[1].psnr == rows[2].psnr < 40 and results[1].files[SAVE] == [png(90)]
+    assert rows[1].psnr == rows[2].psnr < 40 and results[1].files[SAVE] == [plain(90)]
     assert server.asked == ["full", "auto", "general"] * 2 + ["auto", "general", "full"]
 
 
@@ -48,7 +44,7 @@ def test_each_is_measured_against_its_own_reference():
     def run(_: str, prompt: dict) -> Result:
         seconds, shade = {"full 1": (2., 100), "full 2": (4., 10), "fast 1": (1., 101), "fast 2": (1., 11)}[
             prompt[SAMPLER]["inputs"]["label"]]
-        return Result(files={SAVE: [png(shade)]}, seconds={SAMPLER: seconds})
+        return Result(files={SAVE: [plain(shade)]}, seconds={SAMPLER: seconds})
     variants = [variant(f"{name} {seed}", f"full {seed}") for seed in (1, 2) for name in ("full", "fast")]
     rows, _ = comparison.compare(variants, 1, [SAVE], run)
     assert [row.speedup for row in rows] == [1., 2., 1., 4.]
