@@ -9,8 +9,10 @@ rivals            other people's methods, from their published definitions
 work, memory      work that was really done, and bytes that were really held
 quality           how near a picture is to the one of full sampling
 compare           the same captions by several arms: call it to try a new method
-records, workers  measurements as JSON lines that an interrupted run goes on from
+record, worker    measurements as JSON lines that an interrupted run goes on from
 statistics        means with confidence intervals
+row, table        the records of an arm over all captions, and all arms of one model in one setting
+published         the tables as docs/benchmarks.csv, of which a run replaces what it has measured
 pareto, document  curves as pictures, and docs/benchmarks.md
 search            hyper-parameters of the paper modes, chosen on calibration captions
 """

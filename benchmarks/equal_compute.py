@@ -19,12 +19,12 @@ Curves = dict[str, list[tuple[float, float]]]
 
 
 def curves(table: Sequence[Row]) -> Curves:
-    """(MACs as a fraction of full sampling, PSNR in dB) by method. Where a picture is the full one, bit for bit, the
-    mean is infinite, and that of the other pictures stands for it; a method that never differs has no curve."""
+    """(MACs as a fraction of full sampling, PSNR in dB) by method. Without the pictures that are the full
+    run's, bit for bit; a method that never differs has no curve."""
     found: Curves = {}
     for row in table:
-        if row.differing is not None:
-            found.setdefault(row.method, []).append((row.differing_macs, row.differing.mean))
+        if row.psnr:
+            found.setdefault(row.method, []).append((row.psnr_macs, row.psnr.mean))
     return found
 
 
@@ -67,7 +67,7 @@ def mean_leads(tables: Sequence[Sequence[Row]]) -> dict[str, list[float | None]]
 def speedup_at_paper(table: Sequence[Row]) -> tuple[float, bool] | None:
     """How many times faster than full sampling Auto is at the PSNR of BlockDance N = 2, and whether its fastest point,
     which that then is, is still closer. None where either is missing or Auto never comes so close."""
-    paper = next((row.psnr.mean for row in table if (row.method, row.point) == PAPER), None)
+    paper = next((row.psnr.mean for row in table if (row.method, row.point) == PAPER and row.psnr), None)
     curve = [(psnr, macs) for macs, psnr in curves(table).get(AUTO, ())]
     if paper is None or not curve:
         return None

@@ -39,7 +39,9 @@ def parse(arguments: list[str]) -> Options:
                              "plans: minutes, not hours")
     parser.add_argument("--search", action="store_true",
                         help="search the settings of Delta-DiT and BlockDance on calibration captions instead")
-    parser.add_argument("--publish", action="store_true", help="also write the report and its pictures into docs")
+    parser.add_argument("--publish", action="store_true",
+                        help="also write the report and its pictures into docs, where it replaces the same models in "
+                             "the same settings")
     parser.add_argument("--models", nargs="+", type=Path, metavar="FILE",
                         help="weights; without it, all of demo/weights (the first of them with --quick)")
     parser.add_argument("--arms", nargs="+", default=[], metavar="TEXT",

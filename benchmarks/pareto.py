@@ -1,7 +1,6 @@
 """Quality against what it costs: a curve per method, a point per setting of its knob."""
 
 import colorsys
-import math
 from types import MappingProxyType
 from typing import Callable, Mapping, Sequence
 
@@ -40,10 +39,10 @@ def comparison(found: Curves, intervals: Curves, label: str, title: str, caption
 
 
 def curves(table: Sequence[Row], axis: Axis) -> Curves:
-    """The points of each method from cheap to dear, without those that equal full sampling: their PSNR is infinite."""
+    """The points of each method from cheap to dear, without those that sometimes equal full sampling, to the bit."""
     found: Curves = {}
     for row in table:
-        if math.isfinite(row.psnr.mean):
+        if row.psnr and not row.equal:
             found.setdefault(row.method, []).append((axis(row), row.psnr.mean))
     return {method: sorted(points) for method, points in found.items()}
 

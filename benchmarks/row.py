@@ -14,9 +14,10 @@ BASELINE = "fewer steps"  # the method that every other has to beat
 @dataclass(frozen=True)
 class Row:
     """macs, blocks, cpu, seconds: fractions of full sampling, the latter two medians of paired runs; full_seconds: of a
-    full run, median; differing: the PSNR of those pictures that are not equal to the full run's, None without any (the
-    mean over all is infinite where one is equal), and differing_macs what they cost; ahead: dB more than fewer steps of
-    the same sampler give for the same MACs, None outside their curve. Estimates are over samples."""
+    full run, median; equal: how many samples are the full run's, bit for bit, which have no PSNR; psnr: of the others,
+    in dB, None without any; psnr_macs: what those cost; ahead: dB more than fewer steps of the same sampler give for
+    the same MACs, None outside their curve and where some are equal; ssim, l1: means; peak, held: bytes that sampling
+    takes, and that are kept from step to step beyond what full sampling keeps. Estimates are over samples."""
     method: str
     point: str
     samples: int
@@ -24,15 +25,17 @@ class Row:
     blocks: float
     cpu: float
     seconds: float
-    psnr: Estimate
-    ssim: Estimate
-    l1: Estimate
+    equal: int
+    psnr: Estimate | None
+    psnr_macs: float | None
+    ssim: float
+    l1: float
     right: int
     objects: int
     full_seconds: float
-    differing: Estimate | None
-    differing_macs: float | None
     ahead: float | None = None
+    peak: int | None = None
+    held: int | None = None
 
     @property
     def name(self) -> str:
@@ -46,9 +49,13 @@ def rows(records: Iterable[Record]) -> list[Row]:
     for record in records:
         arms.setdefault(record.arm, []).append(record)
     methods = list(dict.fromkeys(method for method, _ in arms))
-    found = sorted(map(_row, arms.values()), key=lambda row: (methods.index(row.method), -row.macs))
-    curve = [(row.macs, row.psnr.mean) for row in found if row.method == BASELINE]
-    return [replace(row, ahead=_ahead(row, curve)) for row in found]
+    return with_ahead(sorted(map(_row, arms.values()), key=lambda row: (methods.index(row.method), -row.macs)))
+
+
+def with_ahead(table: Sequence[Row]) -> list[Row]:
+    """Each row with its lead over fewer steps, which are among them."""
+    curve = [(row.macs, row.psnr.mean) for row in table if row.method == BASELINE and row.psnr]
+    return [replace(row, ahead=_ahead(row, curve)) for row in table]
 
 
 def shared(records: Sequence[Record]) -> list[Record]:
@@ -67,16 +74,16 @@ def _row(records: Sequence[Record]) -> Row:
     return Row(
         records[0].method, records[0].point, len(qualities), fmean(r.macs / r.full_macs for r in records),
         fmean(r.blocks / r.full_blocks for r in records), median(r.cpu / r.full_cpu for r in records),
-        median(r.seconds / r.full_seconds for r in records), estimate([quality.psnr for quality in qualities]),
-        estimate([quality.ssim for quality in qualities]), estimate([quality.l1 for quality in qualities]),
+        median(r.seconds / r.full_seconds for r in records), len(qualities) - len(differing),
+        estimate(differing) if differing else None, fmean(costs) if costs else None,
+        fmean(quality.ssim for quality in qualities), fmean(quality.l1 for quality in qualities),
         sum(quality.right for quality in qualities), sum(quality.objects for quality in qualities),
-        median(r.full_seconds for r in records), estimate(differing) if differing else None,
-        fmean(costs) if costs else None)
+        median(r.full_seconds for r in records))
 
 
 def _ahead(row: Row, curve: Sequence[tuple[float, float]]) -> float | None:
     expected = at(row.macs, curve)
-    return None if expected is None or math.isinf(row.psnr.mean) else row.psnr.mean - expected
+    return None if expected is None or row.equal or row.psnr is None else row.psnr.mean - expected
 
 
 def text(table: Sequence[Row]) -> str:
@@ -85,8 +92,9 @@ def text(table: Sequence[Row]) -> str:
              f"{'L1':>7} {'objects right':>14}"]
     for row in table:
         ahead = "" if row.ahead is None else f"{row.ahead:+.1f}"
-        interval = f"{row.psnr.low:.1f}-{row.psnr.high:.1f}"
-        lines.append(f"{row.name:28} {row.macs:6.3f} {row.cpu:6.3f} {row.seconds:6.3f} {row.psnr.mean:7.2f} "
-                     f"{interval:>13} {ahead:>7} {row.ssim.mean:7.4f} {row.l1.mean:7.4f} "
+        psnr, interval = ((f"{row.psnr.mean:.2f}", f"{row.psnr.low:.1f}-{row.psnr.high:.1f}") if row.psnr else
+                          ("equal", ""))
+        lines.append(f"{row.name:28} {row.macs:6.3f} {row.cpu:6.3f} {row.seconds:6.3f} {psnr:>7} "
+                     f"{interval:>13} {ahead:>7} {row.ssim:7.4f} {row.l1:7.4f} "
                      f"{f'{row.right} / {row.objects}':>14}")
     return "\n".join(lines)

@@ -8,7 +8,10 @@ from pathlib import Path
 
 from . import document, search
 from .options import Options, parse
+from .published import joined
+from .published import read as published
 from .record import load
+from .table import tables
 from .versions import versions
 from .worker import chosen_arms, chosen_settings
 
@@ -30,10 +33,10 @@ def main() -> int:
         print("a worker has failed; what was measured is kept, and the same command goes on from there",
               file=sys.stderr)
         return code
-    records, memories, versions = load(options.out)
-    written = document.write(options.out, records, memories, versions)
+    measured = tables(*load(options.out))
+    written = document.write(options.out, measured)
     if options.publish:
-        written += document.write(document.DOCS, records, memories, versions)
+        written += document.write(document.DOCS, joined(published(document.DOCS / document.CSV), measured))
     print(f"measured in {(time.monotonic() - started) / 60:.1f} minutes; report: {', '.join(map(str, written))}")
     return 0
 

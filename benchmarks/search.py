@@ -5,6 +5,7 @@ paper default, and for less, the settings with the best PSNR are looked for; wha
 what counts.
 """
 
+import math
 from dataclasses import asdict
 from itertools import product
 from pathlib import Path
@@ -72,7 +73,8 @@ def search(options: Options) -> Path:
 
 def best(known: list[Row], default: Row) -> str:
     """The point with the best PSNR among those that cost no more than the default."""
-    return max((row for row in known if row.macs <= default.macs + 1e-9), key=lambda row: row.psnr.mean).point
+    affordable = [row for row in known if row.macs <= default.macs + 1e-9]
+    return max(affordable, key=lambda row: row.psnr.mean if row.psnr else math.inf).point
 
 
 def _measure(subject: Subject, arms: list[Arm], of: int, captions: int) -> list[Row]:
@@ -82,4 +84,4 @@ def _measure(subject: Subject, arms: list[Arm], of: int, captions: int) -> list[
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    return row.point, f"{row.macs:.3f}", str(row.psnr), f"{row.right} / {row.objects}"
+    return row.point, f"{row.macs:.3f}", str(row.psnr or "equal"), f"{row.right} / {row.objects}"

@@ -7,16 +7,19 @@ from dataclasses import replace
 import pytest
 
 from blockdance.benchmarks import document, options, run, worker
+from blockdance.benchmarks.published import joined, read, write
 from blockdance.benchmarks.quality import Quality
 from blockdance.benchmarks.record import Memory, Record, load, reopen
 from blockdance.benchmarks.row import rows, shared
 from blockdance.benchmarks.setting import ALL as SETTINGS
 from blockdance.benchmarks.setting import BASE
 from blockdance.benchmarks.statistics import at, estimate
+from blockdance.benchmarks.table import tables
 from blockdance.benchmarks.versions import versions
 
 RECORD = Record("tiny", BASE, 0, "FORA", "N=2", 50., 5, 1., 1., 100., 10, 2., 2., (Quality(30., .9, .1, 4, 3),))
 EQUAL = replace(RECORD, method="other", point="", macs=100., qualities=(Quality(math.inf, 1., 0., 4, 4),))
+VERSIONS = {"kind": "versions", "comfyui": "0.30.0", "tiny.safetensors": "12ab", "other.safetensors": "34cd"}
 FEWER = tuple(replace(RECORD, method="fewer steps", point=str(macs), macs=macs,
                       qualities=(Quality(psnr, .9, .1, 4, 4),)) for macs, psnr in ((40., 20.), (60., 26.)))
 
@@ -121,24 +124,49 @@ def test_a_method_that_sometimes_computes_everything(tmp_path):
     """Its pictures that are equal to the full run's have no PSNR that could be averaged with the others'."""
     some = [replace(RECORD, number=1, qualities=(Quality(math.inf, 1., 0., 4, 4),)), RECORD]
     entries = [*FEWER, *(replace(record, number=1) for record in FEWER), *some]
-    document.write(tmp_path, entries, [], [])
+    document.write(tmp_path, tables(entries, [], []))
     text = (tmp_path / "benchmarks.md").read_text()
-    assert "| 30.0 (30.0 to 30.0) +- 0.0, and some equal |  |" in text
+    assert "| 30.0 (30.0 to 30.0) +- 0.0, and 1 equal |  |" in text
 
 
 def test_the_report_says_what_was_measured(tmp_path):
     entries = [*FEWER, RECORD, EQUAL, replace(RECORD, setting=SETTINGS[1])]
     memories = [Memory("tiny", BASE, "full", 2 ** 20, 2 ** 18), Memory("tiny", BASE, "FORA", 2 ** 21, 2 ** 19)]
-    written = document.write(tmp_path, entries, memories, [{"kind": "versions", "comfyui": "0.30.0"}])
+    written = document.write(tmp_path, tables(entries, memories, [VERSIONS]))
     assert {path.name for path in written} == {"benchmarks.md", "benchmarks-tiny.png", "benchmarks.csv"}
     text = (tmp_path / "benchmarks.md").read_text()
-    assert "comfyui 0.30.0" in text and SETTINGS[1].name in text
+    assert "comfyui 0.30.0; weights tiny 12ab." in text and SETTINGS[1].name in text
     assert "| FORA | N=2 | 0.500 | 0.500 | 0.50 | 0.50 | 30.0 (30.0 to 30.0) +- 0.0 | +7.0 | 0.9000 | 0.1000 | 3 / 4 " \
            "| 2.0 | 0.25 |" in text
     assert "| other |  | 1.000 | 0.500 | 0.50 | 0.50 | equal |" in text
     assert "captions: 1. **A preview" in text
     assert "| captions | 1 | 1 |" in text and "| seconds a picture, full sampling | 2.00 | 2.00 |" in text
     assert len((tmp_path / "benchmarks.csv").read_text().splitlines()) == 1 + len(entries)
+
+
+def test_what_was_published_is_read_as_it_was_written(tmp_path):
+    memories = [Memory("tiny", BASE, "full", 2 ** 20, 2 ** 18), Memory("tiny", BASE, "FORA", 2 ** 21, 2 ** 19)]
+    two_calls = replace(RECORD, setting=replace(BASE, together=False, batch=4))
+    written = tables([*FEWER, RECORD, EQUAL, two_calls], memories, [VERSIONS])
+    assert [row.psnr is None for row in written[0].rows] == [False, False, False, True]
+    assert read(write(tmp_path / "benchmarks.csv", written)) == written
+    assert read(tmp_path / "absent.csv") == []
+
+
+def test_publishing_replaces_what_was_measured_and_keeps_the_rest():
+    heun = next(setting for setting in SETTINGS if setting.sampler == "heun")
+    old = tables([*FEWER, *(replace(RECORD, model=model, setting=setting) for model in ("tiny", "other")
+                            for setting in (BASE, heun))], [], [VERSIONS])
+    new = tables([replace(RECORD, macs=70.)], [], [VERSIONS])
+    assert joined(old, new) == [new[0], *old[1:]] and len(old) == 4
+    assert joined([], new) == new and joined(old, []) == old
+    trained_again = tables([RECORD], [], [VERSIONS | {"tiny.safetensors": "56ef"}])
+    assert joined(old, trained_again) == [*old[2:], *trained_again]
+
+
+def test_methods_stand_in_one_order_whenever_they_were_measured():
+    (table,) = tables([replace(RECORD, method="Auto"), RECORD, EQUAL, *FEWER], [], [])
+    assert [row.method for row in table.rows] == ["fewer steps", "fewer steps", "Auto", "FORA", "other"]
 
 
 def test_measurements_of_other_weights_are_not_gone_on_with(tmp_path):

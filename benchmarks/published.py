@@ -1,0 +1,71 @@
+"""The tables as a CSV, a line per row: read again, so that a run replaces what it has measured and nothing else."""
+
+import csv
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Iterable, Sequence
+
+from .row import Row
+from .setting import ALL as SETTINGS
+from .setting import Setting
+from .statistics import Estimate
+from .table import Table, place
+
+VERSIONS = ("comfyui", "torch", "python", "machine", "threads", "device", "weights")
+_SETTING = tuple(field.name for field in fields(Setting))
+_PSNR = {"mean": "psnr", "low": "psnr_low", "high": "psnr_high", "spread": "psnr_spread"}
+_ROW = tuple(field.name for field in fields(Row) if field.name != "psnr")
+_TEXTS = {"method", "point"}
+_COUNTS = {"samples", "equal", "right", "objects", "peak", "held"}
+
+
+def write(path: Path, tables: Iterable[Table]) -> Path:
+    """Empty cells are numbers that there are none of."""
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, ("model", *_SETTING, *_ROW, *_PSNR.values(), *VERSIONS), lineterminator="\n")
+        writer.writeheader()
+        for table in tables:
+            for row in table.rows:
+                cells = asdict(row)
+                psnr = cells.pop("psnr") or {}
+                writer.writerow({"model": table.model, **asdict(table.setting), **cells, **table.versions,
+                                 **{column: psnr.get(name) for name, column in _PSNR.items()}})
+    return path
+
+
+def read(path: Path) -> list[Table]:
+    """None where there is no such file."""
+    if not path.exists():
+        return []
+    found: dict[tuple[str, Setting], list[dict[str, str]]] = {}
+    with path.open(newline="") as file:
+        for line in csv.DictReader(file):
+            found.setdefault((line["model"], _setting(line)), []).append(line)
+    return [Table(model, setting, {name: lines[0][name] for name in VERSIONS if lines[0][name]},
+                  tuple(map(_row, lines))) for (model, setting), lines in found.items()]
+
+
+def joined(published: Sequence[Table], measured: Sequence[Table]) -> list[Table]:
+    """What was measured now, and of what was published the models and settings that were not; but nothing of a model
+    whose weights have changed since."""
+    weights = {table.model: table.versions.get("weights") for table in measured}
+    kept = [table for table in published
+            if weights.get(table.model, table.versions.get("weights")) == table.versions.get("weights")]
+    every = {table.key: table for table in (*kept, *measured)}
+    models = list(dict.fromkeys(model for model, _ in every))
+    return sorted(every.values(), key=lambda table: (models.index(table.model), place(table.setting, SETTINGS)))
+
+
+def _setting(line: dict[str, str]) -> Setting:
+    return Setting(int(line["steps"]), line["sampler"], line["scheduler"], float(line["cfg"]),
+                   line["together"] == "True", int(line["batch"]))
+
+
+def _row(line: dict[str, str]) -> Row:
+    def value(name: str) -> str | int | float | None:
+        text = line[name]
+        if name in _TEXTS:
+            return text
+        return None if text == "" else int(text) if name in _COUNTS else float(text)
+    psnr = {name: value(column) for name, column in _PSNR.items()}
+    return Row(**{name: value(name) for name in _ROW}, psnr=None if psnr["mean"] is None else Estimate(**psnr))
