@@ -29,8 +29,9 @@ INTRODUCTION = """# Settings of the papers' methods, searched
 Written by `python3 -m benchmarks --search --publish`; do not edit. For the compute of each paper setting (N = 2 and so
 on, everything else as published), and for less, the setting that is closest to full sampling on a few captions, as
 Delta-DiT does in its section 5; what both are worth on other captions is in the table.
+
 """
-COLUMNS = ("model", "method", "paper setting", "MACs", "PSNR, dB (95 %)", "objects right", "found", "MACs",
+COLUMNS = ("model", "captions", "method", "paper setting", "MACs", "PSNR, dB (95 %)", "objects right", "found", "MACs",
            "PSNR, dB (95 %)", "objects right")
 Candidates = dict[str, Policy]
 
@@ -60,15 +61,25 @@ def search(options: Options) -> Path:
             winners = {point: best(known, next(row for row in known if row.point == point)) for point in defaults}
             chosen = [arm for arm in arms if arm.point in {*winners, *winners.values()}]
             held_out = {row.point: row for row in _measure(subject, chosen, MEASURED, options.captions)}
-            lines += [(subject.name, method, *_cells(held_out[paper]), *_cells(held_out[found]))
+            lines += [(subject.name, str(options.captions), method, *_cells(held_out[paper]), *_cells(held_out[found]))
                       for paper, found in winners.items()]
-    text = (f"{INTRODUCTION}\n{BASE.name}, {options.captions} held-out captions; searched on "
-            f"{CALIBRATION_CAPTIONS} others.\n\n{markdown.table(COLUMNS, lines)}")
     report = options.out / "search.md"
-    report.write_text(text)
+    report.write_text(_text(lines))
     if options.publish:
-        (DOCS / "benchmarks-search.md").write_text(text)
+        publish(DOCS / "benchmarks-search.md", lines)
     return report
+
+
+def publish(document: Path, lines: list[tuple[str, ...]]) -> None:
+    """Write what was found where that of other models stays."""
+    measured = {model for model, *_ in lines}
+    kept = [line for line in markdown.lines(document.read_text()) if line[0] not in measured]
+    document.write_text(_text(kept + lines))
+
+
+def _text(lines: list[tuple[str, ...]]) -> str:
+    return (f"{INTRODUCTION}\n{BASE.name}; searched on {CALIBRATION_CAPTIONS} captions and measured on others.\n\n"
+            f"{markdown.table(COLUMNS, lines)}")
 
 
 def best(known: list[Row], default: Row) -> str:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from blockdance.benchmarks import options, search
+from blockdance.benchmarks import markdown, options, search
 from blockdance.benchmarks.arm import policy
 from blockdance.benchmarks.compare import compare
 from blockdance.benchmarks.subject import CALIBRATION, MEASURED, Subject
@@ -50,6 +50,17 @@ def test_the_search_reports_other_captions_than_it_has_searched_on(tmp_path, mon
     report = search.search(replace(options.parse(["--search", "--captions", "1", "--quick"]), out=tmp_path))
     assert asked == [CALIBRATION, MEASURED]
     *_, row = report.read_text().splitlines()
-    model, method, paper, *measured = row.strip("| ").split(" | ")
-    assert (model, method) == ("pixart", "Delta-DiT") and paper.startswith("N=2") and len(measured) == 7
-    assert "1 held-out captions; searched on 1 others" in report.read_text()
+    model, captions, method, paper, *measured = row.strip("| ").split(" | ")
+    assert (model, captions, method) == ("pixart", "1", "Delta-DiT") and paper.startswith("N=2") and len(measured) == 7
+    assert "searched on 1 captions and measured on others" in report.read_text()
+
+
+def test_publishing_keeps_what_was_found_for_other_models(tmp_path):
+    def found(model, psnr):
+        return [(model, "16", method, "N=2", "0.6", psnr, "36 / 36", "N=3", "0.5", psnr, "36 / 36")
+                for method in ("Delta-DiT", "BlockDance")]
+    document = tmp_path / "search.md"
+    document.write_text("no table yet")
+    for model, psnr in (("pixart", "1.0"), ("flux", "2.0"), ("pixart", "3.0")):
+        search.publish(document, found(model, psnr))
+    assert markdown.lines(document.read_text()) == [*found("flux", "2.0"), *found("pixart", "3.0")]
