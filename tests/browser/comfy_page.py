@@ -85,8 +85,10 @@ class ComfyPage:
                 await app.loadApiJson(prompt, "demo.json");
                 return app.graph.serialize();
             }""", prompt)
-        self.evaluate("(demo) => app.loadGraphData({...demo, id: crypto.randomUUID()}, true, false, 'demo')",
-                      self._demos[patch])
+        self.evaluate("""(demo) => {
+            const id = crypto.randomUUID(); // its name, too: the page may take one of the same name for the same
+            return app.loadGraphData({...demo, id}, true, false, id);
+        }""", self._demos[patch])
         self.evaluate(f"""() => {{
             const patch = ({PATCH})();
             app.canvas.ds.scale = 1;
@@ -106,6 +108,11 @@ class ComfyPage:
 
     def run(self) -> None:
         self.evaluate("() => app.queuePrompt(0)")
+
+    def prompt(self) -> dict:
+        """The workflow in the API format. Of what a node says of itself there only its title."""
+        prompt = self.evaluate("async () => (await app.graphToPrompt()).output")
+        return {node: {**content, "_meta": {"title": content["_meta"]["title"]}} for node, content in prompt.items()}
 
     def previous_workflow(self) -> None:
         self.evaluate("() => app.extensionManager.command.execute('Workspace.PreviousOpenedWorkflow')")

@@ -1,5 +1,6 @@
 """A real page of a real ComfyUI, in a headless Chromium.
 
+BLOCKDANCE_FRONTEND names another page than ComfyUI's own: the folder `static` of a comfyui-frontend-package.
 Browser and server are those of one module: while playwright is on, other tests could not use asyncio.
 """
 
@@ -43,7 +44,9 @@ def comfyui(chromium, tmp_path_factory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("comfyui")
     base = make_page_base(folder, WEIGHTS)
     write_random_weights(base / "models" / "shapes_world" / UNKNOWN, UNKNOWN_DEPTH)
-    with comfyui_server(host.current(), base, folder / "comfyui.log", ("--cache-none",)) as server:
+    page = os.environ.get("BLOCKDANCE_FRONTEND")
+    arguments = ("--cache-none", *(("--front-end-root", page) if page else ()))
+    with comfyui_server(host.current(), base, folder / "comfyui.log", arguments) as server:
         yield server
 
 

@@ -105,8 +105,7 @@ def test_a_run_leaves_nothing_in_the_workflow_and_no_second_line_on_the_node(pag
     saved = page.evaluate(f"() => ({PATCH})().serialize()")
     assert saved["widgets_values"] == [2, -1, .4, .95, "off", "model", "auto"]
     assert "timeline" not in str(saved)
-    prompt = page.evaluate("async () => (await app.graphToPrompt()).output")
-    assert set(prompt["2"]["inputs"]) == {
+    assert set(page.prompt()["2"]["inputs"]) == {
         "model", "N", "block_index", "start", "end", "forecast", "storage", "offload"}
 
 

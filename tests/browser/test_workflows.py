@@ -52,7 +52,7 @@ def test_the_template_browser_lists_it(page, file):
 def test_opens_complete_and_converts_to_its_twin_and_is_tidy(page, file):
     open_template(page, file)
     assert page.evaluate(UNKNOWN) == []
-    assert page.evaluate("async () => (await app.graphToPrompt()).output") == twin(file)
+    assert page.prompt() == twin(file)
     for renderer in ("classic", "nodes2"):
         page.use(renderer)
         page.page.wait_for_timeout(500)
