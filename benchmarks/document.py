@@ -87,7 +87,7 @@ def _versions(tables: Sequence[Table]) -> str:
 def _cells(row: Row) -> tuple[str, ...]:
     psnr = f"{row.psnr} +- {row.psnr.spread:.1f}" if row.psnr else "equal"
     if row.psnr and row.equal:
-        psnr = f"{psnr}, and {row.equal} equal"
+        psnr = f"{psnr}, and some equal"
     ahead = "" if row.ahead is None or row.method == BASELINE else f"{row.ahead:+.1f}"
     peak = "" if row.peak is None else f"{row.peak / 2 ** 20:.1f}"
     held = "" if row.held is None else f"{row.held / 2 ** 20:.2f}"

@@ -23,7 +23,7 @@ def curves(table: Sequence[Row]) -> Curves:
     run's, bit for bit; a method that never differs has no curve."""
     found: Curves = {}
     for row in table:
-        if row.psnr:
+        if row.psnr and row.psnr_macs:
             found.setdefault(row.method, []).append((row.psnr_macs, row.psnr.mean))
     return found
 

@@ -14,10 +14,11 @@ BASELINE = "fewer steps"  # the method that every other has to beat
 @dataclass(frozen=True)
 class Row:
     """macs, blocks, cpu, seconds: fractions of full sampling, the latter two medians of paired runs; full_seconds: of a
-    full run, median; equal: how many samples are the full run's, bit for bit, which have no PSNR; psnr: of the others,
-    in dB, None without any; psnr_macs: what those cost; ahead: dB more than fewer steps of the same sampler give for
-    the same MACs, None outside their curve and where some are equal; ssim, l1: means; peak, held: bytes that sampling
-    takes, and that are kept from step to step beyond what full sampling keeps. Estimates are over samples."""
+    full run, median; equal: whether some samples are the full run's, bit for bit, which have no PSNR; psnr: of the
+    others, in dB, None without any; psnr_macs: what those cost, None where it is not known; ahead: dB more than fewer
+    steps of the same sampler give for the same MACs, None outside their curve and where some are equal; ssim, l1:
+    means; peak, held: bytes that sampling takes, and that are kept from step to step beyond what full sampling keeps.
+    Estimates are over samples."""
     method: str
     point: str
     samples: int
@@ -25,7 +26,7 @@ class Row:
     blocks: float
     cpu: float
     seconds: float
-    equal: int
+    equal: bool
     psnr: Estimate | None
     psnr_macs: float | None
     ssim: float
@@ -74,7 +75,7 @@ def _row(records: Sequence[Record]) -> Row:
     return Row(
         records[0].method, records[0].point, len(qualities), fmean(r.macs / r.full_macs for r in records),
         fmean(r.blocks / r.full_blocks for r in records), median(r.cpu / r.full_cpu for r in records),
-        median(r.seconds / r.full_seconds for r in records), len(qualities) - len(differing),
+        median(r.seconds / r.full_seconds for r in records), len(differing) < len(qualities),
         estimate(differing) if differing else None, fmean(costs) if costs else None,
         fmean(quality.ssim for quality in qualities), fmean(quality.l1 for quality in qualities),
         sum(quality.right for quality in qualities), sum(quality.objects for quality in qualities),
