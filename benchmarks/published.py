@@ -15,8 +15,8 @@ VERSIONS = ("comfyui", "torch", "python", "machine", "threads", "device", "weigh
 _SETTING = tuple(field.name for field in fields(Setting))
 _PSNR = {"mean": "psnr", "low": "psnr_low", "high": "psnr_high", "spread": "psnr_spread"}
 _ROW = tuple(field.name for field in fields(Row) if field.name != "psnr")
-_TEXTS = {"method", "point"}
-_COUNTS = {"samples", "right", "objects", "peak", "held"}
+_READ = {"method": str, "point": str, "equal": "True".__eq__,
+         **dict.fromkeys(("samples", "right", "objects", "peak", "held"), int)}  # the others are float
 
 
 def write(path: Path, tables: Iterable[Table]) -> Path:
@@ -63,11 +63,7 @@ def _setting(line: dict[str, str]) -> Setting:
 
 def _row(line: dict[str, str]) -> Row:
     def value(name: str) -> str | bool | int | float | None:
-        text = line[name]
-        if name in _TEXTS:
-            return text
-        if name == "equal":
-            return text == "True"
-        return None if text == "" else int(text) if name in _COUNTS else float(text)
+        of = _READ.get(name, float)
+        return of(line[name]) if line[name] or of is str else None
     psnr = {name: value(column) for name, column in _PSNR.items()}
     return Row(**{name: value(name) for name in _ROW}, psnr=None if psnr["mean"] is None else Estimate(**psnr))
