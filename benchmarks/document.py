@@ -58,7 +58,8 @@ def write(folder: Path, tables: Sequence[Table]) -> list[Path]:
         pictures.append(_picture(folder / f"benchmarks-{model}.png", main))
         preview = "" if samples >= QUICK_CAPTIONS else (
             f" **A preview: {QUICK_CAPTIONS} captions are the fewest that say something.**")
-        parts += [f"## {model}\n\n{main.setting.name}; captions: {samples}.{preview}\n",
+        note = main.note and f" {main.note}"
+        parts += [f"## {model}\n\n{main.setting.name}; captions: {samples}.{preview}{note}\n",
                   f"![{model}]({pictures[-1].name})\n", markdown.table(COLUMNS, map(_cells, main.rows)),
                   _equal_compute(main.rows)]
         if len(of_model) > 1:

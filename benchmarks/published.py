@@ -22,14 +22,15 @@ _READ = {"method": str, "point": str, "equal": "True".__eq__,
 def write(path: Path, tables: Iterable[Table]) -> Path:
     """Empty cells are numbers that there are none of."""
     with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, ("model", *_SETTING, *_ROW, *_PSNR.values(), *VERSIONS), lineterminator="\n")
+        columns = "model", *_SETTING, *_ROW, *_PSNR.values(), *VERSIONS, "note"
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
         for table in tables:
             for row in table.rows:
                 cells = asdict(row)
                 psnr = cells.pop("psnr") or {}
                 writer.writerow({"model": table.model, **asdict(table.setting), **cells, **table.versions,
-                                 **{column: psnr.get(name) for name, column in _PSNR.items()}})
+                                 **{column: psnr.get(name) for name, column in _PSNR.items()}, "note": table.note})
     return path
 
 
@@ -42,7 +43,7 @@ def read(path: Path) -> list[Table]:
         for line in csv.DictReader(file):
             found.setdefault((line["model"], _setting(line)), []).append(line)
     return [Table(model, setting, {name: lines[0][name] for name in VERSIONS if lines[0][name]},
-                  tuple(map(_row, lines))) for (model, setting), lines in found.items()]
+                  tuple(map(_row, lines)), lines[0]["note"]) for (model, setting), lines in found.items()]
 
 
 def joined(published: Sequence[Table], measured: Sequence[Table]) -> list[Table]:

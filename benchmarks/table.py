@@ -16,11 +16,13 @@ Thing = TypeVar("Thing")
 
 @dataclass(frozen=True)
 class Table:
-    """versions: what it was measured with, by name, and the digest of the model's `weights`."""
+    """versions: what it was measured with, by name, and the digest of the model's `weights`; note: what else a reader
+    has to know of how it came about."""
     model: str
     setting: Setting
     versions: dict[str, str]
     rows: tuple[Row, ...]
+    note: str = ""
 
     @property
     def key(self) -> tuple[str, Setting]:

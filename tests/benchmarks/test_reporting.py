@@ -149,7 +149,11 @@ def test_what_was_published_is_read_as_it_was_written(tmp_path):
     two_calls = replace(RECORD, setting=replace(BASE, together=False, batch=4))
     written = tables([*FEWER, RECORD, EQUAL, two_calls], memories, [VERSIONS])
     assert [row.psnr is None for row in written[0].rows] == [False, False, False, True]
+    written[0] = replace(written[0], note="In two parts.")
     assert read(write(tmp_path / "benchmarks.csv", written)) == written
+    document.write(tmp_path, written)
+    assert "captions: 1. **A preview: 16 captions are the fewest that say something.** In two parts.\n" in (
+        tmp_path / "benchmarks.md").read_text()
     assert read(tmp_path / "absent.csv") == []
 
 
