@@ -54,12 +54,11 @@ def write(folder: Path, tables: Sequence[Table]) -> list[Path]:
     for model in dict.fromkeys(table.model for table in tables):
         of_model = [table for table in tables if table.model == model]
         main = next((table for table in of_model if table.setting == BASE), of_model[0])
-        samples = main.rows[0].samples
         pictures.append(_picture(folder / f"benchmarks-{model}.png", main))
-        preview = "" if samples >= QUICK_CAPTIONS else (
+        preview = "" if main.rows[0].samples >= QUICK_CAPTIONS else (
             f" **A preview: {QUICK_CAPTIONS} captions are the fewest that say something.**")
         note = main.note and f" {main.note}"
-        parts += [f"## {model}\n\n{main.setting.name}; captions: {samples}.{preview}{note}\n",
+        parts += [f"## {model}\n\n{_measured(main)}{preview}{note}\n",
                   f"![{model}]({pictures[-1].name})\n", markdown.table(COLUMNS, map(_cells, main.rows)),
                   _equal_compute(main.rows)]
         if len(of_model) > 1:
@@ -70,11 +69,14 @@ def write(folder: Path, tables: Sequence[Table]) -> list[Path]:
 
 
 def _picture(path: Path, table: Table) -> Path:
-    caption = (f"{table.setting.name}; captions: {table.rows[0].samples}. Higher and further left is better; thick: "
-               "fewer steps, and squares: ours.")
+    caption = f"{_measured(table)} Higher and further left is better; thick: fewer steps, and squares: ours."
     on_cpu = table.versions.get("device") == "cpu"
     pareto(table.rows, f"{table.model}: quality for compute", caption, on_cpu, THEMES["light"]).save(path)
     return path
+
+
+def _measured(table: Table) -> str:
+    return f"{table.setting.name}; captions: {table.rows[0].samples}."
 
 
 def _versions(tables: Sequence[Table]) -> str:

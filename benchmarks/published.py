@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Iterable, Sequence
 
 from .row import Row
-from .setting import ALL as SETTINGS
 from .setting import Setting
 from .statistics import Estimate
-from .table import Table, place
+from .table import Table, in_order
+from .versions import NAMES
 
-VERSIONS = ("comfyui", "torch", "python", "machine", "threads", "device", "weights")
+VERSIONS = *NAMES, "weights"
 _SETTING = tuple(field.name for field in fields(Setting))
 _PSNR = {"mean": "psnr", "low": "psnr_low", "high": "psnr_high", "spread": "psnr_spread"}
 _ROW = tuple(field.name for field in fields(Row) if field.name != "psnr")
@@ -52,9 +52,7 @@ def joined(published: Sequence[Table], measured: Sequence[Table]) -> list[Table]
     weights = {table.model: table.versions.get("weights") for table in measured}
     kept = [table for table in published
             if weights.get(table.model, table.versions.get("weights")) == table.versions.get("weights")]
-    every = {table.key: table for table in (*kept, *measured)}
-    models = list(dict.fromkeys(model for model, _ in every))
-    return sorted(every.values(), key=lambda table: (models.index(table.model), place(table.setting, SETTINGS)))
+    return in_order({table.key: table for table in (*kept, *measured)}.values())
 
 
 def _setting(line: dict[str, str]) -> Setting:

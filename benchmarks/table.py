@@ -9,6 +9,7 @@ from .record import Memory, Record
 from .row import Row, rows, shared
 from .setting import ALL as SETTINGS
 from .setting import Setting
+from .versions import NAMES
 
 METHODS = tuple(dict.fromkeys(arm.method for arm in ARMS))
 Thing = TypeVar("Thing")
@@ -32,17 +33,22 @@ class Table:
 def tables(records: Sequence[Record], memories: Iterable[Memory], versions: Iterable[dict]) -> list[Table]:
     """Of every model in every setting in which at least one batch of captions is complete. Methods stand in one order,
     whenever they were measured."""
-    ordered = sorted(records, key=lambda record: place(record.method, METHODS))
     of_key: dict[tuple[str, Setting], list[Record]] = {}
-    for record in ordered:
+    for record in records:
         of_key.setdefault((record.model, record.setting), []).append(record)
     complete = {key: shared(some) for key, some in of_key.items()}
     used, recorded = {memory.key: memory for memory in memories}, list(versions)
-    found = [Table(model, setting, _versions(model, recorded), tuple(
+    return in_order(Table(model, setting, _versions(model, recorded), tuple(
         _with_memory(row, used.get((model, setting, row.method)), used.get((model, setting, "full")))
-        for row in rows(some))) for (model, setting), some in complete.items() if some]
-    models = list(dict.fromkeys(record.model for record in records))
-    return sorted(found, key=lambda table: (models.index(table.model), place(table.setting, SETTINGS)))
+        for row in rows(sorted(some, key=lambda record: place(record.method, METHODS)))))
+        for (model, setting), some in complete.items() if some)
+
+
+def in_order(tables: Iterable[Table]) -> list[Table]:
+    """Models as they first come, and of each its settings in the order in which they are measured."""
+    every = list(tables)
+    models = list(dict.fromkeys(table.model for table in every))
+    return sorted(every, key=lambda table: (models.index(table.model), place(table.setting, SETTINGS)))
 
 
 def place(thing: Thing, among: Sequence[Thing]) -> int:
@@ -63,6 +69,6 @@ def _versions(model: str, recorded: Sequence[dict]) -> dict[str, str]:
         for name, value in some.items() if weights else ():
             if name in weights:
                 merged.setdefault("weights", {})[value] = None
-            elif "." not in name and name != "kind":  # not a file of another model
+            elif name in NAMES:
                 merged.setdefault(name, {})[value] = None
     return {name: " and ".join(values) for name, values in merged.items()}

@@ -9,6 +9,8 @@ from pathlib import Path
 import comfy.model_management
 import torch
 
+NAMES = "comfyui", "torch", "python", "machine", "threads", "device"
+
 
 def versions(weights: tuple[Path, ...]) -> dict[str, str]:
     """Of the host, torch, Python and the weights, by name."""

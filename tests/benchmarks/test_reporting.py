@@ -15,7 +15,7 @@ from blockdance.benchmarks.setting import ALL as SETTINGS
 from blockdance.benchmarks.setting import BASE
 from blockdance.benchmarks.statistics import at, estimate
 from blockdance.benchmarks.table import tables
-from blockdance.benchmarks.versions import versions
+from blockdance.benchmarks.versions import NAMES, versions
 
 RECORD = Record("tiny", BASE, 0, "FORA", "N=2", 50., 5, 1., 1., 100., 10, 2., 2., (Quality(30., .9, .1, 4, 3),))
 EQUAL = replace(RECORD, method="other", point="", macs=100., qualities=(Quality(math.inf, 1., 0., 4, 4),))
@@ -155,6 +155,10 @@ def test_what_was_published_is_read_as_it_was_written(tmp_path):
     assert "captions: 1. **A preview: 16 captions are the fewest that say something.** In two parts.\n" in (
         tmp_path / "benchmarks.md").read_text()
     assert read(tmp_path / "absent.csv") == []
+
+
+def test_every_version_that_is_recorded_is_published():
+    assert tuple(versions(())) == NAMES
 
 
 def test_publishing_replaces_what_was_measured_and_keeps_the_rest():
