@@ -18,12 +18,12 @@ from .models import Case
 from .record import Record
 from .watch import Watch
 
-ARMS = (UNPATCHED, "reuse off", "BlockDance N=2", "Delta-Cache N=2")
+ARMS = (UNPATCHED, "BlockDance N=2", "Delta-Cache N=2")
 BACKENDS = ("none", "inductor", "cudagraphs")  # those of the node, after not compiled
 
 
 def measure(case: Case, record: Record, until: float) -> None:
-    size = replace(case.size, config=case.size.config | dict(depth=2, depth_single_blocks=4))
+    size = replace(case.size, config=case.size.config | dict(depth=2, depth_single_blocks=2))
     device = models.device()
     model = models.load(models.weights(size, device), torch.bfloat16, device)
     for backend in BACKENDS:

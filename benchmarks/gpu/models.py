@@ -48,15 +48,19 @@ SMALL = {
 }
 
 
-def weights(size: Size, device: torch.device) -> dict[str, torch.Tensor]:
-    """By the names that they have in a file, in bfloat16."""
+def shapes(size: Size) -> dict[str, torch.Tensor]:
+    """Of all weights, by the names that they have in a file; without memory."""
     config = size.model(size.config)
     config.unet_config.update(size.config)
     config.set_inference_dtype(torch.bfloat16, None)
-    shapes = config.get_model({}, "", device=torch.device("meta")).diffusion_model.state_dict()
+    return config.get_model({}, "", device=torch.device("meta")).diffusion_model.state_dict()
+
+
+def weights(size: Size, device: torch.device) -> dict[str, torch.Tensor]:
+    """Random ones, in bfloat16."""
     generator = torch.Generator(device).manual_seed(SEED)
     found = {}
-    for name, shape in shapes.items():
+    for name, shape in shapes(size).items():
         tensor = torch.empty(shape.shape, dtype=torch.bfloat16, device=device).normal_(0, SPREAD, generator=generator)
         if tensor.ndim == 1 and name.endswith(("weight", "scale")):  # of a norm
             tensor.add_(1)
@@ -66,9 +70,12 @@ def weights(size: Size, device: torch.device) -> dict[str, torch.Tensor]:
 
 def load(given: dict[str, torch.Tensor], dtype: torch.dtype, device: torch.device) -> ModelPatcher:
     """As the node Load Diffusion Model does it, straight to the device, which has room for all of it."""
-    with device:
-        model = comfy.sd.load_diffusion_model_state_dict(
-            dict(given), model_options={"dtype": dtype, "load_device": device, "offload_device": device})
+    options = {"dtype": dtype, "load_device": device, "offload_device": device}
+    try:
+        with device:
+            model = comfy.sd.load_diffusion_model_state_dict(dict(given), model_options=options)
+    except (RuntimeError, TypeError, ValueError):  # by way of main memory, which takes longer
+        model = comfy.sd.load_diffusion_model_state_dict(dict(given), model_options=options)
     if model is None:
         raise RuntimeError("ComfyUI does not know the model by these weights")
     return model

@@ -7,8 +7,7 @@ from pathlib import Path
 from .options import Options
 
 _BOOT = Path(__file__).resolve().parents[1] / "boot.py"
-# dynamic VRAM must be there before torch is
-_START = """
+_BEFORE_TORCH = """
 import runpy, sys
 import comfy_aimdo.control
 comfy_aimdo.control.init()
@@ -18,19 +17,22 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 class Part:
-    def __init__(self, options: Options, name: str):
+    """dynamic: prepared for dynamic VRAM, which must be there before torch is."""
+
+    def __init__(self, options: Options, name: str, dynamic: bool = False):
         self.name = name
         self.out = options.out.with_suffix(f".{name}.json")
         self.out.unlink(missing_ok=True)
-        arguments = [str(_BOOT), "blockdance.benchmarks.gpu.run", "--part", name, "--out", str(self.out)]
+        first = ["-c", _BEFORE_TORCH, str(_BOOT)] if dynamic else [str(_BOOT)]
+        arguments = ["blockdance.benchmarks.gpu.run", "--part", name, "--out", str(self.out)]
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _START, *arguments, *(["--small"] if options.small else [])],
+            [sys.executable, *first, *arguments, *(["--small"] if options.small else [])],
             stdin=subprocess.PIPE, text=True)
 
     def run(self, seconds: float) -> str:
         """Let it begin, and wait for it; what went wrong, if something did."""
         try:
-            self._process.communicate(f"{seconds}\n", timeout=seconds + 5)
+            self._process.communicate(f"{seconds}\n", timeout=seconds)
         except subprocess.TimeoutExpired:
             self.stop()
             return f"stopped after {seconds:.0f} s"
