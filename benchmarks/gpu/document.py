@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Callable, Iterable
+from typing import Iterable
 
 from ..markdown import table
 from .options import ROOT
@@ -110,7 +110,9 @@ def _streaming(found: list[Row]) -> str:
 def _compile(found: list[Row]) -> str:
     eager = {row["method"]: row["seconds"] for row in found if row["backend"] == "none"}
     full = {row["backend"]: row["seconds"] for row in found if row["method"] == "unpatched"}
-    ratio: Callable[[float | None, Row], str] = lambda base, row: _shown(base and base / row["seconds"], ".2f")
+
+    def ratio(base: float | None, row: Row) -> str:
+        return _shown(base and base / row["seconds"], ".2f")
     return table(
         ("backend", "method", "blocks computed", "first, s", "seconds", "to not compiled", "to unpatched", "graphs"),
         [(row["backend"], row["method"], f"{row['share']:.0%}", f"{row['first']:.1f}", f"{row['seconds']:.3f}",

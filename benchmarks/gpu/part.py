@@ -1,4 +1,4 @@
-"""A part of the command in a process of its own, started early so that its imports cost no time, and stopped in time."""
+"""A part of the command in a process of its own: started early, so that its imports cost no time; stopped in time."""
 
 import subprocess
 import sys

@@ -19,7 +19,7 @@ class Record:
     def add(self, section: str, **row: object) -> None:
         self._content["rows"].append({"section": section, **row})
         self._write()
-        print(section, {name: value for name, value in row.items() if name != "places"}, flush=True)
+        print(section, {name: value for name, value in row.items() if name not in ("places", "trace")}, flush=True)
 
     def extend(self, path: Path) -> None:
         """By the rows of another record, if it is there."""

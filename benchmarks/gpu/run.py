@@ -126,7 +126,7 @@ def _part(options: Options, cases: dict[str, Case]) -> int:
 
 
 def _about(options: Options, cases: dict[str, Case]) -> dict[str, str]:
-    found = versions(()) | {"cores": str(os.cpu_count()), "system": platform.system(), "seconds": f"{options.seconds:g}"}
+    found = versions(()) | {"cores": str(os.cpu_count()), "system": platform.system()}
     if torch.cuda.is_available():
         total = torch.cuda.get_device_properties(0).total_memory
         found |= {"cuda": str(torch.version.cuda), "memory": f"{total / 2 ** 30:.0f} GiB", "driver": _driver()}

@@ -30,7 +30,7 @@ from .record import Record
 from .watch import Watch
 
 ARMS = (UNPATCHED, "BlockDance N=2", "Delta-Cache N=2")
-SPARE = 3 * 2 ** 30  # bytes for what is computed, where only half of the weights fit
+SPARE = 2 * 2 ** 30  # bytes for what is computed, where only half of the weights fit
 NO_MEMORY, DYNAMIC = "no memory for weights", "dynamic VRAM, memory for half of the weights"
 
 
