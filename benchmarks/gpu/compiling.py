@@ -7,7 +7,6 @@ import time
 from dataclasses import replace
 
 import torch
-import torch._dynamo
 from comfy.model_patcher import ModelPatcher
 
 from ...blockdance_core.host.attach import attach, last_report
