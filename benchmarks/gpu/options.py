@@ -26,7 +26,7 @@ def parse(arguments: list[str]) -> Options:
         prog="python3 -m benchmarks.gpu",
         description="Measure what reuse is worth on one large GPU: Flux, Wan and SD3 of full size with random weights, "
                     "loaded by ComfyUI. What is measured is on record at once; what there is no time for is left out.")
-    parser.add_argument("--seconds", type=float, default=220, help="for everything (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=220, help="for everything but starting (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=ROOT / "gpu-output" / "gpu.json", help="the record, a JSON file")
     parser.add_argument("--small", action="store_true", help="small models on the CPU: a rehearsal")
     parser.add_argument("--publish", type=Path, metavar="FILE", help="only write docs/gpu.md of this record")

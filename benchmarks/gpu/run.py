@@ -13,7 +13,6 @@ import time
 from dataclasses import dataclass
 
 import comfy.model_management as management
-import psutil
 import torch
 
 from ..versions import versions
@@ -42,7 +41,7 @@ STREAMING, COMPILE = .83, .99
 
 def main() -> int:
     options = parse(sys.argv[1:])
-    started = time.monotonic() - (time.time() - psutil.Process().create_time())
+    started = time.monotonic()
     logging.getLogger().setLevel(logging.WARNING)
     cases = models.SMALL if options.small else models.FULL
     if options.part != "all":
