@@ -25,7 +25,7 @@ from typing import Callable
 import comfy.cli_args
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import amp
 
 comfy.cli_args.args.cpu = True  # before model_management is imported, which otherwise looks for a GPU
@@ -144,6 +144,10 @@ class Trainer:
                 optimiser.load_state_dict(values)
             self.grown_at = saved["grown_at"]
             self._cut_curve()
+        elif arguments.start is not None:
+            self.divisor = 1
+            weights = {name: value.float().to(self.device) for name, value in load_file(arguments.start).items()}
+            self._build(weights, None)
         else:
             self._build(None, None)
 
@@ -273,6 +277,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("architecture", choices=sorted(TRAINABLE))
     parser.add_argument("--state", type=Path, required=True, help="folder for checkpoint, weights and curve")
+    parser.add_argument("--start", type=Path, help="weights of an earlier training, at full depth, to go on with; where "
+                        "the folder has no checkpoint yet")
     parser.add_argument("--minutes", type=float, default=120,
                         help="of processor time in all (of a GPU: by the clock), earlier runs included")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
