@@ -37,7 +37,8 @@ export class View {
 
     /** @param {{report?: Report, phase: Phase, error?: string, hint?: string}} content */
     show({ report, phase, error, hint }) {
-        const note = error ?? [hint, report?.note, report?.outcome, ...report?.failures ?? []].filter(Boolean).join("; ");
+        const notes = [hint, report?.note, report?.outcome, ...report?.failures ?? []].filter(Boolean);
+        const note = error ?? [...new Set(notes)].join("; ");
         this.root.dataset.phase = error ? "error" : phase;
         this.note.textContent = this.note.title = note;
         this.note.style.order = error ? "-1" : "";
