@@ -83,17 +83,17 @@ def matched(reference: torch.Tensor, image: torch.Tensor) -> tuple[torch.Tensor,
     return a, b
 
 
-def _words(psnr_value: float, ssim_value: float) -> str:
+def _words(psnr_value: float, ssim_value: float, apart: str = "") -> str:
     if math.isnan(psnr_value):
         return "not comparable: a picture has values that are no numbers (NaN)"
-    return "identical" if math.isinf(psnr_value) else f"PSNR {psnr_value:.2f} dB, SSIM {ssim_value:.4f}"
+    return "identical" if math.isinf(psnr_value) else f"PSNR {psnr_value:.2f} dB{apart}, SSIM {ssim_value:.4f}"
 
 
 def _summary(psnrs: list[float], ssims: list[float]) -> str:
     """The mean of a batch, in words."""
     equal = sum(map(math.isinf, psnrs))
     apart = f" without {count(equal, 'identical picture')}" if 0 < equal < len(psnrs) else ""
-    return f"mean{apart}: {_words(_mean_psnr(psnrs), _mean(ssims))}"
+    return f"mean: {_words(_mean_psnr(psnrs), _mean(ssims), apart)}"
 
 
 def _mean_psnr(psnrs: list[float]) -> float:

@@ -170,6 +170,13 @@ def test_quality_of_known_pictures(comfyui, a, b, expected):
     assert sizes(result.images["quality"])[0] == (48, 48)
 
 
+def test_one_equal_picture_does_not_make_the_mean_of_a_batch_infinite(comfyui):
+    both = {"same": colored(0), "other": colored(0x0A0A0A),
+            "b": ("ImageBatch", {"image1": ["same", 0], "image2": ["other", 0]})}
+    shown = run(comfyui, quality(a=colored(0), **both)).texts["quality"][-1]
+    assert shown.startswith("mean: PSNR 28.13 dB without 1 identical picture, SSIM ")
+
+
 def test_without_lpips_the_other_numbers_and_the_picture_stay(comfyui):
     prompt = quality(a=colored(0), b=colored(0x0A0A0A))
     prompt["quality"]["inputs"]["lpips"] = True
