@@ -2,8 +2,6 @@
 
 import math
 
-from blockdance_core.words import are
-
 from .table import Row
 
 SHOWN, SAVED = "Auto 2x", "fewer steps"  # the row that the words are about, and the names of those that it must beat
@@ -15,8 +13,8 @@ def sentence(table: list[Row]) -> str:
     full, *others = table
     auto = next(row for row in others if row.arm.name == SHOWN)
     words = (f"In short: {auto.arm.name} took {auto.seconds:.2f} s a picture where full sampling took "
-             f"{full.seconds:.2f} s, so it is {auto.speedup:.2f} times as fast. {_difference(auto.psnr)}, and "
-             f"{auto.score.right} of {are(auto.score.objects, 'object')} drawn as the captions say, "
+             f"{full.seconds:.2f} s, so it is {auto.speedup:.2f} times as fast. {_difference(auto.psnr)}; of their "
+             f"objects {auto.score.right} of {auto.score.objects} are as the captions say, "
              f"{_compared(auto.score.right, full.score.right)}.")
     rival = min((row for row in others if row.arm.name.startswith(SAVED)), key=lambda row: row.executed / row.total)
     return f"{words} Plain sampling with {rival.arm.name.removeprefix(SAVED).strip()} of the steps: {_rival(rival)}."

@@ -8,7 +8,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-from blockdance_core.words import are, count
 from headless import client
 from headless.stopping import Stopping
 
@@ -55,8 +54,7 @@ def draw_all(url: str, options: Options, pictures: Pictures) -> None:
     total = len(captions) * len(ARMS)
     warm = draw(url, ARMS[1], captions[0], options.seed + options.captions, options, _step("warming up"))
     progress = Progress(total, warm.seconds)
-    print(f"drawing {total} pictures: {count(len(captions), 'caption')}, each in {len(ARMS)} ways, "
-          f"{about(progress.seconds_left)}", flush=True)
+    print(f"drawing {total} pictures, {len(ARMS)} ways of each caption, {about(progress.seconds_left)}", flush=True)
     for index, scene in enumerate(captions):
         first = index % len(ARMS)
         for arm in ARMS[first:] + ARMS[:first]:
@@ -82,7 +80,7 @@ def file_name(index: int, arm: Arm) -> str:
 def kept(pictures: Pictures, folder: Path) -> str:
     """What an ended job leaves, in words."""
     drawn = sum(map(len, pictures.values()))
-    return f"{are(drawn, 'picture')} in {folder}" if drawn else "No picture was drawn."
+    return f"Pictures that were drawn: {drawn}, in {folder}" if drawn else "No picture was drawn."
 
 
 if __name__ == "__main__":
