@@ -97,6 +97,11 @@ def form(hidden: Hidden) -> Form:
     return tuple(None if tensor is None else tensor.shape for tensor in hidden)
 
 
+def shapes(wanted: Form | None) -> str:
+    """In words."""
+    return ", ".join("nothing" if shape is None else " x ".join(map(str, shape)) for shape in wanted or ()) or "nothing"
+
+
 def fill(hidden: Hidden, wanted: Form) -> Hidden:
     """A hidden state whose content nobody reads, in this form: the tensors at hand where they fit, else zeros."""
     return tuple(None if shape is None else tensor if tensor.shape == shape else tensor.new_zeros(shape)

@@ -8,8 +8,6 @@ import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 
-from blockdance_core.words import count
-
 from . import bypass, client, graph, outputs, overrides, progress
 from .compared import compared
 from .errors import HeadlessError, PromptError, UsageError
@@ -114,7 +112,7 @@ def _inputs(options: argparse.Namespace) -> None:
         print(graph.name(prompt, node))
         found = types[value["class_type"]].inputs
         for given in overrides.settable(prompt, node, types):
-            present = value["inputs"].get(given, "not in the file, so its default")
+            present = value["inputs"].get(given, found[given].default_in_words if given in found else "")
             line = f"  {given} = {'a connection' if graph.is_link(present) else present}"
             allowed = found[given].allowed if given in found else ""
             print(line)
@@ -165,7 +163,7 @@ def _compare(options: argparse.Namespace, prompt: graph.Prompt, types: Types,
         raise UsageError(f"nothing to compare: no sampler of {options.workflow} that has an output behind it gets the "
                          "MODEL of a BlockDance node")
     variants = comparison.variants(prompt, plain, nodes, combinations)
-    explanation = EXPLANATION.format(rounds=count(options.rounds, "round"))
+    explanation = EXPLANATION.format(rounds=f"{options.rounds} round{'s' * (options.rounds > 1)}")
     saved: list[Path] = []
     try:
         rows, results = comparison.compare(

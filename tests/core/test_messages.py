@@ -12,7 +12,7 @@ from blockdance.blockdance_core.auto.policy import AutoPolicy
 from blockdance.blockdance_core.blockdance import BlockDancePolicy
 from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
 from blockdance.blockdance_core.delta_dit import DeltaDiTPolicy
-from blockdance.blockdance_core.hidden import Contract, ContractError
+from blockdance.blockdance_core.hidden import Contract, ContractError, shapes
 from blockdance.blockdance_core.plan import Plan, Transformer
 from blockdance.blockdance_core.plan_text import PlanError
 from blockdance.blockdance_core.report import Evaluation, Report
@@ -61,6 +61,10 @@ def test_the_hidden_state_is_named_by_its_arguments_and_never_by_none():
         contract.read((), {"a": 1})
     for message in (str(wrong.value), str(missing.value)):
         assert "argument 0, context" in message and "None" not in message
+
+
+def test_the_shape_of_a_hidden_state_is_said_without_none():
+    assert shapes(((1, 2, 3), None)) == "1 x 2 x 3, nothing" and shapes(None) == "nothing"
 
 
 def test_a_plan_that_reuses_outputs_is_refused_in_proper_english():

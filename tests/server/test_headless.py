@@ -72,7 +72,7 @@ def test_lists_what_can_be_set_and_to_what(headless):
     assert "node 2 (BlockDance Patch, BlockDancePatch) N = 2 1 to 10 block_index = -1 " in words
     assert "sampler_name = euler one of euler, " in words and "scheduler = simple one of simple, " in words
     assert max(map(len, printed.splitlines())) <= 120
-    assert "  model = " not in printed
+    assert "  model = " not in printed and "offload = not in the file, so its default, auto one of auto, " in words
 
 
 @pytest.mark.parametrize("how, shown", [("-m", "\\u72d0"), ("-I", "\u72d0")])
