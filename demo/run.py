@@ -22,7 +22,6 @@ Pictures = dict[Arm, list[Picture]]
 def main() -> int:
     options = parse(sys.argv[1:])
     stopping = Stopping()
-    options.out.mkdir(parents=True, exist_ok=True)
     log = options.out / "comfyui.log"
     pictures: Pictures = {arm: [] for arm in ARMS}
     # Errors are ignored because Windows holds on to the files of a process that has just ended

@@ -66,6 +66,19 @@ def test_missing_weights_are_named_with_the_command_that_makes_them(tmp_path):
     assert "no weights at" in done.stderr and "demo.train" in done.stderr
 
 
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_starts(tmp_path):
+    (tmp_path / "file").touch()
+    done = main_job("--out", tmp_path / "file")
+    assert done.returncode == 1 and "starting ComfyUI" not in done.stdout
+    assert "cannot write to" in done.stderr and "--out" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [("--steps", "1"), ("--captions", "0"), ("--captions", "some")])
+def test_a_number_that_cannot_be_is_refused_in_plain_words(arguments):
+    done = main_job(*arguments)
+    assert done.returncode == 2 and "_" not in done.stderr.splitlines()[-1] and "1 are" not in done.stderr
+
+
 def test_a_prompt_that_fails_shows_the_servers_last_lines(tmp_path):
     (tmp_path / "broken.safetensors").write_bytes(b"not weights")
     done = main_job("--weights", tmp_path / "broken.safetensors", "--out", tmp_path)
