@@ -122,8 +122,8 @@ class Recorder:
             with self._survive():
                 self._returned[index] = form(contract.unpack(output))
                 if contract.guessed and self._returned[index] != entered:
-                    raise ContractError(f"a block made {shapes(self._returned[index])} of {shapes(entered)}: no "
-                                        "hidden state")
+                    made = shapes(self._returned[index])
+                    raise ContractError(f"a block made {made} of {shapes(entered)}: no hidden state")
             return output
         return keep
 

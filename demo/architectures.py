@@ -4,7 +4,7 @@ ComfyUI detects these architectures at their full widths only, so the demo bring
 is the host's. train.py starts with a fraction of the blocks and splits them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 
 import comfy.latent_formats
@@ -14,7 +14,7 @@ import comfy.supported_models_base
 import torch
 from comfy.model_base import ModelType
 
-from . import video, world
+from . import picture_world, video, world
 
 WIDTH = 128
 
@@ -122,3 +122,15 @@ WAN = Architecture(
     world=video, latent_format=VideoPixels)
 
 ARCHITECTURES = {row.name: row for row in (PIXART, FLUX, SD3, WAN)}
+
+PIXART_PICTURES = replace(
+    PIXART, name="pixart_pictures", world=picture_world, config=PIXART.config | {
+        "input_size": picture_world.SIZE, "patch_size": picture_world.PATCH,
+        "caption_channels": picture_world.CHANNELS, "model_max_length": picture_world.TOKENS})
+
+FLUX_PICTURES = replace(
+    FLUX, name="flux_pictures", world=picture_world, config=FLUX.config | {
+        "patch_size": picture_world.PATCH, "vec_in_dim": picture_world.CHANNELS,
+        "context_in_dim": picture_world.CHANNELS})
+
+PICTURES = {row.name: row for row in (PIXART_PICTURES, FLUX_PICTURES)}

@@ -66,7 +66,7 @@ def current() -> Host:
 
 def managed_place() -> Path:
     """The folder of the managed host, whether it exists or not."""
-    return _managed_places() / f"comfyui-{install.chosen_release().comfyui}"
+    return managed_places() / f"comfyui-{install.chosen_release().comfyui}"
 
 
 def state() -> str:
@@ -78,7 +78,8 @@ def state() -> str:
     return "COMFYUI_PATH names it, but it has no main.py and so is no ComfyUI"
 
 
-def _managed_places() -> Path:
+def managed_places() -> Path:
+    """The folder of the user's cache that holds what is installed and fetched for the demo."""
     if given := os.environ.get("BLOCKDANCE_HOST"):
         return Path(given).expanduser().resolve()
     if sys.platform == "win32":

@@ -11,7 +11,10 @@ from comfy.model_patcher import ModelPatcher
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from .architectures import ARCHITECTURES, Architecture
+from .architectures import ARCHITECTURES, PICTURES, Architecture
+from .text_encoder import TextEncoder
+
+TEXT = "text."  # before the names of the text encoder's weights, which are stored with the model's
 
 
 def build(architecture: Architecture, config: dict, operations=None) -> BaseModel:
@@ -42,7 +45,11 @@ def beside(model: BaseModel, noisy: torch.Tensor) -> torch.Tensor:
 
 def conditioning(embeddings: np.ndarray) -> list:
     """ComfyUI's CONDITIONING for caption embeddings (B, TOKENS, CHANNELS)."""
-    tokens = torch.from_numpy(embeddings)
+    return conditioning_of(torch.from_numpy(embeddings))
+
+
+def conditioning_of(tokens: torch.Tensor) -> list:
+    """ComfyUI's CONDITIONING for what a text encoder says, (B, TOKENS, CHANNELS)."""
     return [[tokens, {"pooled_output": pooled(tokens)}]]
 
 
@@ -62,7 +69,7 @@ def load(path: Path) -> ModelPatcher:
     Raises ValueError when the file is no such file or does not hold the weights that its configuration asks for.
     """
     architecture, config = _described(path)
-    weights = {name: value.float() for name, value in load_file(path).items()}
+    weights = {name: value.float() for name, value in load_file(path).items() if not name.startswith(TEXT)}
     model = build(architecture, config)
     missing, unexpected = model.diffusion_model.load_state_dict(weights, strict=False)
     if wrong := [*(set(missing) - architecture.unsaved), *unexpected]:
@@ -71,12 +78,29 @@ def load(path: Path) -> ModelPatcher:
         model, comfy.model_management.get_torch_device(), comfy.model_management.unet_offload_device())
 
 
+def load_text_encoder(path: Path) -> TextEncoder:
+    """The text encoder that was trained with the model in a weights file of picture world.
+
+    Raises ValueError when the file has none.
+    """
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata() or {}
+    if "words" not in metadata:
+        raise ValueError(f"{path} has no text encoder: it is no model of picture world")
+    weights = {name.removeprefix(TEXT): value.float() for name, value in load_file(path).items()
+               if name.startswith(TEXT)}
+    encoder = TextEncoder(json.loads(metadata["words"]), *weights["position"].shape)
+    encoder.load_state_dict(weights)
+    return encoder.requires_grad_(False)
+
+
 def _described(path: Path) -> tuple[Architecture, dict]:
     with safe_open(path, "pt") as file:
         metadata = file.metadata() or {}
     if "config" not in metadata:
         raise ValueError(f"{path} has no 'config' in its metadata: not a weights file of `python -m demo.train`")
     name = metadata.get("architecture", "pixart")
-    if name not in ARCHITECTURES:
-        raise ValueError(f"{path} is of architecture {name!r}; known: {', '.join(ARCHITECTURES)}")
-    return ARCHITECTURES[name], json.loads(metadata["config"])
+    known = ARCHITECTURES | PICTURES
+    if name not in known:
+        raise ValueError(f"{path} is of architecture {name!r}; known: {', '.join(known)}")
+    return known[name], json.loads(metadata["config"])

@@ -1,4 +1,4 @@
-"""The demo's own ComfyUI nodes: what shapes world needs and ComfyUI cannot know. Never shipped with the pack."""
+"""The demo's own ComfyUI nodes: what its worlds need and ComfyUI cannot know. Never shipped with the pack."""
 
 from pathlib import Path
 from types import ModuleType
@@ -7,13 +7,18 @@ import folder_paths
 import torch
 from comfy_api.latest import ComfyExtension, io
 
-from . import model, rewards, video, world  # noqa: F401 (rewards are found among loaded modules)
+from . import model, rewards, text_encoder, video, world  # noqa: F401 (rewards are found among loaded modules)
 
 WEIGHTS = "shapes_world"
+PICTURES = "_pictures.safetensors"  # what files of models of picture world end in
 CATEGORY = "model/patch/blockdance/demo"
 
 folder_paths.folder_names_and_paths[WEIGHTS] = (
     [str(Path(folder_paths.models_dir) / WEIGHTS), str(Path(__file__).parent / "weights")], {".safetensors"})
+
+
+def _weights(of_pictures: bool) -> list[str]:
+    return [name for name in folder_paths.get_filename_list(WEIGHTS) if name.endswith(PICTURES) == of_pictures]
 
 
 class ShapesWorldModelLoader(io.ComfyNode):
@@ -23,7 +28,7 @@ class ShapesWorldModelLoader(io.ComfyNode):
             node_id="ShapesWorldModelLoader", display_name="Load Shapes World Model", category=CATEGORY,
             description="Load a small model of the BlockDance demo; its file says which architecture it is.",
             inputs=[io.Combo.Input(
-                "weights", options=folder_paths.get_filename_list(WEIGHTS),
+                "weights", options=_weights(of_pictures=False),
                 tooltip="A file written by `python -m demo.train`.")],
             outputs=[io.Model.Output(
                 display_name="MODEL", tooltip="A model that draws 48 x 48 pixels, or 16 frames of 24 x 24.")])
@@ -31,6 +36,39 @@ class ShapesWorldModelLoader(io.ComfyNode):
     @classmethod
     def execute(cls, weights: str) -> io.NodeOutput:
         return io.NodeOutput(model.load(Path(folder_paths.get_full_path_or_raise(WEIGHTS, weights))))
+
+
+class PictureWorldLoader(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="PictureWorldLoader", display_name="Load Picture World", category=CATEGORY,
+            description="Load a small model of the BlockDance demo that draws pictures, with its text encoder.",
+            inputs=[io.Combo.Input(
+                "weights", options=_weights(of_pictures=True),
+                tooltip="A file written by `python -m demo.train`.")],
+            outputs=[io.Model.Output(display_name="MODEL", tooltip="A model that draws 64 x 64 pixels."),
+                     io.Clip.Output(display_name="CLIP", tooltip="For CLIP Text Encode: captions such as 'fox face, "
+                                    "fluent, large, center, on striped blue'.")])
+
+    @classmethod
+    def execute(cls, weights: str) -> io.NodeOutput:
+        path = Path(folder_paths.get_full_path_or_raise(WEIGHTS, weights))
+        return io.NodeOutput(model.load(path), PictureWorldCLIP(model.load_text_encoder(path)))
+
+
+class PictureWorldCLIP:
+    """Takes the place of a text encoder where ComfyUI wants a CLIP: tokens are the caption itself."""
+
+    def __init__(self, encoder: text_encoder.TextEncoder):
+        self._encoder = encoder
+
+    def tokenize(self, text: str) -> str:
+        return text
+
+    def encode_from_tokens_scheduled(self, tokens: str) -> list:
+        """CONDITIONING. Raises ValueError for words that the model was not trained with."""
+        return model.conditioning_of(self._encoder(self._encoder.tokens(tokens)))
 
 
 def _conditioning(shapes: ModuleType, caption: str) -> io.NodeOutput:
@@ -130,5 +168,5 @@ class ShapesWorldVideoFrames(io.ComfyNode):
 
 class ShapesWorldExtension(ComfyExtension):
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        return [ShapesWorldModelLoader, ShapesWorldCLIPLoader, ShapesWorldTextEncode, ShapesWorldVideoTextEncode,
-                ShapesWorldEmptyVideo, ShapesWorldVideoFrames]
+        return [PictureWorldLoader, ShapesWorldModelLoader, ShapesWorldCLIPLoader, ShapesWorldTextEncode,
+                ShapesWorldVideoTextEncode, ShapesWorldEmptyVideo, ShapesWorldVideoFrames]

@@ -1,6 +1,7 @@
-"""Train a demo model on shapes world by flow matching, with ComfyUI's own model classes.
+"""Train a demo model by flow matching, with ComfyUI's own model classes: on shapes world, or on picture world.
 
     python -m demo.host run -- -m demo.train flux --minutes 120 --state /some/folder
+    python -m demo.host run -- -m demo.train pixart_pictures --device cuda --batch 512 --minutes 8 --state /some/folder
 
 Depth grows while it trains, from an eighth of the blocks (a quarter if that is no whole number): a block is split in
 two that each do half of its work, so the function hardly changes, the early steps cost little, and the work ends up
@@ -15,9 +16,11 @@ import csv
 import importlib
 import json
 import time
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Callable
 
 import comfy.cli_args
 import numpy as np
@@ -28,8 +31,12 @@ from torch import amp
 comfy.cli_args.args.cpu = True  # before model_management is imported, which otherwise looks for a GPU
 import comfy.model_management  # noqa: E402
 
-from . import growth, model  # noqa: E402
-from .architectures import ARCHITECTURES, Architecture  # noqa: E402
+from . import growth, host, model, picture_world  # noqa: E402
+from .architectures import ARCHITECTURES, PICTURES, Architecture  # noqa: E402
+from .muon import Muon  # noqa: E402
+from .text_encoder import TextEncoder  # noqa: E402
+
+TRAINABLE = ARCHITECTURES | PICTURES
 
 GROWTH = ((.0, 8), (.10, 4), (.25, 2), (.50, 1))  # fraction of the time budget -> what the depth is divided by
 UNCONDITIONAL = .1  # captions dropped, for classifier-free guidance
@@ -41,6 +48,8 @@ def attention(q, k, v, heads, mask=None, skip_reshape=False, transformer_options
     """Plain softmax attention: the CPU's fused kernel spends half of a training step in its backward pass."""
     if not skip_reshape:
         q, k, v = (x.reshape(*x.shape[:2], heads, -1).transpose(1, 2) for x in (q, k, v))  # (B, H, T, D)
+    if q.is_cuda:
+        return torch.nn.functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
     weights = (q @ k.transpose(-2, -1) * q.shape[-1] ** -.5).softmax(-1)
     return (weights @ v).transpose(1, 2).flatten(2)  # (B, T, H * D)
 
@@ -52,13 +61,40 @@ def prepare_host(architecture: Architecture) -> None:
         importlib.import_module(module).optimized_attention = attention
 
 
-def optimisers(architecture: Architecture, transformer: torch.nn.Module) -> list[torch.optim.Optimizer]:
+@dataclass(frozen=True)
+class Lessons:
+    """Training pairs of a world. draw: pictures (n, 3, ...) in [-1, 1] and captions, of which 0 is the unconditional
+    one; encoder: captions -> (n, TOKENS, CHANNELS); described: what goes into the metadata of the weights."""
+    draw: Callable[[int], tuple[torch.Tensor, torch.Tensor]]
+    encoder: torch.nn.Module
+    described: dict[str, str]
+
+
+def lessons_of(architecture: Architecture, device: torch.device) -> Lessons:
+    """Raises emoji.EmojiError where picture world's emoji cannot be fetched."""
+    world = architecture.world
+    if world is not picture_world:
+        rng = np.random.default_rng()
+        return Lessons(lambda count: tuple(torch.from_numpy(part).to(device) for part in world.batch(rng, count)),
+                       torch.nn.Identity(), {})
+    pictures = picture_world.World.load(host.managed_places() / "emoji", device)
+    words = pictures.vocabulary.words
+
+    def draw(count: int) -> tuple[torch.Tensor, torch.Tensor]:
+        batch = pictures.batch(count)
+        return batch.pictures, batch.tokens
+    return Lessons(draw, TextEncoder(words, picture_world.TOKENS, picture_world.CHANNELS).to(device),
+                   {"words": json.dumps(words), "names": json.dumps(pictures.names)})
+
+
+def optimisers(architecture: Architecture, transformer: torch.nn.Module, encoder: torch.nn.Module
+               ) -> list[torch.optim.Optimizer]:
     """Muon for the matrices of the blocks, AdamW for the rest."""
-    matrices, rest = [], []
+    matrices, rest = [], list(encoder.parameters())
     for name, parameter in transformer.named_parameters():
         in_block = name.split(".")[0] in architecture.depths and not any(part in name for part in MODULATION)
         (matrices if in_block and parameter.ndim == 2 and min(parameter.shape) > 6 else rest).append(parameter)
-    return [torch.optim.Muon(matrices, lr=0, weight_decay=0, adjust_lr_fn="match_rms_adamw"),
+    return [Muon(matrices, lr=0),
             torch.optim.AdamW(rest, lr=0, betas=(.9, .95), weight_decay=0)]
 
 
@@ -97,10 +133,11 @@ class Trainer:
         self.step = 0
         self.seconds = 0.
         self.divisor = next(divisor for _, divisor in GROWTH if architecture.divides_into(divisor))
-        self.rng = np.random.default_rng()
+        self.device = torch.device(arguments.device)
+        self.lessons = lessons_of(architecture, self.device)
         checkpoint = self.state / "checkpoint.pt"
         if checkpoint.exists():
-            saved = torch.load(checkpoint, weights_only=True)
+            saved = torch.load(checkpoint, map_location=self.device, weights_only=True)
             self.step, self.seconds, self.divisor = saved["step"], saved["seconds"], saved["divisor"]
             self._build(saved["weights"], saved["average"])
             for optimiser, values in zip(self.optimisers, saved["optimisers"]):
@@ -136,16 +173,19 @@ class Trainer:
         self.host_model = model.build(self.architecture, self.config, OPERATIONS)
         transformer = self.host_model.diffusion_model.requires_grad_(True)  # not train(): captions are dropped here
         growth.initialise(self.architecture, transformer)
-        return transformer
+        self.host_model.model_sampling.to(self.device)
+        return transformer.to(self.device)
 
     def _build(self, weights: growth.Weights | None, average: growth.Weights | None) -> None:
         self.grown_at = self.step
         self.transformer = self._new_transformer()
         if weights is not None:
             self.transformer.load_state_dict(weights, strict=False)
-        source = average or self.transformer.state_dict()
+            self.lessons.encoder.load_state_dict(
+                {name.removeprefix(model.TEXT): weights[name] for name in weights if name.startswith(model.TEXT)})
+        source = average or self.weights()
         self.average = {name: value.detach().clone() for name, value in source.items()}
-        self.optimisers = optimisers(self.architecture, self.transformer)
+        self.optimisers = optimisers(self.architecture, self.transformer, self.lessons.encoder)
         if self.arguments.compile:
             for stack in self.architecture.depths:
                 blocks = getattr(self.transformer, stack)
@@ -153,25 +193,32 @@ class Trainer:
                 for block in blocks:
                     block.forward = partial(forward, block)
 
+    def weights(self) -> growth.Weights:
+        """The transformer's, and those of the text encoder."""
+        text = self.lessons.encoder.state_dict()
+        return self.transformer.state_dict() | {model.TEXT + name: value for name, value in text.items()}
+
     def grow(self) -> None:
         wanted = [divisor for start, divisor in GROWTH if self.progress >= start][-1]
         while self.divisor > wanted:
-            weights = self.transformer.state_dict()
+            weights = self.weights()
             self.divisor //= 2
-            deeper = self._new_transformer().state_dict()
+            deeper = self._new_transformer().state_dict() | {
+                name: value for name, value in weights.items() if name.startswith(model.TEXT)}
             self._build(growth.split_blocks(self.architecture, weights, deeper),
                         growth.split_blocks(self.architecture, self.average, deeper))
 
-    def train_step(self) -> float:
-        pictures, captions = map(torch.from_numpy, self.architecture.world.batch(self.rng, self.arguments.batch))
-        captions[torch.rand(len(captions)) < UNCONDITIONAL] = 0
+    def train_step(self) -> torch.Tensor:
+        pictures, captions = self.lessons.draw(self.arguments.batch)
+        captions[torch.rand(len(captions), device=self.device) < UNCONDITIONAL] = 0
         noise = torch.randn_like(pictures)
         sampling = self.host_model.model_sampling
-        sigma = sampling.sigma(sampling.timestep(torch.sigmoid(torch.randn(len(pictures)))))
+        sigma = sampling.sigma(sampling.timestep(torch.sigmoid(torch.randn(len(pictures), device=self.device))))
         noisy = torch.lerp(pictures, noise, sigma.view(-1, *[1] * (pictures.ndim - 1)))
-        with amp.autocast("cpu", dtype=torch.bfloat16):
+        context = self.lessons.encoder(captions)
+        with amp.autocast(self.device.type, dtype=torch.bfloat16):
             velocity = self.transformer(model.beside(self.host_model, noisy), sampling.timestep(sigma),
-                                        context=captions, y=model.pooled(captions))
+                                        context=context, y=model.pooled(context))
         loss = (velocity.float() - (noise - pictures)).square().mean()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.transformer.parameters(), 1.)
@@ -184,32 +231,34 @@ class Trainer:
         self.step += 1
         keep = min(AVERAGING, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
-            for name, value in self.transformer.state_dict().items():
-                self.average[name].lerp_(value, 1 - keep)
-        return loss.item()
+            now = self.weights()
+            torch._foreach_lerp_([self.average[name] for name in now], list(now.values()), 1 - keep)
+        return loss.detach()
 
     def save(self) -> None:
         partial = self.state / "checkpoint.partial"
         torch.save({
             "step": self.step, "seconds": self.seconds, "divisor": self.divisor, "grown_at": self.grown_at,
-            "weights": self.transformer.state_dict(), "average": self.average,
+            "weights": self.weights(), "average": self.average,
             "optimisers": [optimiser.state_dict() for optimiser in self.optimisers]}, partial)
         partial.replace(self.state / "checkpoint.pt")
         save_file({name: value.to(torch.bfloat16).contiguous() for name, value in self.average.items()},
                   self.state / f"{self.architecture.name}.safetensors",
-                  {"architecture": self.architecture.name, "config": json.dumps(self.config), "steps": str(self.step)})
+                  {"architecture": self.architecture.name, "config": json.dumps(self.config), "steps": str(self.step)}
+                  | self.lessons.described)
 
     def run(self) -> None:
         self.state.mkdir(parents=True, exist_ok=True)
-        saved, started = time.monotonic(), time.process_time()
-        losses = []
+        clock = time.process_time if self.device.type == "cpu" else time.monotonic  # a GPU is waited for
+        saved, started = time.monotonic(), clock()
+        losses: list[torch.Tensor] = []
         while self.progress < 1:
             self.grow()
             losses.append(self.train_step())
-            now = time.process_time()
+            now = clock()
             self.seconds, started = self.seconds + now - started, now
             if self.step % 50 == 0:
-                row = (self.step, round(self.seconds), self.depth, round(float(np.mean(losses)), 5))
+                row = (self.step, round(self.seconds), self.depth, round(float(torch.stack(losses).mean()), 5))
                 losses.clear()
                 with self.curve.open("a", newline="") as log:
                     csv.writer(log).writerow(row)
@@ -222,9 +271,11 @@ class Trainer:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("architecture", choices=sorted(ARCHITECTURES))
+    parser.add_argument("architecture", choices=sorted(TRAINABLE))
     parser.add_argument("--state", type=Path, required=True, help="folder for checkpoint, weights and curve")
-    parser.add_argument("--minutes", type=float, default=120, help="of processor time in all, earlier runs included")
+    parser.add_argument("--minutes", type=float, default=120,
+                        help="of processor time in all (of a GPU: by the clock), earlier runs included")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--save-minutes", type=float, default=5)
@@ -232,7 +283,8 @@ def main() -> None:
     parser.add_argument("--no-compile", dest="compile", action="store_false")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    architecture = ARCHITECTURES[arguments.architecture]
+    torch.set_float32_matmul_precision("high")
+    architecture = TRAINABLE[arguments.architecture]
     prepare_host(architecture)
     Trainer(architecture, arguments).run()
 

@@ -7,7 +7,6 @@ from typing import Callable, Iterator, Sequence
 import torch
 from comfy.model_patcher import ModelPatcher
 from comfy_api.torch_helpers import set_torch_compile_wrapper
-from comfy_extras.nodes_torch_compile import skip_torch_compile_dict
 
 from ...blockdance_core.auto.library import general
 from ...blockdance_core.auto.policy import AutoPolicy
@@ -73,11 +72,15 @@ def compare(size: Size, model: ModelPatcher, options: Options, batch: int) -> It
                       last_report(patches[number]).cache_bytes)
 
 
-def compiled(model: ModelPatcher) -> ModelPatcher:
-    """As ComfyUI's node TorchCompileModel does it."""
+def compiled(model: ModelPatcher, backend: str = "inductor") -> ModelPatcher:
+    """As ComfyUI's node TorchCompileModel does it, whose module needs more of ComfyUI than is needed here."""
     patched = model.clone()
-    set_torch_compile_wrapper(model=patched, backend="inductor", options={"guard_filter_fn": skip_torch_compile_dict})
+    set_torch_compile_wrapper(model=patched, backend=backend, options={"guard_filter_fn": _outside_of_options})
     return patched
+
+
+def _outside_of_options(guards: Sequence) -> list[bool]:
+    return ["transformer_options" not in guard.name for guard in guards]
 
 
 def text(found: Sequence[Speedup]) -> str:

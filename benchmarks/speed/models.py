@@ -46,14 +46,14 @@ class Size:
         return ModelPatcher(model, device, comfy.model_management.unet_offload_device())
 
     def sample(self, model: ModelPatcher, steps: int, batch: int = 1, prompts: int = 1, seed: int = 0,
-               on_step: Callable | None = None) -> torch.Tensor:
-        """A run of ComfyUI's KSampler with euler and cfg 1. Several prompts have a length each, so that each is a call
-        of the model. on_step: is called during each step, after the model."""
+               on_step: Callable | None = None, cfg: float = 1.) -> torch.Tensor:
+        """A run of ComfyUI's KSampler with euler. Several prompts have a length each, so that each is a call of the
+        model. on_step: is called during each step, after the model."""
         latent = torch.zeros(batch, *self.latent)
         generator = torch.Generator().manual_seed(seed)
         positive = [self._prompt(generator, number) for number in range(prompts)]
         return comfy.sample.sample(
-            model, comfy.sample.prepare_noise(latent, seed), steps, 1., "euler", "simple", positive, positive[:1],
+            model, comfy.sample.prepare_noise(latent, seed), steps, cfg, "euler", "simple", positive, positive[:1],
             latent, callback=on_step, disable_pbar=True, seed=seed)
 
     def _prompt(self, generator: torch.Generator, more: int) -> list:
