@@ -4,6 +4,7 @@ from __future__ import annotations  # so that an older Python gets as far as bei
 
 import argparse
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,8 @@ class Options:
 
 
 def parse(arguments: list[str]) -> Options:
-    """Read the command line. Exits with code 2 for a wrong option and with 1 for missing weights."""
+    """Read the command line. Exits with code 2 for a wrong option, and with 1 for missing weights and for a folder
+    that cannot be written."""
     parser = argparse.ArgumentParser(
         prog="python3 -m demo", formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         description="Draw the same pictures with and without BlockDance in a real ComfyUI, and compare.")
@@ -36,16 +38,27 @@ def parse(arguments: list[str]) -> Options:
     if not options.weights.is_file():
         sys.exit(f"error: no weights at {options.weights}. Give their place with --weights, or train them:\n"
                  "  python3 -m demo.host run -- -m demo.train --help")
+    _check_writable(options.out)
     return options
+
+
+def _check_writable(folder: Path) -> None:
+    """Make the folder, and exit where nothing can be written into it: now, and not once the pictures are drawn."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        sys.exit(f"error: cannot write to {folder}: {error.strerror}. Name another folder with --out")
 
 
 def _steps(text: str) -> int:
     if (value := _positive(text)) < FEWEST_STEPS:
-        raise argparse.ArgumentTypeError(f"{value} are too few, use {FEWEST_STEPS} or more")
+        raise argparse.ArgumentTypeError(f"{value} {'is' if value == 1 else 'are'} too few, use {FEWEST_STEPS} or more")
     return value
 
 
 def _positive(text: str) -> int:
-    if (value := int(text)) < 1:
-        raise argparse.ArgumentTypeError(f"{value} is too small, use 1 or more")
+    if not text.isdecimal() or (value := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
     return value

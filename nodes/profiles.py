@@ -1,5 +1,6 @@
 """Where profiles are, and what Auto does with them for a model."""
 
+import logging
 import os
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from ..blockdance_core.auto.library import BUNDLED, Library
 from ..blockdance_core.auto.profile import Profile
 from ..blockdance_core.flow_time import Quantity
 from ..blockdance_core.host.fingerprint import fingerprint_of, versions
+
+logger = logging.getLogger(__name__)
 
 FOLDER = "blockdance"  # below models/
 
@@ -43,5 +46,7 @@ class Measured:
         return library().add(Profile(self._fingerprint, quantity, kernel, runs, settings, versions())).name
 
     def learn(self, quantity: Quantity, kernel: Kernel) -> str:
-        """Keep what the first run of a model has shown."""
-        return f"measured: the next run will be faster ({self.save(quantity, kernel)})"
+        """Keep what the first run of a model has shown. The name of the file is for the log: a node has no room for it.
+        """
+        logger.info("the profile of this model is %s in models/%s", self.save(quantity, kernel), FOLDER)
+        return "measured: the next run will be faster"

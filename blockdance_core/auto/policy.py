@@ -65,8 +65,8 @@ class AutoPolicy:
         kernel, note = self.measured(quantity, steps), ""
         if kernel is None:
             if self.save is not None and _shows_all(schedule):
-                return Plan(Plan.from_reuses(full).decisions, "this model was not measured yet: this run computes "
-                            "everything and records, the next will be faster", listener=Recorder(
+                return Plan(Plan.from_reuses(full).decisions, "this model was not measured yet, so this run computes "
+                            "everything and records it", listener=Recorder(
                                 schedule.flow_time, quantity, self.save))
             kernel, note = self.fallback(quantity), "not measured on this model; run a full picture once for better"
         noisy = "" if schedule.sampler.steady else NOISY

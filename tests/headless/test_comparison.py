@@ -1,6 +1,7 @@
 """Several ways to make one picture, on a server that is made up here."""
 
 import numpy as np
+import pytest
 
 from blockdance.tests.headless.test_results import png
 from headless import comparison
@@ -50,3 +51,36 @@ def test_each_is_measured_against_its_own_reference():
     assert [row.speedup for row in rows] == [1., 2., 1., 4.]
     assert [row.psnr for row in rows] == [np.inf, rows[3].psnr, np.inf, rows[1].psnr] and rows[1].psnr > 45
     assert [row.reference for row in rows] == ["full 1", "full 1", "full 2", "full 2"]
+
+
+def test_seconds_and_speedup_are_one_ratio_on_a_machine_that_is_not_steady():
+    taken = {"full": [9., 2.8, 3.4, 2.9], "fast": [9., 1.7, 2.4, 2.3]}
+
+    def run(_: str, prompt: dict) -> Result:
+        return Result(files={SAVE: [plain(100)]}, seconds={SAMPLER: taken[prompt[SAMPLER]["inputs"]["label"]].pop(0)})
+    (full, fast), _ = comparison.compare([variant("full"), variant("fast")], 3, [SAVE], run)
+    assert (full.seconds, fast.seconds) == (2.9, 2.3)
+    assert fast.speedup == full.seconds / fast.seconds and full.speedup == 1
+
+
+def test_what_a_comparison_has_drawn_is_kept_when_it_is_interrupted():
+    kept: list[str] = []
+
+    def run(label: str, prompt: dict) -> Result:
+        if label.startswith("2/"):
+            raise KeyboardInterrupt
+        return Result(files={SAVE: [plain(100)]}, seconds={SAMPLER: 1.})
+    with pytest.raises(KeyboardInterrupt):
+        comparison.compare([variant("full"), variant("fast")], 2, [SAVE], run, lambda one, _: kept.append(one.label))
+    assert kept == ["full", "fast"]
+
+
+def test_a_preview_does_not_count_beside_a_saved_picture():
+    def run(_: str, prompt: dict) -> Result:
+        saved = plain(100 if prompt[SAMPLER]["inputs"]["label"] == "full" else 101)
+        return Result(files={"7": [File("preview.png", plain(50).data, saved=False)], SAVE: [saved]},
+                      seconds={SAMPLER: 1.})
+    (_, fast), _ = comparison.compare([variant("full"), variant("fast")], 1, ["7", SAVE], run)
+    assert (fast.pictures, fast.equal) == (1, 0) and np.isfinite(fast.psnr)
+    (_, fast), _ = comparison.compare([variant("full"), variant("fast")], 1, ["7"], run)
+    assert (fast.pictures, fast.equal) == (1, 1), "previews are better than nothing"

@@ -65,7 +65,7 @@ def test_the_first_prompt_measures_and_the_next_is_faster(comfyui, profiles):
     counted, shown = submit(comfyui, auto(seed=101))
     assert counted == FULL and "not measured yet" in shown
     [file] = profiles.iterdir()
-    assert f"the next run will be faster ({file.name})" in shown
+    assert shown.count("the next run will be faster") == 1 and file.name not in shown
     measured = json.loads(file.read_text())
     assert measured["model"]["name"] == "PixArtMS" and measured["runs"] == 1 and len(measured["times"]) == 8
 
