@@ -10,6 +10,7 @@ from ..blockdance_core.policy import Policy
 from ..blockdance_core.report import Report
 from ..blockdance_core.storage import DTYPES, OFFLOADS, Storage
 from . import notify
+from .scripts import callable_by_scripts
 
 CATEGORY = "model/patch/blockdance"
 PREVIEW_STEPS = 20
@@ -61,8 +62,9 @@ class PatchNode(io.ComfyNode):
         return PREVIEW_STEPS
 
     @classmethod
+    @callable_by_scripts
     def execute(cls, model, **settings) -> io.NodeOutput:
-        policy, node_id = cls.policy_for(model, **settings), cls.hidden.unique_id
+        policy, node_id = cls.policy_for(model, **settings), notify.id_of(cls)
         plan = preview(model, policy, cls.preview_steps(**settings), cls.FAMILY)
         timeline = notify.Timeline(node_id, {name: value for name, value in settings.items()
                                              if isinstance(value, (int, float, str))})

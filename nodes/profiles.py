@@ -7,7 +7,7 @@ import folder_paths
 from comfy.model_patcher import ModelPatcher
 
 from ..blockdance_core.auto.kernel import Kernel
-from ..blockdance_core.auto.library import BUNDLED, Library
+from ..blockdance_core.auto.library import Library
 from ..blockdance_core.auto.profile import Profile
 from ..blockdance_core.flow_time import Quantity
 from ..blockdance_core.host.fingerprint import fingerprint_of, versions
@@ -21,7 +21,7 @@ def register() -> None:
 
 
 def library() -> Library:
-    return Library((*map(Path, folder_paths.get_folder_paths(FOLDER)), BUNDLED))
+    return Library(tuple(map(Path, folder_paths.get_folder_paths(FOLDER))))
 
 
 class Measured:
@@ -45,3 +45,7 @@ class Measured:
     def learn(self, quantity: Quantity, kernel: Kernel) -> str:
         """Keep what the first run of a model has shown."""
         return f"measured: the next run will be faster ({self.save(quantity, kernel)})"
+
+    def learn_anew(self, quantity: Quantity, kernel: Kernel) -> str:
+        """Keep it in place of what was known; the choice to measure stands until the user makes another."""
+        return f"measured anew ({self.save(quantity, kernel)}): choose the profile auto, and the next run will be faster"

@@ -21,6 +21,7 @@ MOST = 4.  # times faster
 KEPT = 4  # choices for schedules that were planned before, as the tiles of a picture are sampled by the same
 FEWEST_RECORDED = 8  # evaluations: fewer say too little of the times in between
 RECORDED = .9, .05  # a recording begins at least as noisy and ends at least as clean as this
+UNKNOWN = "how close it comes is not known yet"
 NOISY = "this sampler adds noise at every step, which no forecast can know: expect less than with others"
 
 
@@ -34,6 +35,7 @@ class AutoPolicy:
     save: takes what a full run has shown and says what came of it; None where nothing is to be recorded.
     least_quality: lowers the speed-up until the result is expected this close to the full one, in dB; 0 = as asked.
     corrects: changes the plan where the run turns out otherwise (correction.py).
+    expects: whether `measured` gives what was measured of the model that runs, so that its quality can be expected.
     """
     speedup: float
     measured: Callable[[Quantity, int], Kernel | None]
@@ -42,6 +44,7 @@ class AutoPolicy:
     least_quality: float = 0.
     rules: Rules = Rules()
     corrects: bool = True
+    expects: bool = True
     _choice: Callable = field(default_factory=lambda: lru_cache(KEPT)(_choose), init=False, repr=False, compare=False)
 
     def __post_init__(self):
@@ -63,6 +66,7 @@ class AutoPolicy:
             return Plan.from_reuses(full, "nothing to forecast: the noise of these steps does not fall")
         quantity = quantity_of(schedule)
         kernel, note = self.measured(quantity, steps), ""
+        known = self.expects and kernel is not None
         if kernel is None:
             if self.save is not None and _shows_all(schedule):
                 return Plan(Plan.from_reuses(full).decisions, "this model was not measured yet: this run computes "
@@ -72,7 +76,7 @@ class AutoPolicy:
         noisy = "" if schedule.sampler.steady else NOISY
         reuse = Reuse(Span(0, transformer.depth - 1), Kind.OUTPUT if schedule.sampler.whole else Kind.DELTA)
         forecaster, chosen, reason = self._choice(KernelForecaster(kernel, quantity, self.rules), schedule.times,
-                                                  self.speedup, self.least_quality)
+                                                  self.speedup, self.least_quality, known)
 
         def plan_of(computed: Collection[int], forecaster: KernelForecaster, news: str = "") -> Plan:
             reuses = [None if step in computed else reuse for step in range(steps)]
@@ -101,9 +105,13 @@ class RecordPolicy:
                     listener=Recorder(schedule.flow_time, quantity_of(schedule), self.save))
 
 
-def _choose(forecaster: KernelForecaster, times: tuple[float, ...], speedup: float, least_quality: float
+def _choose(forecaster: KernelForecaster, times: tuple[float, ...], speedup: float, least_quality: float, known: bool
             ) -> tuple[KernelForecaster, tuple[int, ...], str]:
-    """The forecaster with the rules that suit, the evaluations to compute, and what the user should know of it."""
+    """The forecaster with the rules that suit, the evaluations to compute, and what the user should know of it.
+
+    known: whether the kernel is of the model that runs. One of another says where few steps leave nothing to forecast,
+    but not how close the result comes.
+    """
     steps = len(times) - 1
     wanted = count_of(steps, speedup)
     known = forecaster.gram(times[:-1]), np.array(times), forecaster.rules, forecaster.quantity
@@ -115,10 +123,12 @@ def _choose(forecaster: KernelForecaster, times: tuple[float, ...], speedup: flo
         rules, (chosen, *_) = ranked(*known, len(enough.computed))
     count = len(chosen.computed)
     proven = forecaster.kernel.proven_at(times[:-1], count)
-    words = f"{steps / count:.2f}x, {_decibels(chosen)} expected" + (", the best plan in runs" if proven else "")
+    close = f"{_decibels(chosen)} expected" if known else UNKNOWN
+    words = f"{steps / count:.2f}x, {close}" + (", the best plan in runs" if proven else "")
     if count > wanted:
         words = (f"nothing to gain here: {words}" if count == steps else words) + (
-            f": at {steps / wanted:.2f}x it would be {_decibels(asked)}, below the least of {least_quality:g} dB")
+            f": at {steps / wanted:.2f}x it would be {_decibels(asked)}, below the least of {least_quality:g} dB"
+            if known else f": {steps / wanted:.2f}x would be too much for the toy model of the profile 'general'")
     return replace(forecaster, rules=rules), proven or chosen.computed, words
 
 
