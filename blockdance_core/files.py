@@ -21,5 +21,5 @@ class Files:
             path = folder / name
             if path.name == name and path.suffix == self.suffix and path.is_file():
                 return path
-        raise self.error(f"there is no {self.kind} {name!r}; there are {', '.join(self.names()) or 'none'}. Those of the "
-                         "demo's models are in the folder `demo` of the repository")
+        raise self.error(f"there is no {self.kind} {name!r}; there are {', '.join(self.names()) or 'none'}. Those of "
+                         "the demo's models are in the folder `demo` of the repository")

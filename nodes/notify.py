@@ -25,7 +25,7 @@ PAUSE = .1  # seconds between the events of a run: a page cannot show more, and 
 
 
 def server() -> object | None:
-    """ComfyUI's web server, if this program has one. It is not imported for that: others have a `server` of their own."""
+    """ComfyUI's web server, if this program has one. It is not imported, as others have a `server` of their own."""
     return getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
 
 

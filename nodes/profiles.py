@@ -48,4 +48,5 @@ class Measured:
 
     def learn_anew(self, quantity: Quantity, kernel: Kernel) -> str:
         """Keep it in place of what was known; the choice to measure stands until the user makes another."""
-        return f"measured anew ({self.save(quantity, kernel)}): choose the profile auto, and the next run will be faster"
+        name = self.save(quantity, kernel)
+        return f"measured anew ({name}): choose the profile auto, and the next run will be faster"

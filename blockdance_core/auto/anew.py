@@ -6,8 +6,8 @@ from ..plan import Plan, Transformer
 from ..schedule import Schedule
 from .policy import FEWEST_RECORDED, AutoPolicy
 
-UNMEASURABLE = (f"this run cannot measure, which takes {FEWEST_RECORDED} steps or more from noise to a picture, with one "
-                "evaluation each")
+UNMEASURABLE = (f"this run cannot measure, which takes {FEWEST_RECORDED} steps or more from noise to a picture, with "
+                "one evaluation each")
 
 
 @dataclass(frozen=True)

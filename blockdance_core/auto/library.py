@@ -48,7 +48,8 @@ class Library:
     def state(self) -> str:
         """Changes whenever a file is written, comes or goes."""
         files = [(path.name, path.stat()) for folder in self.folders for path in sorted(folder.glob(f"*{SUFFIX}"))]
-        return hashlib.sha256(repr([(name, file.st_size, file.st_mtime_ns) for name, file in files]).encode()).hexdigest()
+        known = [(name, file.st_size, file.st_mtime_ns) for name, file in files]
+        return hashlib.sha256(repr(known).encode()).hexdigest()
 
     def add(self, profile: Profile) -> Path:
         """Keep a profile, in place of an older one of the same model, quantity and number of steps."""
@@ -79,8 +80,8 @@ def _stem(fingerprint: Fingerprint) -> str:
 
 
 def general(quantity: Quantity) -> Kernel:
-    """For a model that was not measured: what a toy has shown, the demo's PixArt of 28 blocks that draws 48 x 48 pixels.
+    """For a model that was not measured: what a toy has shown, the demo's PixArt, which draws 48 x 48 pixels.
 
-    Outputs change alike enough everywhere to plan by it; how close the result comes, it cannot say.
+    Outputs change alike enough in other models to plan by it; how close the result comes, it cannot say.
     """
     return read(GENERAL / f"{quantity.value}.json").kernel

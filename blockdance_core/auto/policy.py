@@ -66,7 +66,7 @@ class AutoPolicy:
             return Plan.from_reuses(full, "nothing to forecast: the noise of these steps does not fall")
         quantity = quantity_of(schedule)
         kernel, note = self.measured(quantity, steps), ""
-        known = self.expects and kernel is not None
+        own = self.expects and kernel is not None
         if kernel is None:
             if self.save is not None and _shows_all(schedule):
                 return Plan(Plan.from_reuses(full).decisions, "this model was not measured yet: this run computes "
@@ -76,7 +76,7 @@ class AutoPolicy:
         noisy = "" if schedule.sampler.steady else NOISY
         reuse = Reuse(Span(0, transformer.depth - 1), Kind.OUTPUT if schedule.sampler.whole else Kind.DELTA)
         forecaster, chosen, reason = self._choice(KernelForecaster(kernel, quantity, self.rules), schedule.times,
-                                                  self.speedup, self.least_quality, known)
+                                                  self.speedup, self.least_quality, own)
 
         def plan_of(computed: Collection[int], forecaster: KernelForecaster, news: str = "") -> Plan:
             reuses = [None if step in computed else reuse for step in range(steps)]
@@ -105,11 +105,11 @@ class RecordPolicy:
                     listener=Recorder(schedule.flow_time, quantity_of(schedule), self.save))
 
 
-def _choose(forecaster: KernelForecaster, times: tuple[float, ...], speedup: float, least_quality: float, known: bool
+def _choose(forecaster: KernelForecaster, times: tuple[float, ...], speedup: float, least_quality: float, own: bool
             ) -> tuple[KernelForecaster, tuple[int, ...], str]:
     """The forecaster with the rules that suit, the evaluations to compute, and what the user should know of it.
 
-    known: whether the kernel is of the model that runs. One of another says where few steps leave nothing to forecast,
+    own: whether the kernel is of the model that runs. One of another says where few steps leave nothing to forecast,
     but not how close the result comes.
     """
     steps = len(times) - 1
@@ -123,12 +123,12 @@ def _choose(forecaster: KernelForecaster, times: tuple[float, ...], speedup: flo
         rules, (chosen, *_) = ranked(*known, len(enough.computed))
     count = len(chosen.computed)
     proven = forecaster.kernel.proven_at(times[:-1], count)
-    close = f"{_decibels(chosen)} expected" if known else UNKNOWN
+    close = f"{_decibels(chosen)} expected" if own else UNKNOWN
     words = f"{steps / count:.2f}x, {close}" + (", the best plan in runs" if proven else "")
     if count > wanted:
         words = (f"nothing to gain here: {words}" if count == steps else words) + (
             f": at {steps / wanted:.2f}x it would be {_decibels(asked)}, below the least of {least_quality:g} dB"
-            if known else f": {steps / wanted:.2f}x would be too much for the toy model of the profile 'general'")
+            if own else f": {steps / wanted:.2f}x would be too much for the toy model of the profile 'general'")
     return replace(forecaster, rules=rules), proven or chosen.computed, words
 
 

@@ -193,6 +193,16 @@ class TestPolicy:
         rough = policy(2., kernel(20, roughness=3.), least_quality=40.).plan(Schedule.even(20), PIXART)
         assert not rough.reused_steps and rough.note.startswith("nothing to gain here: 1.00x")
 
+    @pytest.mark.parametrize("least", [0., 45.])
+    @pytest.mark.parametrize("steps", [4, 8, 20])
+    def test_no_quality_is_expected_of_a_model_that_was_not_measured(self, steps, least):
+        unmeasured = policy(3., least_quality=least)
+        foreign = replace(unmeasured, measured=lambda quantity, _: general(quantity), expects=False)
+        for chosen in (unmeasured, foreign):
+            note = chosen.plan(Schedule.even(steps), PIXART).note
+            assert " dB" not in note and "how close it comes is not known" in note
+        assert "dB expected" in replace(foreign, expects=True).plan(Schedule.even(steps), PIXART).note
+
     @pytest.mark.parametrize("speedup", [.9, 4.1, -1.])
     def test_other_speedups_are_refused(self, speedup):
         with pytest.raises(ValueError, match="use 1 .* to 4"):
@@ -283,6 +293,16 @@ class TestProfile:
         (tmp_path / "profiles").mkdir()
         with pytest.raises(ProfileError, match="there is no profile"):
             Library((tmp_path / "profiles",)).load(name)
+
+    def test_the_state_of_a_library_changes_with_its_files_alone(self, tmp_path):
+        library = Library((tmp_path / "new", tmp_path))
+        states = [library.state(), library.state()]
+        path = library.add(self.profile())
+        states += [library.state(), library.state()]
+        path.write_text("x")
+        states += [library.state(), library.state()]
+        path.unlink()
+        assert states[::2] == states[1::2] and len(set(states)) == 3 and library.state() == states[0]
 
     @pytest.mark.parametrize("quantity", Quantity)
     def test_the_general_profile_is_there(self, quantity):

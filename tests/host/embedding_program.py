@@ -47,6 +47,10 @@ def main() -> dict:
     ours = {name: node for name, node in nodes.NODE_CLASS_MAPPINGS.items()
             if getattr(node, "RELATIVE_PYTHON_MODULE", None) == f"custom_nodes.{ROOT.name}"}
     full, found = sample(FLUX.build(), FLUX), {"nodes": sorted(ours)}
+    found["choices"] = {name: ours[node].INPUT_TYPES()["required"][name][1]["options"]
+                        for node, name in (("BlockDanceAuto", "profile"), ("BlockDanceAdaLoader", "policy"))}
+    found["refusals"] = [ours["BlockDanceAuto"].validate_inputs(profile="PixArtMS-28-ad070aa7-velocity-30.json"),
+                         ours["BlockDanceAdaLoader"].validate_inputs(policy="shapes-world-pixart.safetensors")]
     for name in ("BlockDanceAuto", "BlockDancePatch", "DeltaCachePatch", "DeltaDiTPatch", "BlockDancePlan",
                  "DeltaCacheUNetPatch", "BlockDanceAuto", "BlockDanceProbe"):
         tiny = SD if name == "DeltaCacheUNetPatch" else FLUX

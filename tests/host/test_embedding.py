@@ -25,6 +25,8 @@ def test_nodes_work_without_server_and_executor(tmp_path, way, own_server):
         (tmp_path / "server.py").write_text("PromptServer = None\n")
     found = outcome(tmp_path, way)
     assert found["nodes"] == sorted(NODES)
+    assert found["choices"] == {"profile": ["auto", "general", "measure anew"], "policy": []}, "those of the demo"
+    assert all("there is no " in refusal and "the demo's models" in refusal for refusal in found["refusals"])
     first, second = found["BlockDanceAuto"]
     assert "0 of 8 evaluations reused" in first and "the next run will be faster" in first
     assert "4 of 8 evaluations reused" in second
