@@ -123,7 +123,7 @@ def _choose(forecaster: KernelForecaster, times: tuple[float, ...], speedup: flo
         rules, (chosen, *_) = ranked(*known, len(enough.computed))
     count = len(chosen.computed)
     proven = forecaster.kernel.proven_at(times[:-1], count)
-    close = f"{_decibels(chosen)} expected" if own else UNKNOWN
+    close = f"{_decibels(chosen)} expected" if own or count == steps else UNKNOWN
     words = f"{steps / count:.2f}x, {close}" + (", the best plan in runs" if proven else "")
     if count > wanted:
         words = (f"nothing to gain here: {words}" if count == steps else words) + (
