@@ -31,17 +31,16 @@ class BlockDanceAdaLoader(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, policy: str | None = None) -> bool | str:
         try:
-            if policy is not None:  # a link
+            if policy is not None:  # None for a link
                 policies.files().find(policy)
         except PolicyError as error:
             return str(error)
         return True
 
     @classmethod
-    def fingerprint_inputs(cls, policy: str) -> str:
+    def fingerprint_inputs(cls, policy: str | None = None) -> str:
         """A file may have changed under its name."""
-        found = policies.files().find(policy).stat()
-        return f"{policy} {found.st_size} {found.st_mtime_ns}"
+        return policies.files().state(policy)  # None for a link: of all
 
     @classmethod
     def execute(cls, policy: str) -> io.NodeOutput:

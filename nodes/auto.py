@@ -56,9 +56,10 @@ class BlockDanceAuto(PatchNode):
         )
 
     @classmethod
-    def validate_inputs(cls, profile: str = AUTO) -> bool | str:
+    def validate_inputs(cls, profile: str | None = None) -> bool | str:
         library = profiles.library()
-        if profile in (AUTO, ANEW, GENERAL) or profile in library.names():  # what is in a file is read when it runs
+        # None for a link; what is in a file is read when the node runs
+        if profile in (None, AUTO, ANEW, GENERAL) or profile in library.names():
             return True
         try:
             library.load(profile)
@@ -67,9 +68,9 @@ class BlockDanceAuto(PatchNode):
         return True
 
     @classmethod
-    def fingerprint_inputs(cls, profile: str = AUTO, **_) -> str:
+    def fingerprint_inputs(cls, profile: str | None = None, **_) -> str:
         """A run may have measured since, or a file have changed under its name."""
-        if profile in (AUTO, ANEW):
+        if profile in (None, AUTO, ANEW):  # None for a link
             return f"{profile} {profiles.library().state()}"
         return profile if profile == GENERAL else profiles.library().load(profile).dump()
 

@@ -47,9 +47,7 @@ class Library:
 
     def state(self) -> str:
         """Changes whenever a file is written, comes or goes."""
-        files = [(path.name, path.stat()) for folder in self.folders for path in sorted(folder.glob(f"*{SUFFIX}"))]
-        known = [(name, file.st_size, file.st_mtime_ns) for name, file in files]
-        return hashlib.sha256(repr(known).encode()).hexdigest()
+        return self._files.state()
 
     def add(self, profile: Profile) -> Path:
         """Keep a profile, in place of an older one of the same model, quantity and number of steps."""

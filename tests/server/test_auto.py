@@ -102,6 +102,25 @@ def test_to_measure_anew_takes_no_file_away(comfyui, profiles):
     assert counted[0] < counted[1] and "cannot measure" in shown, "too short to measure, so as known"
 
 
+def given(prompt: workflow.Prompt, name: str, value: str | int | float) -> workflow.Prompt:
+    """The prompt with an input of its patch set by a link."""
+    prompt["given"] = {"class_type": "Given", "inputs": {"text": json.dumps(value)}, "_meta": {"title": "given"}}
+    prompt[workflow.node_id(prompt, workflow.PATCH)]["inputs"][name] = ["given", 0]
+    return prompt
+
+
+def test_what_a_link_sets_is_checked_when_it_is_known(comfyui, profiles):
+    submit(comfyui, auto(seed=121))
+    [file] = profiles.iterdir()
+    assert submit(comfyui, given(auto(seed=122), "profile", file.name))[0] == HALF
+    with pytest.raises(client.PromptError, match="there is no profile 'gone.json'"):
+        client.submit(comfyui.url, given(auto(seed=123), "profile", "gone.json"))
+    delta = auto(seed=124)
+    workflow.exchange_patch(delta, "DeltaDiTPatch", {"N": 2, "b": .6, "n_cached": 4, "budget": 0.})
+    counted, _ = submit(comfyui, given(delta, "n_cached", 5))
+    assert counted[0] < counted[1]
+
+
 def test_a_plan_that_forecasts_as_measured_follows_a_measurement(comfyui, profiles):
     text = json.dumps({"blockdance_plan": 1, "steps": 8, "forecast": "measured",
                        "reuse": [{"kind": "output", "steps": [2, 4, 6]}]})

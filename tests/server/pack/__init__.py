@@ -1,5 +1,7 @@
 """Nodes for the tests' ComfyUI only: a loader that needs no file, outputs that fail in part, lists and a loop."""
 
+import json
+
 import torch
 from comfy_api.latest import ComfyExtension, io
 from comfy_execution.graph_utils import GraphBuilder
@@ -73,6 +75,19 @@ class Numbers(io.ComfyNode):
         return io.NodeOutput([int(number) for number in numbers.split()])
 
 
+class Given(io.ComfyNode):
+    """A text for any input, as a link gives it."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(node_id="Given", category="testing", inputs=[io.String.Input("text")],
+                         outputs=[io.AnyType.Output()])
+
+    @classmethod
+    def execute(cls, text: str) -> io.NodeOutput:
+        return io.NodeOutput(json.loads(text))
+
+
 class JoinedLatents(io.ComfyNode):
     """One batch of all in a list."""
 
@@ -115,7 +130,7 @@ class SampledAgain(io.ComfyNode):
 
 class TestExtension(ComfyExtension):
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        return [TinyTextEncoderLoader, BlockedImage, LostFile, Numbers, JoinedLatents, SampledAgain]
+        return [TinyTextEncoderLoader, BlockedImage, LostFile, Given, Numbers, JoinedLatents, SampledAgain]
 
 
 async def comfy_entrypoint() -> TestExtension:
