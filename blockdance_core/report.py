@@ -34,6 +34,7 @@ class Report:
     notes: list[str] = field(default_factory=list)  # what went another way than usual, with the same result
     outcome: str = ""  # what came of the run beside its picture
     uncounted: list[str] = field(default_factory=list)  # what the MACs leave out, and why
+    planning_seconds: float = 0.  # host time that the plan took, before the run and in it
 
     @property
     def executed(self) -> int:
@@ -124,6 +125,7 @@ class Report:
                  "stored": [_reuse(reuse) for reuse in evaluation.stored], "cache_bytes": evaluation.cache_bytes,
                  "seconds": evaluation.seconds}
                 for evaluation in self.evaluations],
+            "planning_seconds": self.planning_seconds,
         }
 
 

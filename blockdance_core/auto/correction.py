@@ -14,7 +14,7 @@ import numpy as np
 from ..plan import Moment, Plan
 from ..schedule import Schedule
 from .forecaster import KernelForecaster
-from .planner import Begun, search
+from .planner import Begun, best
 
 
 class Correction:
@@ -51,7 +51,7 @@ class Correction:
         bends = [(times[before] + times[after]) / 2 for before, after in between]
         self._forecaster = replace(self._forecaster, bends=(*self._forecaster.bends, *bends))
         count = len(self._computed)
-        found, = search(self._forecaster.gram(times[:-1]), np.array(times), self._forecaster.rules,
-                        self._forecaster.quantity, begun=begun, fewest=count, most=count)
+        found, = best(self._forecaster.gram(times[:-1]), np.array(times), self._forecaster.rules,
+                      self._forecaster.quantity, count, begun=begun)
         self._computed = found.computed
         return self._plan_of(self._computed, self._forecaster, "; ".join(self._notes))

@@ -14,7 +14,7 @@ from .correction import Correction
 from .drift import Rules
 from .forecaster import KernelForecaster
 from .kernel import Kernel
-from .planner import Candidate, count_of, ranked, search
+from .planner import Candidate, count_of, enough, ranked
 from .recorder import Recorder
 
 MOST = 4.  # times faster
@@ -110,9 +110,7 @@ def _choose(forecaster: KernelForecaster, times: tuple[float, ...], speedup: flo
     rules, (asked, *_) = ranked(*known, wanted)
     chosen = asked
     if asked.quality < least_quality and wanted < steps:
-        more = search(*known, fewest=wanted + 1)
-        enough = next((candidate for candidate in more if candidate.quality >= least_quality), more[-1])
-        rules, (chosen, *_) = ranked(*known, len(enough.computed))
+        rules, (chosen, *_) = ranked(*known, enough(*known, wanted + 1, least_quality))
     count = len(chosen.computed)
     proven = forecaster.kernel.proven_at(times[:-1], count)
     words = f"{steps / count:.2f}x, {_decibels(chosen)} expected" + (", the best plan in runs" if proven else "")

@@ -28,8 +28,10 @@ class Run:
     def __init__(self, policy: Policy, schedule: Schedule, family: Family, diffusion_model: Module,
                  undisturbed: bool = True, on_evaluation: Callable[[Report], None] | None = None):
         transformer = family.transformer_of(diffusion_model)
+        started = time.perf_counter()
         plan = policy.plan(schedule, transformer)
-        self.report = Report(policy.name, transformer, plan)
+        planning = time.perf_counter() - started
+        self.report = Report(policy.name, transformer, plan, planning_seconds=planning)
         self.telling = Telling(self.report)
         self.listener = plan.listener
         self._on_evaluation = on_evaluation
@@ -116,12 +118,15 @@ class Run:
                               "itself")
 
     def _take_advice(self, moment: Moment) -> None:
+        started = time.perf_counter()
         try:
             plan = self._adviser.advise(moment)
         except (ValueError, RuntimeError) as error:  # the run has a plan to go on by
             self._adviser = None
             self.telling.fail(f"the plan stays as it was at step {moment.step + 1}: {error}")
             return
+        finally:
+            self.report.planning_seconds += time.perf_counter() - started
         if plan is not None:
             self.report.plan = plan
             self._pace.replan(plan, moment.step)
