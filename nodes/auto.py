@@ -64,16 +64,17 @@ class BlockDanceAuto(PatchNode):
     def policy_for(cls, model, speedup: float, profile: str, least_quality: float) -> AutoPolicy:
         measured = profiles.Measured(model)
         if profile == AUTO:
-            return AutoPolicy(speedup, measured.kernel, general, measured.learn, least_quality)
+            return AutoPolicy(speedup, measured.kernel, general, measured.learn, least_quality, samplers=measured)
         if profile == GENERAL:
-            return _policy(speedup, None, least_quality)
+            return _policy(speedup, None, least_quality, measured)
         found = profiles.library().load(profile)
         measured.check(found, profile)
-        return _policy(speedup, found, least_quality)
+        return _policy(speedup, found, least_quality, measured)
 
 
-def _policy(speedup: float, profile: Profile | None, least_quality: float) -> AutoPolicy:
+def _policy(speedup: float, profile: Profile | None, least_quality: float, samplers: profiles.Measured | None = None
+            ) -> AutoPolicy:
     """By this profile, or by what models have in common."""
     return AutoPolicy(
         speedup, lambda quantity, _: profile.kernel if profile and profile.quantity is quantity else None, general,
-        least_quality=least_quality)
+        least_quality=least_quality, samplers=samplers)

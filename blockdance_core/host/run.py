@@ -5,6 +5,7 @@ the MODEL or in globals, and two samplings never meet.
 """
 
 import time
+from dataclasses import replace
 from typing import Callable, Mapping
 
 import torch
@@ -31,6 +32,8 @@ class Run:
         started = time.perf_counter()
         plan = policy.plan(schedule, transformer)
         planning = time.perf_counter() - started
+        if plan.sampler is not None:
+            schedule = replace(schedule, sampler=plan.sampler)
         self.report = Report(policy.name, transformer, plan, planning_seconds=planning)
         self.telling = Telling(self.report)
         self.listener = plan.listener
@@ -61,7 +64,7 @@ class Run:
         """The keeper of outputs, where the plan forecasts some."""
         if not any(decision.reuse and decision.reuse.kind is Kind.OUTPUT for decision in plan.decisions):
             return None
-        return Outputs(plan.forecaster, schedule.times if self._clock.counts and schedule.falls else None)
+        return Outputs(plan.forecaster, schedule.stretches if self._clock.counts else ())
 
     def _forget(self) -> None:
         self._passes.cache.clear()
@@ -91,7 +94,7 @@ class Run:
         try:
             denoised = predict() if self._outputs is None else self._with_outputs(predict, x, sigma)
             if self.listener is not None:
-                self.listener.hear(x, denoised, sigma)
+                self.listener.hear(x, denoised, sigma, whole)
             return denoised
         finally:
             evaluation.seconds = time.perf_counter() - started
@@ -112,10 +115,10 @@ class Run:
         if not whole:
             self._give_up("this sampler takes more from an evaluation than its output, and only that was to be "
                           "forecast, so everything is computed")
-        elif self._outputs.error is not None and not self._clock.counts:
+        elif self._outputs.on_course and not self._clock.counts:
             self._outputs.leave_course()
-            self.telling.note("another node changes which evaluations there are, so that each forecast stands for "
-                              "itself")
+            self.telling.note("the sampler or another node changes which evaluations there are, so that each forecast "
+                              "stands for itself")
 
     def _take_advice(self, moment: Moment) -> None:
         started = time.perf_counter()
