@@ -4,11 +4,13 @@ import math
 from dataclasses import dataclass
 from typing import Callable, Protocol, Sequence
 
-EVEN = 1.  # how far forecasts are continued at most, in distances of the anchors
-USUAL = .5  # as far as every second step of an even schedule is from the anchors of a method with N = 2
-NEAR = .1  # of all sampling: how far such steps are from each other
-FAR = .2  # of all sampling: no forecast that anchors in small distances bear
-APART = 2.  # how many times further a reach may be on one axis than on the other
+MOST = 1.  # how far forecasts are continued at most, in distances of the anchors
+USUAL = .5  # how far methods with N = 2 continue them on an even schedule
+WIDE = .67  # methods with N = 3
+NEAR = .1  # of all sampling, between anchors that bear the usual anywhere
+FAR = .125  # of all sampling: the furthest reach for more than a wide one
+APART = .2  # of all sampling, between anchors: too far to tell a curve
+TWICE = 2.  # how much further a reach may be in time than in log-SNR
 ROUNDED = 1.01  # schedules that are even come as float32 numbers and from tables
 EDGE = 1e-3  # times this close to 0 and 1 count as one: their log-SNR is infinite
 
@@ -37,8 +39,9 @@ class DividedDifferences:
     would be one distance ahead of anchors at equal distances: the weights' absolute values sum to at most 3, and with a
     parabola to 3 + 4 * damping. And what a model computes changes with the log-SNR as well: an order that reaches more
     than twice as far in time as in log-SNR, in distances of its anchors, is left out, with those above it. That is so
-    next to pure noise and where the steps of a schedule differ much. Left out are, too, an order that would have to be
-    bounded for a reach beyond a fifth of sampling, and a parabola through anchors with more than that between them.
+    next to pure noise and where the steps of a schedule differ much. Left out are, too, an order that reaches beyond
+    an eighth of sampling and two thirds of its anchors' distance, and a parabola through anchors with more than a fifth
+    of sampling between two of them.
     Anchors at distances of up to a tenth of sampling bear both orders half a distance ahead, wherever they are.
     """
     order: int
@@ -66,7 +69,7 @@ class DividedDifferences:
         for order in range(1, self.order_at(anchors, time) + 1):
             used = anchors[:order + 1]
             growth = abs(_growth(used, time))
-            share = min(1., _even_growth(order, EVEN) / growth) if growth else 0.
+            share = min(1., _even_growth(order, MOST) / growth) if growth else 0.
             share *= 1. if order == 1 else self.damping
             reach = math.prod(time - anchor for anchor in used[:-1])
             for index, anchor in enumerate(used):  # f[t0, ..., tn] = sum of f(ti) / product of (ti - tj)
@@ -83,11 +86,11 @@ def _bear(anchors: Sequence[float], time: float) -> bool:
     furthest = max(abs(later - earlier) for later, earlier in zip((time, *anchors), anchors))
     if furthest <= NEAR * ROUNDED and growth <= _even_growth(order, USUAL) * ROUNDED:
         return True
-    if abs(time - anchors[0]) > FAR and growth > _even_growth(order, EVEN):
+    if abs(time - anchors[0]) > FAR and growth > _even_growth(order, WIDE) * ROUNDED:
         return False
-    if order > 1 and max(abs(later - earlier) for later, earlier in zip(anchors, anchors[1:])) > FAR * ROUNDED:
+    if order > 1 and max(abs(later - earlier) for later, earlier in zip(anchors, anchors[1:])) > APART * ROUNDED:
         return False
-    return growth <= APART * abs(_growth(anchors, time, _log_snr))
+    return growth <= TWICE * abs(_growth(anchors, time, _log_snr))
 
 
 def _growth(anchors: Sequence[float], time: float, axis: Callable[[float], float] = float) -> float:

@@ -78,8 +78,17 @@ class Report:
                  f"cache {self.cache_bytes / 2 ** 20:.1f} MiB"]
         if self.misses:
             parts.append(f"{self.misses} passes had nothing stored yet and were computed in full")
-        parts.extend(filter(None, (self.plan.note, self.outcome, *self.notes, *self.failures)))
+        parts.extend(filter(None, (self.plan.note, self._speed(), self.outcome, *self.notes, *self.failures)))
         return "; ".join(parts)
+
+    def _speed(self) -> str:
+        """How much faster it was where evaluations are replaced as a whole and not as many were as the plan has."""
+        whole = any(decision.reuse and len(decision.reuse.span) == self.transformer.depth
+                    for decision in self.plan.decisions)
+        made, computed = len(self.evaluations), len(self.evaluations) - self.reused
+        if not whole or not computed or (made, self.reused) == (self.plan.steps, len(self.plan.reused_steps)):
+            return ""
+        return f"this run: {made / computed:.2f}x, {computed} of {made} evaluations computed"
 
     @property
     def _unit(self) -> tuple[str, float]:

@@ -26,7 +26,8 @@ class SamplerTraits:
     counted: it evaluates once a step, in order. steady: it adds no noise of its own. whole: all it takes from an
     evaluation is the result; the CFG++ samplers take the unconditional part, too, while it is computed. name: of
     ComfyUI's function, empty for what has none. key: of what is observed of it, with the options that it was given.
-    shown: whether its latents show what it does; not where a mask or another node has a hand in them.
+    shown: whether its latents show what it does; not where a mask or another node has a hand in them. pattern: of one
+    with several evaluations a step, how many steps further each of them belongs; empty where that is not known.
     """
     counted: bool = True
     steady: bool = True
@@ -35,6 +36,7 @@ class SamplerTraits:
     key: str = ""
     origin: Origin = Origin.NAME
     shown: bool = True
+    pattern: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,18 @@ class Schedule:
     def stretches(self) -> tuple[Stretch, ...]:
         """Where the noise falls from step to step."""
         return stretches_of(self.sigmas, self.flow_time.time)
+
+    @property
+    def evaluations(self) -> tuple[int, ...] | None:
+        """The step that each evaluation of the run belongs to; None where it is not known when the sampler evaluates.
+
+        A step that ends without noise has one evaluation, whatever the sampler."""
+        pattern = (0,) if self.sampler.counted else self.sampler.pattern
+        if not pattern:
+            return None
+        last = self.steps - 1
+        return tuple(min(step + further, last) for step in range(self.steps)
+                     for further in (pattern if self.sigmas[step + 1] > 0 else pattern[:1]))
 
     def window(self, start: float, end: float) -> tuple[int, ...]:
         """The steps whose sigma lies between two percents of sampling, `start` included."""

@@ -18,6 +18,7 @@ from .kernel import Kernel
 from .observation import Observation, Samplers, Watch
 from .planner import best, count_of, enough, ranked
 from .recorder import FEWEST, Recorder
+from .speed import Speed, speed
 
 MOST = 4.  # times faster
 KEPT = 4  # choices for schedules that were planned before, as the tiles of a picture are sampled by the same
@@ -89,7 +90,7 @@ class AutoPolicy:
                               self.least_quality)
         chosen = _over(stretches, choice) | (set(range(steps)) - {step for stretch in stretches
                                                                   for step in stretch.steps})
-        words = (choice.words(steps, len(chosen), self.least_quality), note, _still(schedule, stretches),
+        words = (choice.words(speed(schedule, chosen), len(chosen), self.least_quality), note, _still(schedule, stretches),
                  _of_sampler(schedule.sampler))
 
         def plan_of(computed: Collection[int], forecaster: KernelForecaster, news: str = "") -> Plan:
@@ -154,15 +155,16 @@ class Choice:
     wanted: int
     proven: bool
 
-    def words(self, steps: int, count: int, least_quality: float) -> str:
-        """What the user should know of it, in a run of so many steps that computes `count`."""
-        said = f"{steps / count:.2f}x, {_decibels(self.expected)} expected" + (
+    def words(self, speed: Speed, count: int, least_quality: float) -> str:
+        """What the user should know of it, in a run of this speed that computes `count` steps."""
+        said = f"{speed}, {_decibels(self.expected)} expected" + (
             ", the best plan in runs" if self.proven else "")
         more = len(self.computed) - self.wanted
         if more <= 0:
             return said
-        return (f"nothing to gain here: {said}" if count == steps else said) + (
-            f": at {steps / (count - more):.2f}x it would be {_decibels(self.asked)}, below the least of "
+        asked = replace(speed, computed=round(speed.computed * (count - more) / count))
+        return (f"nothing to gain here: {said}" if speed.computed == speed.made else said) + (
+            f": at {asked} it would be {_decibels(self.asked)}, below the least of "
             f"{least_quality:g} dB")
 
 

@@ -45,6 +45,9 @@ NOISY = frozenset({
 # CFG++ takes the unconditional part, and the frames of ar_video the keys and values that the model has left.
 MORE_THAN_OUTPUT = frozenset({"sample_euler_pp", "sample_ar_video", "sample_cfgpp_ud10_ab"})
 
+# Samplers with the same several evaluations in each step: at its sigma, and at the next one or in between.
+PATTERNS = {"sample_heun": (0, 1), "sample_dpm_2": (0, 0)}
+
 LONGEST_KEY = 200  # characters
 
 
@@ -57,7 +60,7 @@ def traits_of(sampler: object, shown: bool = True) -> SamplerTraits:
     return SamplerTraits(
         counted=name in ONE_EVALUATION_A_STEP and not options.get("use_pece"),  # of sample_sa_solver
         steady=name in STEADY and not noise, whole=not name.endswith("_cfg_pp") and name not in MORE_THAN_OUTPUT,
-        name=name, key=key_of(sampler), shown=shown,
+        name=name, key=key_of(sampler), shown=shown, pattern=() if noise else PATTERNS.get(name, ()),
         origin=Origin.NAME if name in STEADY | NOISY and not silenced else Origin.GUESS)
 
 
