@@ -4,7 +4,6 @@ from dataclasses import replace
 
 from comfy_api.latest import io
 
-from ..blockdance_core.auto.anew import MeasureAnew
 from ..blockdance_core.auto.library import general
 from ..blockdance_core.auto.policy import MOST, AutoPolicy
 from ..blockdance_core.auto.profile import Profile, ProfileError
@@ -75,26 +74,26 @@ class BlockDanceAuto(PatchNode):
         return profile if profile == GENERAL else profiles.library().load(profile).dump()
 
     @classmethod
-    def policy(cls, speedup: float, profile: str, least_quality: float) -> AutoPolicy | MeasureAnew:
+    def policy(cls, speedup: float, profile: str, least_quality: float) -> AutoPolicy:
         if profile not in (AUTO, ANEW):
             return _policy(speedup, _chosen(profile), least_quality)
         # what was measured of the model is known when a run begins
         usual = AutoPolicy(speedup, lambda quantity, _: general(quantity), general, least_quality=least_quality,
                            expects=False)
-        return usual if profile == AUTO else MeasureAnew(replace(usual, save=lambda *_: ""))
+        return usual if profile == AUTO else replace(usual, save=lambda *_: "", anew=True)
 
     @classmethod
-    def policy_for(cls, model, speedup: float, profile: str, least_quality: float) -> AutoPolicy | MeasureAnew:
+    def policy_for(cls, model, speedup: float, profile: str, least_quality: float) -> AutoPolicy:
         measured = profiles.Measured(model)
-        usual = AutoPolicy(speedup, measured.kernel, general, measured.learn, least_quality)
+        usual = AutoPolicy(speedup, measured.kernel, general, measured.learn, least_quality, samplers=measured)
         if profile == AUTO:
             return usual
         if profile == ANEW:
-            return MeasureAnew(replace(usual, save=measured.learn_anew))
+            return replace(usual, save=measured.learn_anew, anew=True)
         found = _chosen(profile)
         if found is not None:
             measured.check(found, profile)
-        return _policy(speedup, found, least_quality)
+        return _policy(speedup, found, least_quality, measured)
 
 
 def _chosen(profile: str) -> Profile | None:
@@ -102,8 +101,9 @@ def _chosen(profile: str) -> Profile | None:
     return None if profile in (AUTO, ANEW, GENERAL) else profiles.library().load(profile)
 
 
-def _policy(speedup: float, profile: Profile | None, least_quality: float) -> AutoPolicy:
+def _policy(speedup: float, profile: Profile | None, least_quality: float, samplers: profiles.Measured | None = None
+            ) -> AutoPolicy:
     """By this profile, or by that of the toy model."""
     return AutoPolicy(
         speedup, lambda quantity, _: profile.kernel if profile and profile.quantity is quantity else None, general,
-        least_quality=least_quality)
+        least_quality=least_quality, samplers=samplers)

@@ -81,7 +81,7 @@ class BlockDanceCalibrate(io.ComfyNode):
         def keep(quantity: Quantity, kernel: Kernel) -> str:
             found.append((quantity, kernel))
             return f"run {len(found)} of {runs} measured"
-        recording, full = attach(model, RecordPolicy(keep), family=ANYTHING), []
+        recording, full = attach(model, RecordPolicy(keep, samplers=measured), family=ANYTHING), []
         for run in range(runs):
             notify.show(f"run {run + 1} of {runs}", node_id)
             full.append(draw(recording, run))

@@ -63,4 +63,5 @@ class BlockDancePlan(PatchNode):
     @classmethod
     def policy_for(cls, model, plan: str) -> FixedPolicy:
         measured = profiles.Measured(model)
-        return FixedPolicy(read(plan), lambda quantity, steps: measured.kernel(quantity, steps) or general(quantity))
+        return FixedPolicy(read(plan), lambda quantity, steps: measured.kernel(quantity, steps) or general(quantity),
+                           samplers=measured)

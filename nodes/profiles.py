@@ -11,6 +11,7 @@ from ..blockdance_core.auto.library import Library
 from ..blockdance_core.auto.profile import Profile
 from ..blockdance_core.flow_time import Quantity
 from ..blockdance_core.host.fingerprint import fingerprint_of, versions
+from ..blockdance_core.schedule import SamplerTraits
 
 FOLDER = "blockdance"  # below models/
 
@@ -29,6 +30,7 @@ class Measured:
 
     def __init__(self, model: ModelPatcher):
         self._fingerprint = fingerprint_of(model)
+        self._seen: dict[str, SamplerTraits] = {}  # of samplers, as long as there is no profile to keep it in
 
     def kernel(self, quantity: Quantity, steps: int) -> Kernel | None:
         profile = library().find(self._fingerprint, quantity, steps)
@@ -40,7 +42,8 @@ class Measured:
     def save(self, quantity: Quantity, kernel: Kernel, runs: int = 1, **settings: str | int | float) -> str:
         """Keep a profile; returns the name of its file."""
         settings = {"steps": len(kernel.times), **settings}
-        return library().add(Profile(self._fingerprint, quantity, kernel, runs, settings, versions())).name
+        profile = Profile(self._fingerprint, quantity, kernel, runs, settings, versions(), dict(self._seen))
+        return library().add(profile).name
 
     def learn(self, quantity: Quantity, kernel: Kernel) -> str:
         """Keep what the first run of a model has shown."""
@@ -50,3 +53,12 @@ class Measured:
         """Keep it in place of what was known; the choice to measure stands until the user makes another."""
         name = self.save(quantity, kernel)
         return f"measured anew ({name}): choose the profile auto, and the next run will be faster"
+
+    def find(self, key: str) -> SamplerTraits | None:
+        """What runs of the model have shown of a sampler; this makes it the Samplers of policies."""
+        return library().sampler(self._fingerprint, key) or self._seen.get(key)
+
+    def keep(self, traits: SamplerTraits) -> bool:
+        if not library().keep_sampler(self._fingerprint, traits):
+            self._seen[traits.key] = traits
+        return True

@@ -29,8 +29,11 @@ class KernelForecaster:
         return self.rules.anchors
 
     def weights(self, anchors: Sequence[float], time: float) -> tuple[float, ...]:
-        """Each forecast by itself, for evaluations whose order is not known beforehand."""
-        return self.foresee(anchors, time)[0]
+        """Each forecast by itself, for evaluations whose order is not known beforehand. Anchors from before a rise of
+        the noise have no weight."""
+        falling = next((place for place in range(1, len(anchors)) if anchors[place] <= anchors[place - 1]),
+                       len(anchors))
+        return (*self.foresee(anchors[:falling], time)[0], *[0.] * (len(anchors) - falling))
 
     def foresee(self, anchors: Sequence[float], time: float) -> tuple[tuple[float, ...], float]:
         """The weights of a forecast, and its error to be expected: squared, as a fraction of the output's square."""

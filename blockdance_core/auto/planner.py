@@ -9,6 +9,7 @@ import numpy as np
 from ..flow_time import Quantity
 from .answer import Answer
 from .drift import Drift, Rules
+from .thinning import LONGEST, Thinned
 
 ROUGH = 48.  # dB: of plans that are expected to be worse, more comes with weights that know of the model's answer
 BEAM, BROAD = 12, 150  # alternatives kept for each number of computed evaluations, in runs of so many at most
@@ -66,14 +67,42 @@ def search(gram: np.ndarray, times: np.ndarray, rules: Rules = Rules(), quantity
                  for number in np.unique(made) for index in np.flatnonzero(made == number)[:each])
 
 
+def best(gram: np.ndarray, times: np.ndarray, rules: Rules, quantity: Quantity, count: int, each: int = 1,
+         begun: Begun | None = None) -> tuple[Candidate, ...]:
+    """The choices of `count` evaluations that are expected to be the best, as many as `each`. Long runs are thinned for
+    the search, so that it takes hardly longer for them."""
+    begun = begun or Begun((), np.zeros(0))
+    left = count - len(begun.computed)
+    if len(gram) <= LONGEST or left < 1:
+        return search(gram, times, rules, quantity, begun=begun, fewest=count, most=count, each=each)
+    thinned = Thinned.of(gram, times, sorted(begun.computed)[-rules.anchors:], begun.error)
+    few = thinned.count(left)
+    found = search(thinned.gram, thinned.times, rules, quantity, begun=Begun(thinned.computed, thinned.error),
+                   fewest=few, most=few, each=each)
+    choices = dict.fromkeys((*begun.computed, *thinned.whole(some.computed, left)) for some in found)
+    walked = [search(gram, times, rules, quantity, begun=begun, only=choice)[0] for choice in choices]
+    return tuple(sorted(walked, key=lambda some: -some.quality))
+
+
+def enough(gram: np.ndarray, times: np.ndarray, rules: Rules, quantity: Quantity, fewest: int, quality: float) -> int:
+    """How many evaluations, `fewest` or more, it takes for this quality. In a long run it may be a few too many."""
+    steps, fewest_found = len(gram), fewest
+    if steps > LONGEST:
+        thinned = Thinned.of(gram, times, (), np.zeros(0))
+        gram, times, fewest_found = thinned.gram, thinned.times, thinned.count(fewest)
+    more = search(gram, times, rules, quantity, fewest=fewest_found)
+    found = next((some for some in more if some.quality >= quality), more[-1])
+    return max(fewest, math.ceil(len(found.computed) * steps / len(gram) - 1e-9))
+
+
 def ranked(gram: np.ndarray, times: np.ndarray, rules: Rules, quantity: Quantity, count: int, each: int = 1
            ) -> tuple[Rules, tuple[Candidate, ...]]:
     """The choices of `count` evaluations that are expected to be the best, as many as `each`, and the rules by which.
     """
-    found = search(gram, times, rules, quantity, fewest=count, most=count, each=each)
+    found = best(gram, times, rules, quantity, count, each)
     better = rules_for(found[0].quality, rules)
     if better != rules:
-        found = search(gram, times, better, quantity, fewest=count, most=count, each=each)
+        found = best(gram, times, better, quantity, count, each)
     return better, found
 
 

@@ -111,9 +111,11 @@ def _sample(executor, noise, latent_image, sampler, sigmas, *args, begin, finish
     """OUTER_SAMPLE: a run begins and ends here."""
     guider = executor.class_obj
     patcher = guider.model_patcher
-    schedule = schedule_of(patcher.get_model_object("model_sampling"), tuple(sigmas.tolist()), traits_of(sampler))
     options = guider.model_options["transformer_options"]
     undisturbed = options["wrappers"][WrappersMP.PREDICT_NOISE].keys() == {KEY}
+    masked = next(iter(args), kwargs.get("denoise_mask")) is not None
+    schedule = schedule_of(patcher.get_model_object("model_sampling"), tuple(sigmas.tolist()),
+                           traits_of(sampler, shown=undisturbed and not masked))
     run = begin(schedule, patcher.model.diffusion_model, undisturbed)
     enclosing = options.get(KEY)
     options[KEY] = run
