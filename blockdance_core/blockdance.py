@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from .interval import check_fraction, check_interval, three_quarters
 from .plan import Kind, Plan, Reuse, Span, Transformer
 from .schedule import Schedule
+from .words import are, count
 
 FEWEST_STEPS = 5  # with 1-4 steps neighbouring features differ too much (BlockDance, limitations)
 
@@ -48,7 +49,7 @@ class BlockDancePolicy:
             deepest = three_quarters(transformer.depth) - 1
         if deepest >= transformer.depth:
             raise ValueError(
-                f"block_index is {deepest}, but {transformer.name} has {transformer.depth} blocks: "
+                f"block_index is {deepest}, but {transformer.name} has {count(transformer.depth, 'block')}: "
                 f"use 0 to {transformer.depth - 1}, or -1 for three quarters of the depth")
         return Reuse(Span(0, deepest), Kind.FEATURE)
 
@@ -60,7 +61,7 @@ class BlockDancePolicy:
         if self.start >= self.end:
             return Plan.from_reuses(reuses, f"nothing to reuse: start {self.start:g} is not before end {self.end:g}")
         if schedule.steps < FEWEST_STEPS:
-            return Plan.from_reuses(reuses, f"nothing reused: {schedule.steps} steps are too few, "
+            return Plan.from_reuses(reuses, f"nothing reused: {are(schedule.steps, 'step')} too few, "
                                             f"neighbouring steps differ too much below {FEWEST_STEPS}")
         window = schedule.window(self.start, self.end)
         if not window:

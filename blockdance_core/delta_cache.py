@@ -8,6 +8,7 @@ Diffusion).
 
 from dataclasses import dataclass
 
+from . import words
 from .interval import cached_steps, check_fraction, check_interval, check_n_cached, three_quarters
 from .plan import Kind, Plan, Reuse, Span, Transformer
 from .schedule import Schedule
@@ -48,9 +49,10 @@ class DeltaCachePolicy:
             count = three_quarters(depth)
         if self.first_block + count > depth:
             raise ValueError(
-                f"{count} blocks from block {self.first_block} on end at block {self.first_block + count - 1}, but "
-                f"{transformer.name} has {depth} blocks, 0 to {depth - 1}: lower first_block to "
-                f"{max(0, depth - count)} or n_cached to {max(1, depth - self.first_block)}")
+                f"{words.count(count, 'block')} from block {self.first_block} on would end at block "
+                f"{self.first_block + count - 1}, but {transformer.name} has {words.count(depth, 'block')}, 0 to "
+                f"{depth - 1}: lower first_block to {max(0, depth - count)} or n_cached to "
+                f"{max(1, depth - self.first_block)}")
         return Reuse(Span(self.first_block, self.first_block + count - 1), self.kind)
 
     def plan(self, schedule: Schedule, transformer: Transformer) -> Plan:
@@ -63,5 +65,6 @@ class DeltaCachePolicy:
         window = schedule.window(self.start, self.end)
         for step in cached_steps(window, self.N):
             reuses[step] = reuse
-        note = "" if any(reuses) else f"nothing to reuse: {len(window)} steps in the window are fewer than N"
+        note = "" if any(reuses) else (
+            f"nothing to reuse: the window holds {words.count(len(window), 'step')}, fewer than N")
         return Plan.from_reuses(reuses, note)

@@ -7,6 +7,7 @@ reuses the blocks that matter least to it.
 import math
 from dataclasses import dataclass
 
+from . import words
 from .interval import cached_steps, check_fraction, check_interval, check_n_cached, three_quarters
 from .plan import Kind, Plan, Reuse, Span, Transformer
 from .schedule import Schedule
@@ -45,14 +46,14 @@ class DeltaDiTPolicy:
         reuses: list[Reuse | None] = [None] * steps
         N, count = self.N, three_quarters(depth) if self.n_cached == -1 else self.n_cached
         if count > depth and not self.budget:
-            raise ValueError(f"n_cached is {count}, but {transformer.name} has {depth} blocks: use 1 to {depth}, "
-                             "or -1 for three quarters of them")
+            raise ValueError(f"n_cached is {count}, but {transformer.name} has {words.count(depth, 'block')}: use 1 to "
+                             f"{depth}, or -1 for three quarters of them")
         if self.budget:
             solution = solve_budget(self.budget, steps, depth)
             if solution is None:
                 return Plan.from_reuses(
-                    reuses, f"nothing reused: {steps} steps cannot be done at {self.budget:g} of full compute, "
-                            f"the nearest possible budget is {1 / max(1, steps):.3g}")
+                    reuses, f"nothing reused: {words.count(steps, 'step')} cannot be done at {self.budget:g} of full "
+                            f"compute, the nearest possible budget is {1 / max(1, steps):.3g}")
             N, count = solution
         if N == 1 or count == 0:
             return Plan.from_reuses(reuses, "N is 1, so reuse is off" if N == 1 else

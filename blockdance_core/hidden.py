@@ -6,6 +6,8 @@ from typing import Callable
 
 import torch
 
+from .words import count
+
 # The tensors that flow from block to block; None where a block returns none (the last text state of SD3).
 Hidden = tuple[torch.Tensor | None, ...]
 Form = tuple[torch.Size | None, ...]
@@ -50,8 +52,9 @@ class Contract:
             found = tuple(kwargs[name] if name in kwargs else args[position]
                           for name, position in zip(self.names, self.positions))
         except IndexError:
-            raise ContractError(f"hidden state {self.names} at {self.positions} is missing from a call with "
-                                f"{len(args)} positional arguments and {sorted(kwargs)}") from None
+            raise ContractError(f"the hidden state ({self._where}) is missing from a call with "
+                                f"{count(len(args), 'positional argument')} and named "
+                                f"{', '.join(sorted(kwargs)) or 'none'}") from None
         return self._tensors(found[0] if self.packed else found)
 
     def unpack(self, output: torch.Tensor | tuple) -> Hidden:
@@ -62,15 +65,22 @@ class Contract:
             output = (output,)
         hidden = self._tensors(output)
         if len(hidden) != len(self.names) and not self.packed:
-            raise ContractError(f"a block returned {len(hidden)} tensors, its architecture row says {len(self.names)}")
+            raise ContractError(f"a block returned {count(len(hidden), 'tensor')}, its architecture row says "
+                                f"{len(self.names)}")
         return hidden
 
     def _tensors(self, values: object) -> Hidden:
         values = tuple(values) if isinstance(values, (tuple, list)) else (values,)
         for value in values:
             if not (value is None or isinstance(value, torch.Tensor)):
-                raise ContractError(f"the hidden state {self.names} is a {type(value).__name__}, not a tensor")
+                raise ContractError(f"the hidden state ({self._where}) is of type {type(value).__name__}, "
+                                    "not a tensor")
         return values
+
+    @property
+    def _where(self) -> str:
+        """Which arguments the hidden state is in, in words."""
+        return ", ".join(name or f"argument {position}" for name, position in zip(self.names, self.positions))
 
     def pack(self, hidden: Hidden) -> torch.Tensor | tuple:
         """A hidden state in the form in which the block would return it."""
@@ -85,6 +95,11 @@ class Contract:
 
 def form(hidden: Hidden) -> Form:
     return tuple(None if tensor is None else tensor.shape for tensor in hidden)
+
+
+def shapes(wanted: Form | None) -> str:
+    """In words."""
+    return ", ".join("nothing" if shape is None else " x ".join(map(str, shape)) for shape in wanted or ()) or "nothing"
 
 
 def fill(hidden: Hidden, wanted: Form) -> Hidden:

@@ -16,7 +16,7 @@ from torch.nn import Module
 
 from .cache import Stored
 from .chain import Chain
-from .hidden import ContractError, Form, Hidden, add, copy, fill, form, subtract
+from .hidden import ContractError, Form, Hidden, add, copy, fill, form, shapes, subtract
 from .meter import Meter
 from .plan import Kind, Reuse
 
@@ -122,7 +122,8 @@ class Recorder:
             with self._survive():
                 self._returned[index] = form(contract.unpack(output))
                 if contract.guessed and self._returned[index] != entered:
-                    raise ContractError(f"a block made {self._returned[index]} of {entered}: no hidden state")
+                    made = shapes(self._returned[index])
+                    raise ContractError(f"a block made {made} of {shapes(entered)}: no hidden state")
             return output
         return keep
 

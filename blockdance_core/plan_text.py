@@ -21,6 +21,7 @@ from reprlib import repr  # of what may be long
 
 from .forecasting import FORECASTS
 from .plan import Kind, Plan, Reuse, Span
+from .words import article
 
 VERSION = 1
 MEASURED = "measured"
@@ -52,8 +53,8 @@ class WrittenPlan:
         named: set[int] = set()
         for part in self.parts:
             if self.forecast not in ALLOWED[part.kind]:
-                raise PlanError(f"\"forecast\" is {repr(self.forecast)}; steps that reuse a {part.kind.value} go with "
-                                f"{' or '.join(map(repr, ALLOWED[part.kind]))}")
+                raise PlanError(f"\"forecast\" is {repr(self.forecast)}; steps that reuse "
+                                f"{article(part.kind.value)} go with {' or '.join(map(repr, ALLOWED[part.kind]))}")
             for step in part.steps:
                 if type(step) is not int or not 1 <= step < self.steps:
                     raise PlanError(f"step {repr(step)} is to be reused; use 1 to {self.steps - 1}, as the first one "

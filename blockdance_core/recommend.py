@@ -12,6 +12,7 @@ import torch
 
 from .plan import Kind
 from .similarity import Similarity
+from .words import count
 
 TOLERANCE = .06
 FEWEST_STEPS = 4  # a shorter window is not worth a patch
@@ -34,8 +35,8 @@ def recommend(similarity: Similarity, tolerance: float = TOLERANCE) -> Recommend
     reusable = distance[:, :-1]
     limits = sorted(reusable[reusable.isfinite()].tolist())
     if not limits or len(calmest(reusable, limits[-1])[1]) < FEWEST_STEPS:
-        raise ValueError(f"a run of {steps} steps of {depth} blocks shows too little to recommend anything: probe one "
-                         f"of at least {FEWEST_STEPS + 1} steps")
+        raise ValueError(f"a run of {count(steps, 'step')} of {count(depth, 'block')} shows too little to recommend "
+                         f"anything: probe one of at least {FEWEST_STEPS + 1} steps")
     block, window = calmest(reusable, tolerance)
     if within := len(window) >= FEWEST_STEPS:
         verdict = f"tolerance {tolerance:.1%}"

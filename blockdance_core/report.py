@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from . import words
 from .plan import Kind, Plan, Reuse, Transformer
 
 
@@ -72,14 +73,14 @@ class Report:
 
     def line(self) -> str:
         """One line for the log and the node."""
-        steps = "" if len(self.evaluations) == self.plan.steps else f" in {self.plan.steps} steps"
+        steps = "" if len(self.evaluations) == self.plan.steps else f" in {words.count(self.plan.steps, 'step')}"
         parts = [f"{self.reused} of {len(self.evaluations)} evaluations{steps} reused, "
                  f"{self.executed} of {self.total} blocks executed ({self.share:.0%}), {self.seconds:.2f} s, "
                  f"cache {self.cache_bytes / 2 ** 20:.1f} MiB"]
         if self.misses:
-            parts.append(f"{self.misses} passes had nothing stored yet and were computed in full")
+            parts.append(f"{words.count(self.misses, 'pass', 'passes')} had nothing stored yet and computed in full")
         parts.extend(filter(None, (self.plan.note, self._speed(), self.outcome, *self.notes, *self.failures)))
-        return "; ".join(parts)
+        return "; ".join(dict.fromkeys(parts))
 
     def _speed(self) -> str:
         """How much faster it was where evaluations are replaced as a whole and not as many were as the plan has."""
@@ -144,16 +145,16 @@ def _reuse(reuse: Reuse | None) -> dict | None:
 
 def _decision(evaluation: Evaluation) -> str:
     """What it did, in words."""
-    words = [f"stored {_named(reuse)}" for reuse in evaluation.stored]
+    did = [f"stored {_named(reuse)}" for reuse in evaluation.stored]
     if (reuse := evaluation.reuse) is None or evaluation.executed >= evaluation.total:
-        words.insert(0, "computed")
+        did.insert(0, "computed")
     elif reuse.kind is Kind.OUTPUT:
-        words.insert(0, "output forecast from earlier steps")
+        did.insert(0, "output forecast from earlier steps")
     else:
-        words.insert(0, f"reused {_named(reuse)}")
+        did.insert(0, f"reused {_named(reuse)}")
     if evaluation.misses:
-        words.append(f"{evaluation.misses} of {evaluation.passes} passes had nothing stored")
-    return ", ".join(words)
+        did.append(f"{evaluation.misses} of {evaluation.passes} passes had nothing stored")
+    return ", ".join(did)
 
 
 def _named(reuse: Reuse) -> str:

@@ -11,6 +11,7 @@ from .delta_cache import DeltaCachePolicy
 from .interval import check_fraction, check_interval
 from .plan import SPAN_KINDS, Kind, Plan, Reuse, Span, Transformer
 from .schedule import Schedule
+from .words import count
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,8 @@ class UNetPolicy:
         """The span of layers that is replaced. Raises ValueError where this U-Net has none at this depth."""
         depth, depths = self.depth, range(1, unet.deepest + 1)
         if depth not in depths:
-            raise ValueError(f"depth is {depth}, but {unet.name} has {unet.deepest} input blocks with something to "
-                             f"skip behind them: use 1 to {unet.deepest}")
+            raise ValueError(f"depth is {depth}, but {unet.name} has {count(unet.deepest, 'input block')} with "
+                             f"something to skip behind them: use 1 to {unet.deepest}")
         if self.mode is Kind.DELTA and not unet.has_delta(depth):
             possible = ", ".join(str(depth) for depth in depths if unet.has_delta(depth))
             raise ValueError(

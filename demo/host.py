@@ -1,7 +1,7 @@
 """Which ComfyUI the demo and the tests run in. Standard library only; any Python from 3.10.
 
     python3 -m demo.host prepare        make sure that there is one, and say where
-    python3 -m demo.host where          only say where it is or would be
+    python3 -m demo.host where          only say where it is or would be, and whether anything is there
     python3 -m demo.host remove         delete the managed one
     python3 -m demo.host run -- ARGS    its Python with ARGS; ComfyUI's modules can be imported
 
@@ -69,6 +69,15 @@ def managed_place() -> Path:
     return _managed_places() / f"comfyui-{install.chosen_release().comfyui}"
 
 
+def state() -> str:
+    """Whether there is a ComfyUI where one is looked for, in words."""
+    if not (given := os.environ.get("COMFYUI_PATH")):
+        return install.state(managed_place(), install.chosen_release())
+    if (Path(given).expanduser() / "main.py").is_file():
+        return "COMFYUI_PATH names it; nothing is installed into it"
+    return "COMFYUI_PATH names it, but it has no main.py and so is no ComfyUI"
+
+
 def _managed_places() -> Path:
     if given := os.environ.get("BLOCKDANCE_HOST"):
         return Path(given).expanduser().resolve()
@@ -128,7 +137,8 @@ def main() -> int:
     options = parser.parse_args()
     place = managed_place()
     if options.action == "where":
-        print(os.environ.get("COMFYUI_PATH") or place)
+        print(os.environ.get("COMFYUI_PATH") or place, flush=True)
+        print(f"({state()})", file=sys.stderr)  # beside stdout, which scripts take for the path
     elif options.action == "remove":
         install.remove(place)
         print(f"removed {place}")

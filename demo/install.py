@@ -27,7 +27,8 @@ else:
 
 PYTHONS = ((3, 10), (3, 13))
 GIGABYTE = 1e9
-NEEDED_GB = 12  # 6 for the result, as much again for pip's cache and unpacking
+INSTALLED_GB = 7  # 6.5 in files on Linux
+NEEDED_GB = 12  # the result, and what pip downloads and keeps in its cache
 TEST_TOOLS = ("pytest", "pytest-xdist", "hypothesis", "ruff", "playwright")
 # This trio imports on a machine without a GPU; other combinations of the index do not
 TORCH = ("torch==2.11.0", "torchvision==0.26.0", "torchaudio==2.11.0")
@@ -69,7 +70,8 @@ def install(place: Path, release: ComfyRelease) -> None:
             f"this is Python {sys.version.split()[0]}; ComfyUI's packages exist for Python 3.10 to 3.13. Run the same "
             "command with one of those, for example python3.12.")
     print(f"Installing ComfyUI {release.comfyui} into {place}\n"
-          "Once for all checkouts: about 6 GB, about 90 s on a fast line. BLOCKDANCE_HOST names another folder;\n"
+          f"Once for all checkouts: about {INSTALLED_GB} GB, about 90 s on a fast line. BLOCKDANCE_HOST names another "
+          "folder;\n"
           "'python3 -m demo.host remove' deletes it.", flush=True)
     with exclusive(place):
         if _packages_done(place, release):  # by the process that we waited for
@@ -82,9 +84,20 @@ def install(place: Path, release: ComfyRelease) -> None:
             _make_venv(place, work)
         with _step(2, f"sources of ComfyUI {release.comfyui}"):
             _fetch_sources(place, work, release)
-        with _step(3, "torch and ComfyUI's requirements, about 6 GB"):
+        with _step(3, f"torch and ComfyUI's requirements, about {INSTALLED_GB} GB"):
             _install_packages(place, work, release)
         shutil.rmtree(work)
+        print(f"ComfyUI {release.comfyui} is installed, {folder_bytes(place) / GIGABYTE:.1f} GB", flush=True)
+
+
+def state(place: Path, release: ComfyRelease) -> str:
+    """What is in `place`, in words."""
+    if _packages_done(place, release):
+        return f"ComfyUI {release.comfyui} is there, {folder_bytes(place) / GIGABYTE:.1f} GB"
+    if _log(place).is_file():
+        return ("an installation was begun there and is not finished: `python3 -m demo.host prepare` goes on with it, "
+                "`python3 -m demo.host remove` deletes it")
+    return f"nothing is there yet: `python3 -m demo.host prepare` installs it, about {INSTALLED_GB} GB"
 
 
 def remove(place: Path) -> None:
@@ -185,7 +198,7 @@ def _install_packages(place: Path, work: Path, release: ComfyRelease) -> None:
     visible = ["--progress-bar", "on"] if sys.stdout.isatty() else ["-q"]
     # One call for all: pip must choose versions that fit together
     _run([venv_python(place / "venv"), "-m", "pip", "install", *visible, *TORCH,
-          "-r", place / "ComfyUI" / "requirements.txt", *TEST_TOOLS], work, watch=place)
+          "-r", place / "ComfyUI" / "requirements.txt", *TEST_TOOLS], work, watch=place / "venv")
     _packages_marker(place).write_text(_packages(release))
 
 
@@ -225,9 +238,9 @@ def _run(command: list[str | Path], work: Path, hint: str = "", watch: Path | No
                     process.wait(10)
                 except subprocess.TimeoutExpired:
                     if watch and not terminal:
-                        size = _folder_bytes(watch) / GIGABYTE
-                        print(f"      still installing ({time.monotonic() - started:.0f} s, {size:.1f} GB so far)",
-                              flush=True)
+                        fetched, there = folder_bytes(work) / GIGABYTE, folder_bytes(watch) / GIGABYTE
+                        print(f"      still installing ({time.monotonic() - started:.0f} s, {fetched:.1f} GB "
+                              f"downloaded, {there:.1f} of about {INSTALLED_GB} GB in place)", flush=True)
         finally:
             if process.poll() is None:
                 process.terminate()
@@ -251,7 +264,8 @@ def explain(text: str, log: Path, code: int) -> str:
             "Once that is settled, the same command goes on where this stopped.")
 
 
-def _folder_bytes(folder: Path) -> int:
+def folder_bytes(folder: Path) -> int:
+    """The size of all files in it."""
     total = 0
     for path, _, names in os.walk(folder):
         for name in names:

@@ -41,11 +41,11 @@ def parse(arguments: list[str]) -> Options:
 
 def _steps(text: str) -> int:
     if (value := _positive(text)) < FEWEST_STEPS:
-        raise argparse.ArgumentTypeError(f"{value} are too few, use {FEWEST_STEPS} or more")
+        raise argparse.ArgumentTypeError(f"{value} {'is' if value == 1 else 'are'} too few, use {FEWEST_STEPS} or more")
     return value
 
 
 def _positive(text: str) -> int:
-    if (value := int(text)) < 1:
-        raise argparse.ArgumentTypeError(f"{value} is too small, use 1 or more")
+    if not text.isdecimal() or (value := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
     return value

@@ -1,7 +1,7 @@
 """Draw the demo's captions in a headless ComfyUI, in full and by each method, and report. Runs in the host's Python.
 
-Exit code 0, or 1 when the server or a prompt fails, 130 after Ctrl-C, 143 after SIGTERM; the server is stopped in any
-case.
+Pictures are written as they come: whatever ends the job early, those that are drawn stay. Exit code 0, or 1 when the
+server or a prompt fails, 130 after Ctrl-C, 143 after SIGTERM; the server is stopped in any case.
 """
 
 import sys
@@ -11,9 +11,12 @@ from pathlib import Path
 from headless import client
 from headless.stopping import Stopping
 
-from . import base, host, server, sheet, table
+from . import base, closing, host, server, sheet, table
 from .options import Options, parse
 from .picture import ARMS, Arm, Picture, draw, scenes
+from .progress import Progress, about
+
+Pictures = dict[Arm, list[Picture]]
 
 
 def main() -> int:
@@ -21,6 +24,7 @@ def main() -> int:
     stopping = Stopping()
     options.out.mkdir(parents=True, exist_ok=True)
     log = options.out / "comfyui.log"
+    pictures: Pictures = {arm: [] for arm in ARMS}
     # Errors are ignored because Windows holds on to the files of a process that has just ended
     with tempfile.TemporaryDirectory(prefix="blockdance-", ignore_cleanup_errors=True) as folder:
         print("starting ComfyUI ...", flush=True)
@@ -28,50 +32,55 @@ def main() -> int:
             with server.comfyui_server(host.current(), base.make_base(Path(folder), options.weights), log) as comfyui:
                 print(f"ComfyUI is at {comfyui.url}, its log at {log}", flush=True)
                 try:
-                    pictures = draw_all(comfyui.url, options)
+                    draw_all(comfyui.url, options, pictures)
                 except (client.PromptError, client.ServerLost) as error:
                     raise server.ServerError(f"{error}\nThe server's last lines:\n{comfyui.last_lines()}") from error
         except (server.ServerError, host.HostError) as error:
-            print(f"\nerror: {error}", file=sys.stderr)
+            print(f"\nerror: {error}\n{kept(pictures, options.out)}", file=sys.stderr)
             return 1
         except KeyboardInterrupt:
-            print("\ninterrupted; ComfyUI is stopped", file=sys.stderr)
+            print(f"\ninterrupted; ComfyUI is stopped. {kept(pictures, options.out)}", file=sys.stderr)
             return stopping.exit_code
-    save(pictures, options.out)
-    print(f"\n{table.text(table.rows(pictures))}\n\nmedian sampling time per picture; PSNR and SSIM against full\n"
-          f"pictures and sheet.png: {options.out}")
+    rows = table.rows(pictures)
+    print(f"\n{table.text(rows)}\n\nmedian sampling time per picture, and its ratio to that of full; PSNR and SSIM "
+          f"against full\npictures and sheet.png: {options.out}\n\n{closing.sentence(rows)}")
     return 0
 
 
-def draw_all(url: str, options: Options) -> dict[Arm, list[Picture]]:
-    """Every caption by every arm. One picture goes before and is thrown away, and the arms take turns in going
-    first, so that warming up favours none."""
-    pictures: dict[Arm, list[Picture]] = {arm: [] for arm in ARMS}
+def draw_all(url: str, options: Options, pictures: Pictures) -> None:
+    """Every caption by every arm, into `pictures` and the folder for them. One picture goes before and is thrown away,
+    and the arms take turns in going first, so that warming up favours none."""
     captions = scenes(options.captions)
-    draw(url, ARMS[1], captions[0], options.seed + options.captions, options, _progress("warming up"))
+    total = len(captions) * len(ARMS)
+    warm = draw(url, ARMS[1], captions[0], options.seed + options.captions, options, _step("warming up"))
+    progress = Progress(total, warm.seconds)
+    print(f"drawing {total} pictures, {len(ARMS)} ways of each caption, {about(progress.seconds_left)}", flush=True)
     for index, scene in enumerate(captions):
         first = index % len(ARMS)
         for arm in ARMS[first:] + ARMS[:first]:
-            label = f"[{index + 1}/{len(captions)}] {arm.name:15}"
-            picture = draw(url, arm, scene, options.seed + index, options, _progress(label))
+            picture = draw(url, arm, scene, options.seed + index, options, _step(f"{progress.label(1)} {arm.name:15}"))
+            (options.out / file_name(index, arm)).write_bytes(picture.png)
             pictures[arm].append(picture)
-            print(f"{label} {picture.seconds:6.2f} s  {scene.caption()}", flush=True)
-    return pictures
+            progress.drawn()
+            print(f"{progress.label()} {arm.name:15} {picture.seconds:6.2f} s  {scene.caption()}", flush=True)
+        sheet.sheet(pictures).save(options.out / "sheet.png")  # of all captions so far
 
 
-def _progress(label: str) -> client.Progress | None:
+def _step(label: str) -> client.Progress | None:
     if not sys.stdout.isatty():
         return None
     return lambda _, value, maximum: print(f"{label} step {value}/{maximum}", end="\r", flush=True)
 
 
-def save(pictures: dict[Arm, list[Picture]], folder: Path) -> None:
-    """Write every picture as `<caption number>-<arm>.png`, and sheet.png."""
-    for arm, runs in pictures.items():
-        for index, picture in enumerate(runs, 1):
-            name = arm.name.lower().translate({ord(" "): "-", ord("="): None, ord("%"): None})
-            (folder / f"{index}-{name}.png").write_bytes(picture.png)
-    sheet.sheet(pictures).save(folder / "sheet.png")
+def file_name(index: int, arm: Arm) -> str:
+    """`<caption number>-<arm>.png`."""
+    return f"{index + 1}-{arm.name.lower().translate({ord(' '): '-', ord('='): None, ord('%'): None})}.png"
+
+
+def kept(pictures: Pictures, folder: Path) -> str:
+    """What an ended job leaves, in words."""
+    drawn = sum(map(len, pictures.values()))
+    return f"Pictures that were drawn: {drawn}, in {folder}" if drawn else "No picture was drawn."
 
 
 if __name__ == "__main__":

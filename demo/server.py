@@ -1,4 +1,4 @@
-"""Start a headless ComfyUI on a free loopback port, and stop it whatever happens. Standard library only."""
+"""Start a headless ComfyUI on a loopback port, and stop it whatever happens. Standard library only."""
 
 import ctypes
 import http.client
@@ -44,35 +44,38 @@ class Server:
 
 @contextmanager
 def comfyui_server(
-        host: Host, base: Path, log: Path, arguments: tuple[str, ...] = (), timeout: float = 300) -> Iterator[Server]:
+        host: Host, base: Path, log: Path, arguments: tuple[str, ...] = (), timeout: float = 300,
+        port: int | None = None) -> Iterator[Server]:
     """A running ComfyUI whose models, custom nodes and outputs are in the folder `base` (see base.py).
 
-    What it prints goes to the file `log`; `arguments` are further ones for main.py; `timeout` is in seconds.
-    Raises ServerError when it does not come up.
+    What it prints goes to the file `log`; `arguments` are further ones for main.py; `timeout` is in seconds; `port` is
+    a free one where none is given. Raises ServerError when it does not come up.
     """
-    server = _start(host, base, log, arguments, timeout)
+    if port is not None and not is_free(port):
+        raise ServerError(f"port {port} cannot be had: another program listens on it, or it may not be used. Name "
+                          "another, or none to have a free one")
+    server = _start(host, base, log, arguments, timeout, port)
     try:
         yield server
     finally:
         _stop(server.process)
 
 
-def _start(host: Host, base: Path, log: Path, arguments: tuple[str, ...], timeout: float) -> Server:
+def _start(host: Host, base: Path, log: Path, arguments: tuple[str, ...], timeout: float, port: int | None) -> Server:
     for attempt in range(1, ATTEMPTS + 1):
-        server = _launch(host, base, log, arguments)
+        server = _launch(host, base, log, arguments, free_port() if port is None else port)
         try:
             _wait_until_ready(server, timeout)
             return server
         except ServerError as error:
-            if attempt == ATTEMPTS or PORT_TAKEN not in str(error):
+            if port is not None or attempt == ATTEMPTS or PORT_TAKEN not in str(error):
                 raise
         except BaseException:
             _stop(server.process)
             raise
 
 
-def _launch(host: Host, base: Path, log: Path, arguments: tuple[str, ...]) -> Server:
-    port = free_port()
+def _launch(host: Host, base: Path, log: Path, arguments: tuple[str, ...], port: int) -> Server:
     command = [
         str(host.python), "main.py", "--listen", "127.0.0.1", "--port", str(port), "--base-directory", str(base),
         "--disable-auto-launch", "--disable-api-nodes", "--database-url", "sqlite:///:memory:",
@@ -116,6 +119,18 @@ def _stop(process: subprocess.Popen) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def is_free(port: int) -> bool:
+    """Whether a server can listen on this loopback port."""
+    with socket.socket() as probe:
+        if os.name == "posix":  # as servers do, which may take a port that one has just left
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def free_port() -> int:

@@ -2,9 +2,11 @@
 
 from PIL import Image, ImageDraw, ImageFont
 
+from headless import quality
+from headless.outputs import decibel
+
 from . import world
 from .picture import Arm, Picture
-from .table import picture_psnr
 
 ZOOM = 4
 TILE = world.SIZE * ZOOM
@@ -35,6 +37,6 @@ def sheet(pictures: dict[Arm, list[Picture]]) -> Image.Image:
             image.paste(pixels.resize((TILE, TILE), Image.Resampling.NEAREST), (left, top))
             label = f"{run.seconds:.2f} s"
             if run is not reference:
-                label += f"   {picture_psnr(run, reference):.1f} dB"
+                label += f"   {decibel(quality.psnr(run.pixels, reference.pixels))}"
             draw.text((left, top + TILE + 2), label, "black", font)
     return image

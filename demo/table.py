@@ -1,9 +1,11 @@
 """What reuse saved and what it cost: one row per arm."""
 
+import math
 from dataclasses import dataclass
 from statistics import fmean, median
 
 from headless import quality
+from headless.outputs import decibel
 
 from . import checker
 from .picture import Arm, Picture
@@ -15,9 +17,10 @@ class Row:
     seconds: float  # of sampling, median over the pictures
     executed: float  # blocks per picture
     total: float
-    speedup: float  # median over the pictures, against full
-    psnr: float  # dB, mean over the pictures, against full
-    ssim: float
+    speedup: float  # the seconds of full, divided by these
+    psnr: float  # dB against full, mean over the pictures that differ; infinite where none does
+    ssim: float  # mean over all of them
+    equal: int  # pictures that are the full ones
     score: checker.Score
 
 
@@ -31,31 +34,22 @@ def rows(pictures: dict[Arm, list[Picture]]) -> list[Row]:
 def _row(arm: Arm, runs: list[Picture], full: list[Picture], a_step: int) -> Row:
     # Without our node nothing counts blocks, and nothing skips them either: every step runs all `a_step` of them
     counted = [run.blocks or (a_step * run.steps, a_step * reference.steps) for run, reference in zip(runs, full)]
-    pairs = list(zip(runs, full))
+    seconds, of_full = (median(run.seconds for run in arm_runs) for arm_runs in (runs, full))
+    found = quality.compare([run.pixels for run in runs], [reference.pixels for reference in full])
     score = sum((checker.check(run.pixels, run.scene) for run in runs), checker.Score(0, 0, 0, 0))
-    return Row(
-        arm, median(run.seconds for run in runs), fmean(c[0] for c in counted), fmean(c[1] for c in counted),
-        median(reference.seconds / run.seconds for run, reference in pairs),
-        fmean(picture_psnr(run, reference) for run, reference in pairs),
-        fmean(picture_ssim(run, reference) for run, reference in pairs), score)
-
-
-def picture_psnr(picture: Picture, reference: Picture) -> float:
-    """Peak signal-to-noise ratio in dB, infinite for identical pictures."""
-    return quality.psnr(picture.pixels, reference.pixels)
-
-
-def picture_ssim(picture: Picture, reference: Picture) -> float:
-    """Mean structural similarity, 1 for identical pictures."""
-    return quality.ssim(picture.pixels, reference.pixels)
+    return Row(arm, seconds, fmean(c[0] for c in counted), fmean(c[1] for c in counted), of_full / seconds, found.psnr,
+               found.ssim, found.equal, score)
 
 
 def text(table: list[Row]) -> str:
-    lines = [f"{'':16} {'sampling':>9} {'blocks executed':>16} {'ideal':>7} {'measured':>9} {'PSNR':>8} {'SSIM':>7} "
+    """The rows with aligned columns; the first is what the others are compared with."""
+    lines = [f"{'':16} {'sampling':>9} {'blocks executed':>16} {'ideal':>7} {'measured':>9} {'PSNR':>9} {'SSIM':>7} "
              f"{'objects right':>14}"]
     for row in table:
+        psnr = "-" if row is table[0] else decibel(row.psnr)
         lines.append(
             f"{row.arm.name:16} {row.seconds:7.2f} s {f'{row.executed:g} / {row.total:g}':>16} "
-            f"{row.total / row.executed:6.2f}x {row.speedup:8.2f}x {row.psnr:5.1f} dB {row.ssim:7.4f} "
-            f"{f'{row.score.right} / {row.score.objects}':>14}")
+            f"{row.total / row.executed:6.2f}x {row.speedup:8.2f}x {psnr:>9} {row.ssim:7.4f} "
+            f"{f'{row.score.right} / {row.score.objects}':>14}"
+            f"{f'  {row.equal} identical' if row.equal and math.isfinite(row.psnr) else ''}")
     return "\n".join(lines)

@@ -7,6 +7,7 @@ from .graph import Prompt, followers, replace_links, sources
 from .node_types import NodeType, Types
 
 MODEL = "MODEL"
+ANALYSIS = "/analysis"  # the end of the category of nodes that look and change nothing
 
 
 def patches(prompt: Prompt, types: Types) -> list[str]:
@@ -22,7 +23,7 @@ def bypass(prompt: Prompt, types: Types) -> Prompt:
     for node in patches(prompt, types):
         pass_through(result, node, types[prompt[node]["class_type"]])
     dropped = [node for node, value in result.items() if sources(result, node) - result.keys()
-               or (kind := types[value["class_type"]]).ours and kind.category.endswith("/analysis")]
+               or (kind := types[value["class_type"]]).ours and kind.category.endswith(ANALYSIS)]
     while dropped:
         for node in dropped:
             del result[node]
@@ -37,14 +38,16 @@ def pass_through(prompt: Prompt, node: str, kind: NodeType) -> None:
 
 
 def samplers(prompt: Prompt, types: Types) -> list[str]:
-    """The nodes that sample with a patched MODEL: the first on each way from a patch that give a LATENT.
+    """The nodes that sample with a patched MODEL: the first on each way from a patch that give a LATENT. Patches that
+    analyse make nothing faster and do not count.
 
     Guiders and sigmas lie between; where no node gives a LATENT, it is all that the MODEL gets to. Those that the
     server would not run without the pack, as no output depends on them, are left out.
     """
     reached: list[str] = []
     found: list[str] = []
-    edge: Collection[str] = patches(prompt, types)
+    edge: Collection[str] = [node for node in patches(prompt, types)
+                             if not types[prompt[node]["class_type"]].category.endswith(ANALYSIS)]
     while edge := [node for node in followers(prompt, edge) if node not in reached]:
         reached.extend(edge)
         latents = [node for node in edge if "LATENT" in types[prompt[node]["class_type"]].outputs]

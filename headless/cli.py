@@ -2,15 +2,18 @@
 
 import argparse
 import importlib.util
+import re
 import sys
+import textwrap
 from collections.abc import Iterable
-from itertools import chain
 from pathlib import Path
 
 from . import bypass, client, graph, outputs, overrides, progress
+from .compared import compared
 from .errors import HeadlessError, PromptError, UsageError
 from .node_types import Types, node_types
 from .row import front
+from .spelling import meant
 from .stopping import Stopping
 
 EXIT_CODES = """exit codes:
@@ -24,8 +27,21 @@ EXIT_CODES = """exit codes:
   130  interrupted: by Ctrl-C, which stops the prompt on the server, too, or by somebody on the server
   143  ended by SIGTERM; the prompt is stopped as with Ctrl-C"""
 NEEDS = ("av", "kornia", "numpy", "PIL", "torch")
-EXPLANATION = ("Sampling time: median of {rounds} round(s) after a warm-up; speedup: median of the rounds' own. PSNR "
-               "and SSIM against the same without BlockDance. Marked: nothing else is both as fast and as close.")
+EXPLANATION = ("Sampling time: median of {rounds} after a warm-up; speedup: that of the same without BlockDance, "
+               "divided by it. PSNR (of what differs) and SSIM against that, too. Marked: nothing else is both as fast "
+               "and as close.")
+OPTION = re.compile(r"--[a-z]+")
+WIDTH = 120
+
+
+class Parser(argparse.ArgumentParser):
+    """Tells of an unknown option which one was meant."""
+
+    def parse_known_args(self, *args, **kwargs):
+        found, rest = super().parse_known_args(*args, **kwargs)
+        if wrong := next((word for word in rest if word.startswith("--")), None):
+            self.error(f"there is no option {wrong}{meant(wrong.split('=')[0], OPTION.findall(self.format_help()))}")
+        return found, rest
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -44,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    result = argparse.ArgumentParser(
+    result = Parser(
         prog="python -m headless", description="Run ComfyUI workflows (API format) from the command line.",
         epilog=EXIT_CODES, formatter_class=argparse.RawDescriptionHelpFormatter)
     actions = result.add_subparsers(required=True, metavar="ACTION")
@@ -52,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
     common.add_argument("workflow", type=Path, help="a workflow in the API format: File > Export (API)")
     common.add_argument("--server", type=_url, default="http://127.0.0.1:8188", metavar="URL",
                         help="where ComfyUI listens (default: %(default)s)")
-    inputs = actions.add_parser("inputs", parents=[common], help="list what --set and --sweep can change")
+    inputs = actions.add_parser("inputs", parents=[common], help="list what --set and --sweep can change, and to what")
     inputs.set_defaults(action=_inputs)
     run = actions.add_parser("run", parents=[common], help="run a workflow and save its outputs", epilog=EXIT_CODES,
                              formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -78,8 +94,8 @@ def _url(text: str) -> str:
 
 
 def _positive(text: str) -> int:
-    if (value := int(text)) < 1:
-        raise argparse.ArgumentTypeError(f"{value} is too small, use 1 or more")
+    if not text.isdecimal() or (value := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
     return value
 
 
@@ -94,19 +110,27 @@ def _inputs(options: argparse.Namespace) -> None:
     types = node_types(options.server, prompt)
     for node, value in prompt.items():
         print(graph.name(prompt, node))
+        found = types[value["class_type"]].inputs
         for given in overrides.settable(prompt, node, types):
-            present = value["inputs"].get(given, "not in the file, so its default")
-            print(f"  {given} = {'a connection' if graph.is_link(present) else present}")
+            present = value["inputs"].get(given, found[given].default_in_words if given in found else "")
+            line = f"  {given} = {'a connection' if graph.is_link(present) else present}"
+            allowed = found[given].allowed if given in found else ""
+            print(line)
+            if allowed:
+                print(textwrap.fill(allowed, WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6,
+                                    break_long_words=False, break_on_hyphens=False))
 
 
 def _run(options: argparse.Namespace) -> None:
     prompt = graph.read(options.workflow)
+    table = "sweep" if options.sweep else "comparison" if options.compare else None
+    outputs.check(options.out, (f"{table}.csv", f"{table}.png") if table else ())
     types = node_types(options.server, prompt)
     settings = [overrides.parse(text, prompt, types) for text in options.set]
     sweeps = [overrides.parse_sweep(text, prompt, types) for text in options.sweep]
     prompt = overrides.apply(prompt, settings)
-    if options.compare or sweeps:
-        _compare(options, prompt, types, overrides.combinations(sweeps))
+    if table:
+        _compare(options, prompt, types, overrides.combinations(sweeps), table)
     else:
         result = _submit(options, "", prompt)
         _print_saved(outputs.save(result, prompt, options.out))
@@ -126,7 +150,7 @@ def _submit(options: argparse.Namespace, label: str, prompt: graph.Prompt) -> cl
 
 
 def _compare(options: argparse.Namespace, prompt: graph.Prompt, types: Types,
-             combinations: list[tuple[overrides.Setting, ...]]) -> None:
+             combinations: list[tuple[overrides.Setting, ...]], table: str) -> None:
     """`combinations` is a single empty one for --compare."""
     if missing := [package for package in NEEDS if importlib.util.find_spec(package) is None]:
         raise UsageError(f"--compare and --sweep need {', '.join(missing)}, which {sys.executable} does not have: use "
@@ -139,19 +163,23 @@ def _compare(options: argparse.Namespace, prompt: graph.Prompt, types: Types,
         raise UsageError(f"nothing to compare: no sampler of {options.workflow} that has an output behind it gets the "
                          "MODEL of a BlockDance node")
     variants = comparison.variants(prompt, plain, nodes, combinations)
-    rows, results = comparison.compare(variants, options.rounds, bypass.after(plain, nodes),
-                                       lambda label, wanted: _submit(options, label, wanted))
-    saved = [outputs.save(result, variant.prompt, outputs.new_folder(options.out, variant.label))
-             for variant, result in zip(variants, results)]
-    best = front(rows)
-    name = "sweep" if options.sweep else "comparison"
-    outputs.write_csv(options.out / f"{name}.csv", rows, best, [variant.columns for variant in variants])
-    saved.append([options.out / f"{name}.csv"])
-    if options.sweep:
-        outputs.draw(options.out / "sweep.png", rows, best, EXPLANATION.format(rounds=options.rounds))
-        saved.append([options.out / "sweep.png"])
-    print(f"{outputs.table(rows, best)}\n\n{EXPLANATION.format(rounds=options.rounds)}\n")
-    _print_saved(chain.from_iterable(saved))
+    explanation = EXPLANATION.format(rounds=f"{options.rounds} round{'s' * (options.rounds > 1)}")
+    saved: list[Path] = []
+    try:
+        rows, results = comparison.compare(
+            variants, options.rounds, compared(plain, nodes, types),
+            lambda label, wanted: _submit(options, label, wanted),
+            lambda variant, result: saved.extend(
+                outputs.save(result, variant.prompt, outputs.new_folder(options.out, variant.label))))
+        best = front(rows)
+        print(f"{outputs.table(rows, best)}\n\n{explanation}\n")
+        saved.append(options.out / f"{table}.csv")
+        outputs.write_csv(saved[-1], rows, best, [variant.columns for variant in variants])
+        if options.sweep:
+            saved.append(options.out / f"{table}.png")
+            outputs.draw(saved[-1], rows, best, explanation)
+    finally:  # what an interrupted comparison has saved is there, too
+        _print_saved(path for path in saved if path.exists())
     _refuse_missing(results)
 
 

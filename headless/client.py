@@ -28,6 +28,7 @@ Progress = Callable[[str, int, int], None]  # node id, value, maximum
 class File:
     name: str
     data: bytes
+    saved: bool = True  # among the server's outputs; previews are not
 
 
 @dataclass
@@ -219,7 +220,8 @@ async def _fetch(session: aiohttp.ClientSession, url: str, prompt: Prompt, outpu
                     place = {key: entry[key] for key in ("filename", "subfolder", "type") if entry.get(key)}
                     async with session.get(f"{url}/view", params=place) as response:
                         if response.ok:
-                            result.files.setdefault(node, []).append(File(entry["filename"], await response.read()))
+                            result.files.setdefault(node, []).append(
+                                File(entry["filename"], await response.read(), entry.get("type") == "output"))
                         else:
                             result.problems.append(f"{name(prompt, node)}: the server does not give "
                                                    f"{entry['filename']}: {response.status} {response.reason}")

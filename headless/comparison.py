@@ -36,6 +36,7 @@ class Variant:
 
 
 Run = Callable[[str, Prompt], Result]  # label, prompt
+Keep = Callable[[Variant, Result], None]
 
 
 def variants(prompt: Prompt, plain: Prompt, samplers: tuple[str, ...], combinations: list[tuple[Setting, ...]]
@@ -52,12 +53,13 @@ def variants(prompt: Prompt, plain: Prompt, samplers: tuple[str, ...], combinati
     return list(found.values())
 
 
-def compare(variants: list[Variant], rounds: int, shown: list[str], run: Run) -> tuple[list[Row], list[Result]]:
+def compare(variants: list[Variant], rounds: int, shown: list[str], run: Run,
+            keep: Keep = lambda variant, result: None) -> tuple[list[Row], list[Result]]:
     """Measure each variant against its reference. `shown` are the nodes whose pictures are compared.
 
     One run of each goes before and is not counted, as loading and what a node does in its first run of a model are not
-    what is asked; in each round another variant goes first. Returns the rows, and each variant's result of the first
-    round.
+    what is asked; in each round another variant goes first. `keep` gets each variant's result of the first round as
+    soon as it is there. Returns the rows, and these results.
     """
     for variant in variants:
         run(f"warming up {variant.label}", _fresh(variant))
@@ -68,14 +70,17 @@ def compare(variants: list[Variant], rounds: int, shown: list[str], run: Run) ->
             variant = variants[index]
             result = run(f"{turn + 1}/{rounds} {variant.label}", _fresh(variant))
             seconds[index].append(_sampling(variant, result))
-            results[index] = results[index] or result
+            if results[index] is None:
+                results[index] = result
+                keep(variant, result)
     place = {variant.label: index for index, variant in enumerate(variants)}
     rows = []
     for variant, times, result in zip(variants, seconds, results):
         against = place[variant.reference]
-        speedup = median(full / time for full, time in zip(seconds[against], times))
+        speedup = median(seconds[against]) / median(times)
         found = quality.compare(_pictures(result, shown), _pictures(results[against], shown))
-        rows.append(Row(variant.label, variant.reference, median(times), speedup, *found))
+        rows.append(Row(variant.label, variant.reference, median(times), speedup, found.psnr, found.ssim,
+                        found.pictures, found.equal))
     return rows, results
 
 
@@ -98,4 +103,6 @@ def _sampling(variant: Variant, result: Result) -> float:
 
 
 def _pictures(result: Result, shown: list[str]) -> list[np.ndarray]:
-    return [frame for node in shown for file in result.files.get(node, ()) for frame in quality.frames(file)]
+    """Of the saved files; of previews where nothing is saved."""
+    files = [file for node in shown for file in result.files.get(node, ())]
+    return [frame for file in [file for file in files if file.saved] or files for frame in quality.frames(file)]

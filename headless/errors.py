@@ -12,6 +12,10 @@ class UsageError(HeadlessError):
     exit_code = 2
 
 
+class Unwritable(HeadlessError):
+    """There is no place for the outputs; nothing was run."""
+
+
 class ServerLost(HeadlessError):
     """No ComfyUI answers, or the connection broke while a prompt ran."""
     exit_code = 3

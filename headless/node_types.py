@@ -14,6 +14,25 @@ PACK = "BlockDancePatch"  # tells which module of the server this pack is: its f
 class Input:
     type: str  # INT, FLOAT, BOOLEAN, STRING, COMBO, or the type of a connection
     options: tuple = ()  # of a COMBO; none where the server takes others, too, as for files to be uploaded
+    least: float | None = None  # of a number
+    most: float | None = None
+    default: object = None
+
+    @property
+    def default_in_words(self) -> str:
+        """What it is where a workflow leaves it out."""
+        return "not in the file, so its default" + (f", {self.default}" if self.default not in (None, "") else "")
+
+    @property
+    def allowed(self) -> str:
+        """What it takes, in words; nothing where there is nothing to say."""
+        if self.options:
+            return f"one of {', '.join(map(str, self.options))}"
+        if self.type == "BOOLEAN":
+            return "true or false"
+        if None in (self.least, self.most):
+            return ""
+        return f"{self.least} to {self.most}"
 
 
 @dataclass(frozen=True)
@@ -59,4 +78,5 @@ def _input(kind: str | list, settings: dict | None = None) -> Input:
     if isinstance(kind, list):  # how nodes of the older interface write a COMBO
         kind, settings = "COMBO", settings | {"options": kind}
     closed = kind == "COMBO" and not any(key.endswith("_upload") or key == "remote" for key in settings)
-    return Input(kind, tuple(settings.get("options") or ()) if closed else ())
+    return Input(kind, tuple(settings.get("options") or ()) if closed else (), settings.get("min"), settings.get("max"),
+                 settings.get("default"))

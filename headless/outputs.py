@@ -4,14 +4,37 @@ import csv
 import json
 import math
 import re
+import tempfile
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from .client import Result
+from .errors import Unwritable
 from .graph import Prompt, title
 from .row import Row
 
 LONGEST = 80  # file systems allow 255 bytes, and a character may take four in a path of some length
 UNSAFE = re.compile(r'[<>:"|?*\x00-\x1f]')  # in names on Windows
+
+
+def check(folder: Path, tables: Iterable[str] = ()) -> None:
+    """Raises Unwritable where files in this folder could not be written, or not these anew. Leaves no trace."""
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+        for path in (folder / name for name in tables):
+            if path.exists():
+                path.open("r+b").close()
+    except OSError as error:
+        raise Unwritable(f"cannot write to {folder}: {error.strerror}; nothing was run. Name another folder with "
+                         "--out") from error
+    finally:
+        for path in made:
+            with suppress(OSError):
+                path.rmdir()
 
 
 def save(result: Result, prompt: Prompt, folder: Path) -> list[Path]:
@@ -48,7 +71,8 @@ def table(rows: list[Row], front: list[bool]) -> str:
     lines = [f"{'':{width}}  {'sampling':>10} {'speedup':>8} {'PSNR':>9} {'SSIM':>7}"]
     for row, best in zip(rows, front):
         lines.append(f"{row.label:{width}}  {row.seconds:8.2f} s {row.speedup:7.2f}x {decibel(row.psnr):>9} "
-                     f"{'' if math.isnan(row.ssim) else f'{row.ssim:.4f}':>7}{' *' if best else ''}")
+                     f"{'' if math.isnan(row.ssim) else f'{row.ssim:.4f}':>7}{' *' if best else ''}"
+                     f"{f'  {row.apart}' if row.apart else ''}")
     return "\n".join(lines)
 
 
@@ -58,15 +82,16 @@ def decibel(psnr: float) -> str:
 
 def write_csv(path: Path, rows: list[Row], front: list[bool], settings: list[dict[str, str]]) -> None:
     """A line per row, with its reference and a column for each key of its `settings`. What does not apply or could not
-    be compared is empty, and the PSNR of equal pictures is inf."""
+    be compared is empty. The PSNR is of the pictures that are not identical, inf where all are."""
     keys = list(dict.fromkeys(key for entry in settings for key in entry))
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(("run", "reference", *keys, "sampling_seconds", "speedup", "psnr_db", "ssim", "pareto"))
+        writer.writerow(("run", "reference", *keys, "sampling_seconds", "speedup", "psnr_db", "ssim", "pareto",
+                         "pictures", "identical"))
         for row, best, entry in zip(rows, front, settings):
             quality = ("" if math.isnan(value) else f"{value:.5g}" for value in (row.psnr, row.ssim))
             writer.writerow((row.label, row.reference, *(entry.get(key, "") for key in keys), f"{row.seconds:.4f}",
-                             f"{row.speedup:.4f}", *quality, int(best)))
+                             f"{row.speedup:.4f}", *quality, int(best), row.pictures, row.equal))
 
 
 def draw(path: Path, rows: list[Row], front: list[bool], caption: str) -> None:
@@ -76,7 +101,8 @@ def draw(path: Path, rows: list[Row], front: list[bool], caption: str) -> None:
     from blockdance_core.figures.pareto import Point, pareto
     charts: dict[str, list[Point]] = {}
     for row, best in zip(rows, front):
-        charts.setdefault(row.reference, []).append(Point(row.label, row.seconds, row.speedup, row.psnr, best))
+        label = ", ".join(filter(None, (row.label, row.apart)))
+        charts.setdefault(row.reference, []).append(Point(label, row.seconds, row.speedup, row.psnr, best))
     theme = THEMES["light"]
     below([pareto(points, reference, caption, theme) for reference, *points in charts.values()], theme).save(path)
 

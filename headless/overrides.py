@@ -2,12 +2,14 @@
 
 import copy
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
 
 from .errors import UsageError
 from .graph import Prompt, is_link, name, title
 from .node_types import Types
+from .spelling import meant
 
 FORM = "write NODE.INPUT=VALUE, NODE being a title, a class or an id"
 TRUE, FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
@@ -84,9 +86,9 @@ def _split(text: str, prompt: Prompt, types: Types) -> tuple[str, str, str, str]
         raise UsageError(f"{text!r} is not understood: {FORM}")
     tiers = ({node: node for node in prompt}, {node: title(prompt, node) for node in prompt},
              {node: value["class_type"] for node, value in prompt.items()})
-    known: list[str] = []
+    known: list[tuple[str, str]] = []  # node, and how it is called here
     for names in tiers:
-        known = known or [node for node, word in names.items() if text.startswith(f"{word}.")]
+        known = known or [(node, word) for node, word in names.items() if text.startswith(f"{word}.")]
         found = [(node, f"{word}.{given}", given) for node, word in names.items()
                  for given in settable(prompt, node, types) if text.startswith(f"{word}.{given}=")]
         if len(found) > 1:
@@ -96,14 +98,25 @@ def _split(text: str, prompt: Prompt, types: Types) -> tuple[str, str, str, str]
             node, key, given = found[0]
             return key, node, given, text[len(key) + 1:]
     if known:
-        node = known[0]
+        node, word = known[0]
         connected = [f"{key} ({value.type})" for key, value in types[prompt[node]["class_type"]].inputs.items()
                      if f".{key}=" in text and key not in settable(prompt, node, types)]
         problem = f"input {connected[0]} takes a connection, not a value" if connected else "there is no such input"
+        there = settable(prompt, node, types)
+        near = "" if connected else _near(text, (f"{word}.{given}" for given in there))
         raise UsageError(f"{text!r}: {problem}; {name(prompt, node)} has "
-                         f"{', '.join(settable(prompt, node, types)) or 'no inputs that take a value'}")
+                         f"{', '.join(there) or 'no inputs that take a value'}{near}")
+    near = _near(text, (f"{names[node]}.{given}" for names in tiers for node in prompt
+                        for given in settable(prompt, node, types)))
     raise UsageError(f"{text!r}: there is no such node; {FORM}. There are "
-                     + ", ".join(name(prompt, node) for node in prompt))
+                     f"{', '.join(name(prompt, node) for node in prompt)}{near}")
+
+
+def _near(text: str, keys: Iterable[str]) -> str:
+    """What NODE.INPUT=VALUE was to be, in which NODE may have equals signs."""
+    places = [place for place, character in enumerate(text) if character == "="]
+    known = list(keys)
+    return next(filter(None, (meant(text[:place], known) for place in places)), "")
 
 
 def _value(text: str, prompt: Prompt, node: str, given: str, types: Types, whole: str) -> object:
@@ -115,7 +128,7 @@ def _value(text: str, prompt: Prompt, node: str, given: str, types: Types, whole
     if kind == "COMBO" and found.options:
         if text not in (allowed := {str(option): option for option in found.options}):
             raise UsageError(f"{whole!r}: {given} of {name(prompt, node)} cannot be {text!r}, only "
-                             f"{', '.join(allowed)}")
+                             f"{', '.join(allowed)}{meant(text, allowed)}")
         return allowed[text]
     try:
         if kind == "INT":

@@ -1,10 +1,11 @@
-"""How far pictures and videos are from their reference: PSNR and SSIM, the mean over pictures or frames.
+"""How far pictures and videos are from their reference: PSNR and SSIM, means over pictures or frames.
 
 Needs what ComfyUI's Python has: Pillow, torch, kornia, and PyAV for videos.
 """
 
 import io
 import math
+from dataclasses import dataclass
 from pathlib import PurePath
 from statistics import fmean
 
@@ -34,12 +35,27 @@ def frames(file: File) -> list[np.ndarray]:
     return []
 
 
-def compare(pictures: list[np.ndarray], reference: list[np.ndarray]) -> tuple[float, float]:
-    """Mean PSNR in dB, infinite for equal pictures, and mean SSIM; not a number where they cannot be compared."""
+@dataclass(frozen=True)
+class Quality:
+    """How close some pictures are to others.
+
+    psnr: mean in dB over the pictures that differ, as an equal one would make it infinite; infinite where none differs.
+    ssim: mean over all; pictures: how many there are; equal: how many of them are equal to their reference.
+    Where they cannot be compared, psnr and ssim are not a number, and no pictures are counted.
+    """
+    psnr: float
+    ssim: float
+    pictures: int
+    equal: int
+
+
+def compare(pictures: list[np.ndarray], reference: list[np.ndarray]) -> Quality:
     if not pictures or [p.shape for p in pictures] != [r.shape for r in reference]:
-        return math.nan, math.nan
-    pairs = list(zip(pictures, reference))
-    return fmean(psnr(p, r) for p, r in pairs), fmean(ssim(p, r) for p, r in pairs)
+        return Quality(math.nan, math.nan, 0, 0)
+    decibels = [psnr(p, r) for p, r in zip(pictures, reference)]
+    finite = [value for value in decibels if not math.isinf(value)]
+    return Quality(fmean(finite) if finite else math.inf, fmean(map(ssim, pictures, reference)), len(pictures),
+                   len(pictures) - len(finite))
 
 
 def psnr(picture: np.ndarray, reference: np.ndarray) -> float:

@@ -9,9 +9,17 @@ class Row:
     label: str
     reference: str  # label of the row that this one is measured against
     seconds: float  # of sampling, median over the rounds
-    speedup: float  # median over the rounds of the reference's time divided by this one's
-    psnr: float  # dB against the reference, infinite where equal, not a number where not comparable
+    speedup: float  # the reference's seconds divided by these
+    psnr: float  # dB against the reference, of those that differ: infinite where none does, NaN where not comparable
     ssim: float
+    pictures: int = 1  # or frames, that were compared
+    equal: int = 0  # of them
+
+
+    @property
+    def apart(self) -> str:
+        """How many are equal to the reference's where others are not."""
+        return f"{self.equal} of {self.pictures} identical" if 0 < self.equal < self.pictures else ""
 
 
 def front(rows: list[Row]) -> list[bool]:

@@ -13,6 +13,7 @@ from ..blockdance_core.auto.refinement import SPEEDUPS, refined
 from ..blockdance_core.flow_time import Quantity
 from ..blockdance_core.host.anything import ANYTHING
 from ..blockdance_core.host.attach import attach, last_report
+from ..blockdance_core.words import count
 from . import notify, profiles
 from .patch import CATEGORY
 from .scripts import callable_by_scripts
@@ -96,6 +97,6 @@ class BlockDanceCalibrate(io.ComfyNode):
         if refine:
             kernel = refined(kernel, quantity, refine, errors_of)
         name = measured.save(quantity, kernel, runs, cfg=cfg, sampler=sampler_name, scheduler=scheduler)
-        plans = f", {len(kernel.proven)} plans refined" if refine else ""
-        notify.show(f"{runs} run{'s' * (runs > 1)} measured{plans}: {name}", node_id)
+        plans = f", {count(len(kernel.proven), 'plan')} refined" if refine else ""
+        notify.show(f"{count(runs, 'run')} measured{plans}: {name}", node_id)
         return io.NodeOutput(model, name)

@@ -9,6 +9,7 @@ from ..blockdance_core.plan import Plan, Transformer
 from ..blockdance_core.policy import Policy
 from ..blockdance_core.report import Report
 from ..blockdance_core.storage import DTYPES, OFFLOADS, Storage
+from ..blockdance_core.words import count
 from . import notify
 from .scripts import callable_by_scripts
 
@@ -80,6 +81,6 @@ class PatchNode(io.ComfyNode):
 def _outlook(transformer: Transformer, plan: Plan) -> str:
     """One line on what a run would do."""
     share = plan.computed_blocks(transformer.depth) / (transformer.depth * plan.steps)
-    text = (f"{transformer.name}, {transformer.depth} blocks: in {plan.steps} steps "
+    text = (f"{transformer.name}, {count(transformer.depth, 'block')}: in {count(plan.steps, 'step')} "
             f"{len(plan.reused_steps)} would reuse, {share:.0%} of the blocks be computed")
     return f"{text}; {plan.note}" if plan.note else text

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from ..blockdance_core.report import Report
 from ..blockdance_core.schedule import Schedule
+from ..blockdance_core.words import count
 from .patch import PatchNode
 
 MOST_STEPS, MOST_BLOCKS = 200, 1000  # a timeline of more steps has less than two pixels for each
@@ -48,11 +49,11 @@ def _answer(node: type[PatchNode], settings: dict, steps: int | None, model: dic
         hints.append(f"for {transformer.name} as an example, until a run has shown the model")
     if steps is None:
         steps = node.preview_steps(**settings)
-        hints.append(f"{steps} steps, as no sampler is connected")
+        hints.append(f"{count(steps, 'step')}, as no sampler is connected")
     if steps > MOST_STEPS:
         hints.append(f"for {MOST_STEPS} steps in place of {steps}")
     steps = min(max(1, steps), MOST_STEPS)
     if not 1 <= transformer.depth <= MOST_BLOCKS:
-        raise ValueError(f"no plan for a model of {transformer.depth} blocks")
+        raise ValueError(f"no plan for a model of {count(transformer.depth, 'block')}")
     plan = policy.plan(Schedule.even(steps), transformer)
     return {"report": Report(policy.name, transformer, plan).as_dict(), "hint": "; ".join(hints)}

@@ -13,6 +13,7 @@ from ..blockdance_core.plan import SPAN_KINDS
 from ..blockdance_core.recommend import TOLERANCE, recommend
 from ..blockdance_core.similarity import Similarity
 from ..blockdance_core.spectrum import radial_spectrum
+from ..blockdance_core.words import count
 from . import notify
 from .analysis import CATEGORY, latent_input, shown, theme_input
 from .lineage import runs_behind
@@ -42,7 +43,8 @@ class BlockDanceProbe(io.ComfyNode):
     def execute(cls, model) -> io.NodeOutput:
         node_id = notify.id_of(cls)
         return io.NodeOutput(attach_probe(model, lambda similarity: notify.show(
-            f"recorded {len(similarity.steps)} evaluations of {similarity.transformer.depth} blocks", node_id)))
+            f"recorded {count(len(similarity.steps), 'evaluation')} of "
+            f"{count(similarity.transformer.depth, 'block')}", node_id)))
 
 
 class BlockDanceSimilarity(io.ComfyNode):
@@ -93,8 +95,8 @@ class BlockDanceSimilarity(io.ComfyNode):
                              f"latest {MOST} runs are kept)")
         depth, name = similarity.transformer.depth, similarity.transformer.name
         if block_index >= depth:
-            raise ValueError(f"block_index is {block_index}, but {name} has {depth} blocks: use 0 to {depth - 1}, or "
-                             "-1 for the recommended one")
+            raise ValueError(f"block_index is {block_index}, but {name} has {count(depth, 'block')}: use 0 to "
+                             f"{depth - 1}, or -1 for the recommended one")
         recommended, reason = _advice(similarity, tolerance)
         block, colors = recommended if block_index == -1 else block_index, THEMES[theme]
         text = "\n".join((reason, *similarity.notes))

@@ -1,5 +1,6 @@
 """Where profiles are, and what Auto does with them for a model."""
 
+import logging
 import os
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from ..blockdance_core.auto.profile import Profile
 from ..blockdance_core.flow_time import Quantity
 from ..blockdance_core.host.fingerprint import fingerprint_of, versions
 from ..blockdance_core.schedule import SamplerTraits
+
+logger = logging.getLogger(__name__)
 
 FOLDER = "blockdance"  # below models/
 
@@ -47,12 +50,17 @@ class Measured:
 
     def learn(self, quantity: Quantity, kernel: Kernel) -> str:
         """Keep what the first run of a model has shown."""
-        return f"measured: the next run will be faster ({self.save(quantity, kernel)})"
+        self._keep(quantity, kernel)
+        return "measured: the next run will be faster"
 
     def learn_anew(self, quantity: Quantity, kernel: Kernel) -> str:
         """Keep it in place of what was known; the choice to measure stands until the user makes another."""
-        name = self.save(quantity, kernel)
-        return f"measured anew ({name}): choose the profile auto, and the next run will be faster"
+        self._keep(quantity, kernel)
+        return "measured anew: choose the profile auto, and the next run will be faster"
+
+    def _keep(self, quantity: Quantity, kernel: Kernel) -> None:
+        """The name of the file is for the log: a node has no room for it."""
+        logger.info("the profile of this model is %s in models/%s", self.save(quantity, kernel), FOLDER)
 
     def find(self, key: str) -> SamplerTraits | None:
         """What runs of the model have shown of a sampler; this makes it the Samplers of policies."""

@@ -8,6 +8,7 @@ from kornia.metrics import psnr
 
 from ..blockdance_core.perceptual import lpips as perceptual_distance
 from ..blockdance_core.perceptual import ssim
+from ..blockdance_core.words import count
 from . import notify
 from .analysis import CATEGORY
 from .scripts import callable_by_scripts
@@ -58,14 +59,14 @@ class BlockDanceQuality(io.ComfyNode):
             lines = [f"{line}, LPIPS {distance:.4f}" for line, distance in zip(lines, distances)]
         if len(lines) > 1:
             lines = [f"{number}: {line}" for number, line in enumerate(lines)]
-            lines.append(f"mean: PSNR {_mean(psnrs):.2f} dB, SSIM {_mean(ssims):.4f}")
+            lines.append(_summary(psnrs, ssims))
             if distances is not None:
                 lines[-1] += f", LPIPS {_mean(distances):.4f}"
         if missing:
             lines[-1] += f"; {missing}"
         difference = ((a - b).abs() * amplify).clamp(0, 1).movedim(1, -1)
         notify.show(lines[-1], notify.id_of(cls))
-        return io.NodeOutput(_mean(psnrs), _mean(ssims), difference, "\n".join(lines),
+        return io.NodeOutput(_mean_psnr(psnrs), _mean(ssims), difference, "\n".join(lines),
                              ui=ui.PreviewImage(difference, cls=cls))
 
 
@@ -84,10 +85,22 @@ def matched(reference: torch.Tensor, image: torch.Tensor) -> tuple[torch.Tensor,
     return a, b
 
 
-def _words(psnr_value: float, ssim_value: float) -> str:
+def _words(psnr_value: float, ssim_value: float, apart: str = "") -> str:
     if math.isnan(psnr_value):
         return "not comparable: a picture has values that are no numbers (NaN)"
-    return "identical" if math.isinf(psnr_value) else f"PSNR {psnr_value:.2f} dB, SSIM {ssim_value:.4f}"
+    return "identical" if math.isinf(psnr_value) else f"PSNR {psnr_value:.2f} dB{apart}, SSIM {ssim_value:.4f}"
+
+
+def _summary(psnrs: list[float], ssims: list[float]) -> str:
+    """The mean of a batch, in words."""
+    equal = sum(map(math.isinf, psnrs))
+    apart = f" without {count(equal, 'identical picture')}" if 0 < equal < len(psnrs) else ""
+    return f"mean: {_words(_mean_psnr(psnrs), _mean(ssims), apart)}"
+
+
+def _mean_psnr(psnrs: list[float]) -> float:
+    """Of the pictures that differ: an equal one would make it infinite whatever the others are like."""
+    return _mean([value for value in psnrs if not math.isinf(value)] or psnrs)
 
 
 def _mean(values: list[float]) -> float:

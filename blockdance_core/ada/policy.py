@@ -10,6 +10,7 @@ from ..blockdance import FEWEST_STEPS
 from ..interval import check_fraction
 from ..plan import COMPUTE, Decision, Kind, Moment, Plan, Reuse, Span, Transformer
 from ..schedule import Schedule
+from ..words import are, count
 from .choices import Choices, cautious
 from .network import DecisionNetwork, State
 from .transfer import transfer
@@ -34,7 +35,7 @@ class AdaPolicy:
             raise ValueError("rho is 1, which leaves no step to decide about; use less, such as 0.4")
         check_borders(self.borders)
         if len(self.borders) != self.network.sizes.borders:
-            raise ValueError(f"{len(self.borders)} borders for a network that chooses from "
+            raise ValueError(f"{count(len(self.borders), 'border')} for a network that chooses from "
                              f"{self.network.sizes.borders}")
 
     def plan(self, schedule: Schedule, transformer: Transformer) -> Plan:
@@ -44,13 +45,14 @@ class AdaPolicy:
         full = (COMPUTE,) * steps
         window = schedule.window(self.rho, 1.)
         if steps < FEWEST_STEPS:
-            return Plan(full, f"nothing reused: {steps} steps are too few")
+            return Plan(full, f"nothing reused: {are(steps, 'step')} too few, use {FEWEST_STEPS} or more")
         first = max(1, window[0]) if window else steps
         if first >= steps:
             return Plan(full, f"nothing to reuse: no step of this run lies after {self.rho:.0%} of sampling")
         begin, end = (normalised(schedule, step, self.rho) for step in (window[0], steps))
         decisions = (*full[:first - 1], Decision(store=reuses), *full[first:])
-        return Plan(decisions, f"step {first + 1} decides which of the {steps - first} steps from there on to reuse",
+        return Plan(decisions,
+                    f"step {first + 1} decides which of the {count(steps - first, 'step')} from there on to reuse",
                     adviser=_Adviser(self.network, self.threshold, reuses, first, steps, begin, end))
 
 
@@ -79,7 +81,8 @@ class _Adviser:
         took = time.perf_counter() - before
         step = (before - self._started) / moment.step
         reuses = [None] * self.first + [self.reuses[choice - 1] if choice else None for choice in chosen]
-        words = f"{sum(map(bool, chosen))} of the last {len(chosen)} steps reuse, decided in {1000 * took:.0f} ms"
+        words = (f"{sum(map(bool, chosen))} of the last {count(len(chosen), 'step')} reuse, decided in "
+                 f"{1000 * took:.0f} ms")
         return Plan.from_reuses(reuses, words + f" ({took / step:.1%} of a step)" if step > 0 else words)
 
 
@@ -112,7 +115,7 @@ def spans(borders: Sequence[int], transformer: Transformer) -> tuple[Reuse, ...]
     """The spans to choose from. Raises ValueError where the model has no such block."""
     if borders[-1] >= transformer.depth:
         raise ValueError(f"the policy reuses up to block {borders[-1]}, but {transformer.name} has "
-                         f"{transformer.depth} blocks: use a policy that was trained on this model")
+                         f"{count(transformer.depth, 'block')}: use a policy that was trained on this model")
     return tuple(Reuse(Span(0, border), Kind.FEATURE) for border in borders)
 
 

@@ -10,6 +10,7 @@ from ..forecasting import FORECASTS
 from ..plan import COMPUTE, Kind, Plan, Transformer
 from ..plan_text import MEASURED, WrittenPlan
 from ..schedule import Schedule
+from ..words import count
 from .forecaster import KernelForecaster
 from .kernel import Kernel
 from .observation import Samplers
@@ -28,7 +29,7 @@ class FixedPolicy:
     def plan(self, schedule: Schedule, transformer: Transformer) -> Plan:
         reuses = self.written.reuses(transformer.depth)
         if schedule.steps != len(reuses):
-            return Plan((COMPUTE,) * schedule.steps, f"the plan is for {len(reuses)} steps and this run has "
+            return Plan((COMPUTE,) * schedule.steps, f"the plan is for {count(len(reuses), 'step')} and this run has "
                         f"{schedule.steps}, so everything is computed")
         if self.written.forecast != MEASURED:
             return Plan.from_reuses(reuses, forecaster=FORECASTS[self.written.forecast])

@@ -23,9 +23,9 @@ from .speed import Speed, speed
 MOST = 4.  # times faster
 KEPT = 4  # choices for schedules that were planned before, as the tiles of a picture are sampled by the same
 RECORDED = .9, .05  # a recording begins at least as noisy and ends at least as clean as this
-RECORDING = "this model was not measured yet: this run computes everything and records, the next will be faster"
-RECORDING_ANEW = "measuring anew: this run computes everything and records"
-UNMEASURABLE = f"this run cannot measure: that takes {FEWEST} steps or more from noise to a picture, each evaluated once"
+RECORDING = "this model was not measured yet, so this run computes everything and records it"
+RECORDING_ANEW = "measuring anew: this run computes everything and records it"
+UNMEASURABLE = f"this run cannot measure, which takes {FEWEST} steps from noise to a picture, evaluated once each"
 OFF = "the speed-up is 1, so everything is computed"
 NAMED = 6  # steps that a note names one by one
 UNMEASURED = "how close it comes is not known yet"

@@ -32,7 +32,8 @@ def pareto(points: Sequence[Point], reference: Point, caption: str, theme: Theme
 
 def _chart(points: Sequence[Point], reference: Point, theme: Theme) -> Image.Image:
     shown = [point for point in points if not math.isnan(point.psnr)]
-    finite = [point.psnr for point in shown if math.isfinite(point.psnr)] or [0.]
+    drawn = [point.psnr for point in shown if math.isfinite(point.psnr)]
+    finite = drawn or [0.]
     across = levels(0., max(point.seconds for point in (*points, reference)), _WIDTH // 90)
     up = levels(min(finite), max(*finite, min(finite) + 1.), _HEIGHT // 50)  # narrower, its numbers look alike
     equal = SMALL + 2 * GAP
@@ -45,7 +46,7 @@ def _chart(points: Sequence[Point], reference: Point, theme: Theme) -> Image.Ima
         y = top + _HEIGHT * (up[-1] - psnr) / (up[-1] - up[0]) if math.isfinite(psnr) else equal
         return _LEFT + _WIDTH * seconds / across[-1], y
 
-    for level in (*up, math.inf):
+    for level in (*(up if drawn else ()), math.inf):
         _, y = place(0., level)
         draw.line((_LEFT, y, _LEFT + _WIDTH, y), theme.faint)
         write(image, (_LEFT - 6, y), f"{level:g}" if math.isfinite(level) else "identical", theme, anchor="rm")
@@ -61,6 +62,8 @@ def _chart(points: Sequence[Point], reference: Point, theme: Theme) -> Image.Ima
     write(image, (x + side, bottom - 4), reference.label, theme, anchor=anchor)
     front = sorted((place(point.seconds, point.psnr) for point in shown if point.front))
     draw.line(front, _FRONT, 2)
+    if not drawn:
+        write(image, (_LEFT + _WIDTH / 2, top + _HEIGHT / 2), _nothing(points), theme, anchor="mm")
     numbers: list[tuple[float, float]] = []
     for number, point in enumerate(points, 1):
         if point in shown:
@@ -69,6 +72,16 @@ def _chart(points: Sequence[Point], reference: Point, theme: Theme) -> Image.Ima
             numbers.append(_free(x, y, numbers))
             write(image, numbers[-1], str(number), theme, anchor="mm")
     return image
+
+
+def _nothing(points: Sequence[Point]) -> str:
+    """Why the scale has no points."""
+    equal = sum(math.isinf(point.psnr) for point in points)
+    if equal == len(points):
+        return "all pictures are identical to the reference's"
+    if not equal:
+        return "no picture can be compared with the reference's"
+    return "each picture is identical to the reference's or cannot be compared with it"
 
 
 def _free(x: float, y: float, taken: Sequence[tuple[float, float]]) -> tuple[float, float]:

@@ -17,6 +17,7 @@ from ..meter import Meter
 from ..plan import COMPUTE, Decision, Kind, Reuse
 from ..report import Evaluation, Report
 from ..storage import DTYPES
+from ..words import count
 from .architectures import Family, UnsupportedModel
 from .countable import is_compiled, unseen_attention
 from .identity import identity
@@ -89,7 +90,7 @@ class Passes:
             self._telling.fail(str(error))
             return False
         if found != planned:
-            self._telling.fail(f"a {found.name} of {found.depth} blocks computes them all: the plan is for "
+            self._telling.fail(f"{found.name} with {count(found.depth, 'block')} computes them all: the plan is for "
                                f"{planned.name} with {planned.depth}")
         return found == planned
 

@@ -25,6 +25,7 @@ from ..ada.policy import RHO, check_borders, spans, state_of
 from ..ada.rewards import Reward
 from ..plan import COMPUTE, Adviser, Moment, Plan, Reuse, Transformer
 from ..schedule import Schedule
+from ..words import count
 from .architectures import transformer_of
 from .attach import attach, last_report, schedule_of
 from .fingerprint import fingerprint_of
@@ -107,8 +108,8 @@ class Rollouts:
         self._schedule = schedule_of(self.model.get_model_object("model_sampling"), tuple(self._sigmas.tolist()))
         window = self._schedule.window(self.rho, 1.)
         if not window or not 1 < window[0] < self._schedule.steps:
-            raise ValueError(f"{sampling.steps} steps and rho {self.rho:g} leave nothing to decide about: use more "
-                             "steps, and a rho from 0.1 to 0.9")
+            raise ValueError(f"{count(sampling.steps, 'step')} and rho {self.rho:g} leave nothing to decide about: "
+                             "use more steps, and a rho from 0.1 to 0.9")
         self._first = window[0]
         self._encode = lru_cache(ENCODED)(self.encode)
 

@@ -67,3 +67,29 @@ def test_a_python_that_does_not_start_is_named(comfyui, monkeypatch):
     monkeypatch.setenv("COMFYUI_PYTHON", str(comfyui / "nowhere"))
     with pytest.raises(host.HostError, match="cannot start .*nowhere"):
         host.prepare()
+
+
+@pytest.mark.parametrize("made, said", [
+    ((), "nothing is there yet"), (("install.log",), "not finished"),
+])
+def test_where_says_whether_anything_is_there(made, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("BLOCKDANCE_HOST", str(tmp_path))
+    place = host.managed_place()
+    place.mkdir()
+    for name in made:
+        (place / name).touch()
+    monkeypatch.setattr(sys, "argv", ["demo.host", "where"])
+    assert host.main() == 0
+    shown = capsys.readouterr()
+    assert shown.out == f"{place}\n", "scripts take it for the path"
+    assert said in shown.err and "demo.host prepare" in shown.err
+
+
+def test_where_says_whether_comfyui_path_names_a_comfyui(comfyui, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["demo.host", "where"])
+    host.main()
+    assert "no ComfyUI" not in capsys.readouterr().err
+    (comfyui / "main.py").unlink()
+    host.main()
+    shown = capsys.readouterr()
+    assert shown.out == f"{comfyui}\n" and "no main.py" in shown.err

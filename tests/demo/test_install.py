@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 import shutil
 import subprocess
 import sys
@@ -122,3 +123,22 @@ def test_only_an_installation_is_removed(tmp_path):
     (place / "install.log").touch()
     install.remove(place)
     assert not place.exists()
+
+
+def test_the_size_is_the_same_wherever_it_is_said_and_that_of_the_folder(index, tmp_path, capsys):
+    place = tmp_path / "host"
+    assert f"about {install.INSTALLED_GB} GB" in install.state(place, index.release)
+    install.install(place, index.release)
+    told = capsys.readouterr().out
+    readme = (host.REPOSITORY / "README.md").read_text(encoding="utf-8")
+    assert {*re.findall(r"about (\d+) GB", told), *re.findall(r"about (\d+) GB", readme)} == {f"{install.INSTALLED_GB}"}
+    assert "0.0 GB" in told.splitlines()[-1] and "0.0 GB" in install.state(place, index.release)
+    (place / "venv" / "big").write_bytes(bytes(10 ** 8))
+    assert "0.1 GB" in install.state(place, index.release)
+
+
+def test_what_is_said_of_the_size_is_what_an_installation_has():
+    place = host.current().comfyui.parent
+    if not (place / "install.log").is_file():
+        pytest.skip("this ComfyUI was not installed by the demo")
+    assert install.folder_bytes(place) / install.GIGABYTE == pytest.approx(install.INSTALLED_GB, abs=1)

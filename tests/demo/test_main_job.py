@@ -33,15 +33,25 @@ def test_succeeds(job):
 
 def test_prints_a_row_for_every_arm(job):
     done, _ = job
-    rows = [re.search(rf"^{arm.name} +[\d.]+ s +(\d+) / (\d+) +([\d.]+)x +[\d.]+x +(\S+) dB +([\d.]+) +(\d+) / 3$",
-                      done.stdout, re.MULTILINE) for arm in ARMS]
+    psnr = r"-|identical|\S+ dB"
+    rows = [re.search(rf"^{arm.name} +[\d.]+ s +(\d+) / (\d+) +([\d.]+)x +[\d.]+x +({psnr}) +([\d.]+) +(\d+) / 3"
+                      "(?:  1 identical)?$", done.stdout, re.MULTILINE) for arm in ARMS]
     assert all(rows), done.stdout
-    assert rows[0].group(1, 2, 3, 4, 5) == ("280", "280", "1.00", "inf", "1.0000")
+    assert rows[0].group(1, 2, 3, 4, 5) == ("280", "280", "1.00", "-", "1.0000")
     # Three, four and five of ten steps skip 21 of 28 blocks; the Delta methods do so at five; Auto computes 5 and 4
     # steps; then 8 and 6 of them
     assert [int(row[1]) for row in rows] == [280, 217, 196, 175, 175, 175, 140, 112, 224, 168]
     assert all(float(row[3]) == pytest.approx(int(row[2]) / int(row[1]), abs=.006) for row in rows)
     assert int(rows[0][6]) >= 2  # of 3 objects: the shipped weights draw what captions say
+
+
+def test_says_how_many_pictures_there_are_how_long_they_take_and_what_came_of_it(job):
+    done, out = job
+    assert f"drawing {2 * len(ARMS)} pictures, {len(ARMS)} ways of each caption, a" in done.stdout
+    counted = [int(number) for number in re.findall(r"^\[ *(\d+)/20\] \S", done.stdout, re.MULTILINE)]
+    assert counted == list(range(1, 21))
+    assert "inf " not in done.stdout
+    assert re.search(r"In short: Auto 2x took [\d.]+ s .*\.$", done.stdout.splitlines()[-1])
 
 
 def test_writes_all_pictures_and_the_sheet(job):
@@ -68,15 +78,20 @@ def test_a_prompt_that_fails_shows_the_servers_last_lines(tmp_path):
 @pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_is_interrupted_cleanly(number, code, tmp_path):
     with subprocess.Popen(
-            [*COMMAND, "--out", tmp_path], cwd=host.REPOSITORY, stdout=subprocess.PIPE, text=True,
+            [*COMMAND, "--out", tmp_path], cwd=host.REPOSITORY, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True,
             # A shell that started the tests in the background has them ignore Ctrl-C
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler)) as job:
         for line in job.stdout:
-            if line.startswith("[1/"):
+            if line.startswith("[ 2/"):
                 job.send_signal(number)
                 break
         job.stdout.read()
+        told = job.stderr.read()
     assert job.returncode == code
+    drawn = [path.name for path in tmp_path.glob("1-*.png")]
+    assert {"1-full.png", "1-blockdance-n2.png"} <= set(drawn), "what is drawn stays"
+    assert f"{len(drawn)}, in {tmp_path}" in told
     server = re.search(r"127\.0\.0\.1:\d+", (tmp_path / "comfyui.log").read_text())[0]
     listening = subprocess.run(
         [sys.executable, "-c", "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 2)",

@@ -13,6 +13,7 @@ from blockdance.blockdance_core.figures.canvas import THEMES, to_tensor
 from blockdance.blockdance_core.figures.pareto import Point, pareto
 from headless import outputs, quality
 from headless.client import File, Result
+from headless.errors import Unwritable
 from headless.row import Row, front
 
 ROWS = [Row("full", "full", 4., 1., math.inf, 1.), Row("fast", "full", 1., 4., 30., .9),
@@ -58,11 +59,26 @@ def test_a_name_that_windows_would_take_for_a_drive(tmp_path):
 
 def test_the_quality_of_a_known_difference():
     a, b = (quality.frames(png(noise() + np.uint8(shift))) for shift in (0, 10))
-    psnr, ssim = quality.compare(a, b)
-    assert psnr == pytest.approx(20 * math.log10(255 / 10), abs=1e-3) and .9 < ssim < 1
-    assert quality.compare(a, a) == (math.inf, pytest.approx(1))
-    assert all(map(math.isnan, quality.compare(a, quality.frames(png(noise(16))))))
-    assert all(map(math.isnan, quality.compare([], [])))
+    found = quality.compare(a, b)
+    assert found.psnr == pytest.approx(20 * math.log10(255 / 10), abs=1e-3) and .9 < found.ssim < 1
+    same = quality.compare(a, a)
+    assert (same.psnr, same.ssim, same.equal) == (math.inf, pytest.approx(1), 1)
+    for incomparable in (quality.compare(a, quality.frames(png(noise(16)))), quality.compare([], [])):
+        assert math.isnan(incomparable.psnr) and math.isnan(incomparable.ssim)
+
+
+def test_equal_pictures_are_counted_apart_and_make_no_mean_infinite(tmp_path):
+    a, b = (quality.frames(png(noise() + np.uint8(shift)))[0] for shift in (0, 10))
+    found = quality.compare([a, b, a], [a, a, a])
+    assert found.psnr == pytest.approx(20 * math.log10(255 / 10), abs=1e-3)
+    assert (found.pictures, found.equal) == (3, 2)
+    rows = [Row("full", "full", 4., 1., math.inf, 1., 3, 3), Row("fast", "full", 1., 4., 28.1, .9, 3, 2)]
+    _, full, fast = outputs.table(rows, front(rows)).splitlines()
+    assert "identical" in full and "28.1 dB" in fast and fast.endswith("2 of 3 identical")
+    outputs.write_csv(tmp_path / "a.csv", rows, front(rows), [{}, {}])
+    with (tmp_path / "a.csv").open(newline="") as file:
+        _, row = csv.DictReader(file)
+    assert (row["psnr_db"], row["pictures"], row["identical"]) == ("28.1", "3", "2")
 
 
 def test_videos_and_animations_are_compared_by_frame():
@@ -97,7 +113,8 @@ def test_a_table_and_a_csv_say_what_is_not_comparable(tmp_path):
         first, second, *_, last = csv.DictReader(file)
     assert first["psnr_db"] == "inf" and first["patch.N"] == "" and last["psnr_db"] == last["ssim"] == ""
     assert second == {"run": "fast", "reference": "full", "patch.N": "0", "sampling_seconds": "1.0000",
-                      "speedup": "4.0000", "psnr_db": "30", "ssim": "0.9", "pareto": "1"}
+                      "speedup": "4.0000", "psnr_db": "30", "ssim": "0.9", "pareto": "1", "pictures": "1",
+                      "identical": "0"}
 
 
 def colors(image: Image.Image) -> set[tuple[int, ...]]:
@@ -118,3 +135,23 @@ def test_the_chart_shows_every_point_and_its_own_front(theme):
     image = pareto(nothing, reference, "caption", THEMES[theme])
     assert {orange, blue} <= colors(image)
     assert colors(image.crop((0, 0, image.width, image.height - 100))) & {orange, blue} == {orange}, "without the key"
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_a_chart_without_a_point_on_its_scale_says_so(theme):
+    reference = Point("full", 4., 1., math.inf, True)
+
+    def drawn(*decibels: float) -> Image.Image:
+        return pareto([Point("p", 1., 4., psnr, True) for psnr in decibels], reference, "caption", THEMES[theme])
+    scales = [chart.crop((0, 200, chart.width, 420)) for chart in (drawn(math.inf), drawn(math.nan))]  # no point there
+    assert scales[0].tobytes() != scales[1].tobytes(), "they say which of the two it is"
+
+
+def test_a_folder_that_cannot_be_written_is_known_before_anything_runs(tmp_path):
+    (tmp_path / "file").write_text("a file")
+    (tmp_path / "sweep.csv").mkdir()
+    for folder, tables in ((tmp_path / "file", ()), (tmp_path / "file" / "below", ()), (tmp_path, ("sweep.csv",))):
+        with pytest.raises(Unwritable, match="nothing was run"):
+            outputs.check(folder, tables)
+    outputs.check(tmp_path / "new" / "folder", ("sweep.csv",))
+    assert not (tmp_path / "new").exists(), "a run that fails leaves no empty folder"

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from headless import bypass, graph, overrides
+from headless.compared import compared
 from headless.errors import UsageError
 from headless.node_types import Input, NodeType
 
@@ -20,6 +21,7 @@ TYPES = {
     "Save": NodeType({"images": IMAGE}, (), "", False, True),
     "Report": NodeType(
         {"model": MODEL, "latent": LATENT}, ("STRING", "IMAGE"), "model/patch/blockdance/analysis", True, True),
+    "Compare": NodeType({"a": IMAGE, "b": IMAGE}, (), "", False, True),
     "Show": NodeType({"source": Input("*")}, ("STRING",), "", False, True),
 }
 
@@ -79,6 +81,22 @@ def test_what_is_wrong_is_said_with_what_is_allowed(text, message):
         overrides.parse(text, full(), TYPES)
 
 
+@pytest.mark.parametrize("text, meant", [
+    ("patch.strat=.2", "did you mean patch.start?"), ("Pacth.N=3", "did you mean Patch.N?"),
+    ("My v1.5 = Ptach.N=3", "did you mean My v1.5 = Patch.N?"), ("patch.n=3", "did you mean patch.N?"),
+])
+def test_a_typing_error_is_answered_with_what_was_meant(text, meant):
+    with pytest.raises(UsageError) as refused:
+        overrides.parse(text, full(), TYPES)
+    assert meant in str(refused.value)
+
+
+def test_a_choice_with_a_typing_error_is_answered_with_the_right_one():
+    kinds = TYPES | {"Loader": NodeType({"file": Input("COMBO", ("euler", "heun"))}, ("MODEL",), "loaders", False)}
+    with pytest.raises(UsageError, match="did you mean euler"):
+        overrides.parse("load.file=eular", full(), kinds)
+
+
 def test_an_ambiguous_node_is_refused_with_the_candidates():
     two = full() | prompt(other=("Patch", {"model": ["patch", 0], "N": 2}, "Other"))
     with pytest.raises(UsageError, match=r"could be any of node patch .*, node other .*: use the id, as in patch.N="):
@@ -122,6 +140,33 @@ def test_the_time_that_counts_is_that_of_the_samplers_after_a_patch():
     whole = prompt(load=("Loader", {}), patch=("Patch", {"model": ["load", 0]}),
                    all=("Show", {"source": ["patch", 0]}))
     assert bypass.samplers(whole, TYPES) == ["all"]
+
+
+def test_an_output_that_shows_the_baseline_too_is_not_compared():
+    """As all workflows of the pack have one: the baseline in it equals itself, whatever the patch does."""
+    both = full() | prompt(
+        baseline=("Sampler", {"model": ["load", 0]}), plain=("Decode", {"samples": ["baseline", 0]}),
+        comparer=("Compare", {"a": ["plain", 0], "b": ["decode", 0]}), other=("Save", {"images": ["plain", 0]}),
+        refine=("Sampler", {"model": ["load", 0], "latent": ["sample", 0]}),
+        finer=("Decode", {"samples": ["refine", 0]}), last=("Save", {"images": ["finer", 0]}))
+    plain = bypass.bypass(both, TYPES)
+    found = compared(plain, ["sample"], TYPES)
+    assert found == ["save", "last"]
+    del both["save"], both["last"]
+    assert compared(bypass.bypass(both, TYPES), ["sample"], TYPES) == ["comparer"], "there is no other output"
+
+
+def test_what_a_base_model_has_drawn_before_does_not_count_as_a_baseline():
+    stages = full() | prompt(base=("Sampler", {"model": ["load", 0]}))
+    stages["sample"]["inputs"]["latent"] = ["base", 0]
+    assert compared(bypass.bypass(stages, TYPES), ["sample"], TYPES) == ["save"]
+
+
+def test_a_sampler_with_a_probe_alone_is_not_timed():
+    kinds = TYPES | {"Probe": NodeType({"model": MODEL}, ("MODEL",), "model/patch/blockdance/analysis", True)}
+    probed = full() | prompt(probe=("Probe", {"model": ["load", 0]}), second=("Sampler", {"model": ["probe", 0]}),
+                             pixels=("Decode", {"samples": ["second", 0]}), saved=("Save", {"images": ["pixels", 0]}))
+    assert bypass.samplers(probed, kinds) == ["sample"]
 
 
 def test_samplers_that_the_server_would_not_run_do_not_count():

@@ -241,12 +241,19 @@ def quality(**nodes) -> workflow.Prompt:
 @pytest.mark.parametrize("a, b, expected", [
     (colored(0x808080), colored(0x808080), "identical"),
     (colored(0x000000), colored(0x0A0A0A), "PSNR 28.13 dB"),
-    (colored(0x808080), colored(0x808080, batch=3), "mean: PSNR inf dB, SSIM 1.0000"),
+    (colored(0x808080), colored(0x808080, batch=3), "mean: identical"),
 ])
 def test_quality_of_known_pictures(comfyui, a, b, expected):
     result = run(comfyui, quality(a=a, b=b))
     assert result.texts["quality"][-1].startswith(expected)
     assert sizes(result.images["quality"])[0] == (48, 48)
+
+
+def test_one_equal_picture_does_not_make_the_mean_of_a_batch_infinite(comfyui):
+    both = {"same": colored(0), "other": colored(0x0A0A0A),
+            "b": ("ImageBatch", {"image1": ["same", 0], "image2": ["other", 0]})}
+    shown = run(comfyui, quality(a=colored(0), **both)).texts["quality"][-1]
+    assert shown.startswith("mean: PSNR 28.13 dB without 1 identical picture, SSIM ")
 
 
 def test_without_lpips_the_other_numbers_and_the_picture_stay(comfyui):

@@ -66,7 +66,7 @@ def test_every_exit_code_is_on_the_page_and_in_the_help():
     assert re.findall(r"^  (\d+)  (.*)$", cli.EXIT_CODES, re.MULTILINE) == table
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and kind is not errors.HeadlessError]
     codes = {kind.exit_code for kind in kinds if issubclass(kind, errors.HeadlessError)}
-    assert codes == {2, 3, 4, 5, 6, 130} and codes < {int(code) for code, _ in table}
+    assert codes == {1, 2, 3, 4, 5, 6, 130} and codes < {int(code) for code, _ in table}
 
 
 def test_every_option_is_on_the_page():

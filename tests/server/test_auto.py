@@ -65,7 +65,7 @@ def test_the_first_prompt_measures_and_the_next_is_faster(comfyui, profiles):
     counted, shown = submit(comfyui, auto(seed=101))
     assert counted == FULL and "not measured yet" in shown
     [file] = profiles.iterdir()
-    assert f"the next run will be faster ({file.name})" in shown
+    assert shown.count("the next run will be faster") == 1 and file.name not in shown
     measured = json.loads(file.read_text())
     assert measured["model"]["name"] == "PixArtMS" and measured["runs"] == 1 and len(measured["times"]) == 8
 
@@ -93,7 +93,7 @@ def test_to_measure_anew_takes_no_file_away(comfyui, profiles):
     before = file.read_text()
     anew = auto(seed=117, profile="measure anew")
     counted, shown = submit(comfyui, anew)
-    assert counted == FULL and f"measured anew ({file.name})" in shown
+    assert counted == FULL and "measured anew" in shown
     assert file.read_text() != before and list(profiles.iterdir()) == [file]
     assert submit(comfyui, anew)[0] == FULL, "whoever asks again gets it measured again"
     assert submit(comfyui, auto(seed=117))[0] == HALF

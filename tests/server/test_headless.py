@@ -16,8 +16,11 @@ from PIL import Image
 
 from blockdance.demo import host, server, workflow
 from blockdance.tests.server.test_pack import get
-from headless import client
-from headless.graph import Prompt
+from blockdance.tests.server.test_workflows import TWINS, read
+from headless import bypass, client
+from headless.compared import compared
+from headless.graph import Prompt, title
+from headless.node_types import node_types
 
 TITLES = {"video": ("CreateVideo", {"images": ["8", 0], "fps": 8.}),
           "Clip": ("SaveVideo", {"video": ["video", 0], "filename_prefix": "clip", "format": "auto", "codec": "auto"}),
@@ -62,11 +65,14 @@ def test_saves_pictures_videos_and_reports(headless, tmp_path):
     assert (tmp_path / "out" / "Report.txt").read_text().startswith("BlockDance N=3 on PixArtMS")
 
 
-def test_lists_what_can_be_set(headless):
+def test_lists_what_can_be_set_and_to_what(headless):
     code, printed, _ = headless(prompt(), action="inputs")
     assert code == 0
-    assert "node 2 (BlockDance Patch, BlockDancePatch)\n  N = 2\n  block_index = -1\n  start = 0.4\n" in printed
-    assert "model" not in printed
+    words = " ".join(printed.split())
+    assert "node 2 (BlockDance Patch, BlockDancePatch) N = 2 1 to 10 block_index = -1 " in words
+    assert "sampler_name = euler one of euler, " in words and "scheduler = simple one of simple, " in words
+    assert max(map(len, printed.splitlines())) <= 120
+    assert "  model = " not in printed and "offload = not in the file, so its default, auto one of auto, " in words
 
 
 @pytest.mark.parametrize("how, shown", [("-m", "\\u72d0"), ("-I", "\u72d0")])
@@ -94,6 +100,32 @@ def test_compares_with_the_workflow_without_the_pack(headless, tmp_path):
     without, patched = (sorted(path.suffix for path in (tmp_path / "out" / name).iterdir())
                         for name in ("without_BlockDance", "as_given"))
     assert without == [".mp4", ".png"] and patched == [".json", ".json", ".mp4", ".png", ".png", ".png", ".txt"]
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_of_the_packs_own_workflows_only_what_the_patch_draws_is_compared(comfyui, name):
+    wanted = read(TWINS[name])
+    types = node_types(comfyui.url, wanted)
+    plain, samplers = bypass.bypass(wanted, types), bypass.samplers(wanted, types)
+    shown = compared(plain, samplers, types)
+    saving = {node for node, value in plain.items() if value["class_type"].startswith("Save")}
+    assert shown and (saving.issuperset(shown) or not saving)
+    assert not any("baseline" in title(plain, node) for node in shown)
+
+
+def test_a_workflow_that_compares_with_the_baseline_is_not_identical_to_itself(headless, tmp_path):
+    wanted = prompt()
+    model = wanted["2"]["inputs"]["model"]
+    wanted["full"] = {"class_type": "KSampler", "inputs": wanted["6"]["inputs"] | {"model": model}}
+    wanted["picture"] = {"class_type": wanted["8"]["class_type"], "inputs": wanted["8"]["inputs"] | {
+        key: ["full", 0] for key, value in wanted["8"]["inputs"].items() if value == ["6", 0]}}
+    wanted["comparer"] = {"class_type": "ImageCompare", "inputs": {
+        "image_a": ["picture", 0], "image_b": ["8", 0], "compare_view": "slide"}}
+    code, printed, told = headless(wanted, "--compare", "--rounds", "1")
+    assert code == 0, told
+    with (tmp_path / "out" / "comparison.csv").open(newline="") as file:
+        _, given = csv.DictReader(file)
+    assert given["psnr_db"] != "inf" and (given["pictures"], given["identical"]) == ("1", "0")
 
 
 def test_reuse_turned_off_is_identical_in_a_sweep(headless, tmp_path):
@@ -143,7 +175,11 @@ def missing_node() -> Prompt:
 @pytest.mark.parametrize("wanted, arguments, code, messages", [
     (prompt(), ("--set", "Sampler.speed=3"), 2, ["no such input; node 6 (Sampler, KSampler) has seed, steps, cfg"]),
     (prompt(), ("--set", "KSampler.scheduler=odd"), 2, ["cannot be 'odd', only simple,"]),
-    (prompt(), ("--rounds", "0"), 2, ["0 is too small"]),
+    (prompt(), ("--set", "KSampler.scheduler=simpel"), 2, ["did you mean simple?"]),
+    (prompt(), ("--set", "Smapler.steps=3"), 2, ["no such node", "did you mean Sampler.steps?"]),
+    (prompt(), ("--swep", "Sampler.steps=3"), 2, ["there is no option --swep", "did you mean --sweep?"]),
+    (prompt(), ("--rounds", "0"), 2, ["'0' is no whole number from 1 on"]),
+    (prompt(), ("--rounds", "many"), 2, ["'many' is no whole number from 1 on"]),
     ({"nodes": [], "links": []}, (), 2, ["File > Export (API)"]),
     (missing_node(), (), 4, ["node 8 (Decode, NoSuchNode)", "restart ComfyUI"]),
     (prompt(), ("--set", "2.N=0", "--set", "6.steps=0"), 5,
@@ -175,8 +211,10 @@ def test_no_server(headless, comfyui):
 
 def test_a_folder_that_cannot_be_written(headless, tmp_path):
     (tmp_path / "out").write_text("a file")
-    code, _, told = headless(prompt())
-    assert code == 1 and "cannot write" in told
+    nowhere = f"127.0.0.1:{server.free_port()}"  # so that it must be said before anybody is asked
+    for arguments in ((), ("--compare",), ("--sweep", "Sampler.steps=4,5")):
+        code, _, told = headless(prompt(), *arguments, url=nowhere)
+        assert code == 1 and "cannot write" in told and "--out" in told
 
 
 def post(comfyui, path: str, body: dict) -> None:

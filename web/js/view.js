@@ -22,7 +22,7 @@ export class View {
             justify-content: space-between; text-align: right; line-height: 1; ${SMALL}`);
         this.steps = element("div", `grid-area: steps; display: flex; justify-content: space-between; ${SMALL}`);
         this.legend = element("div", `display: flex; flex-wrap: wrap; column-gap: 10px; ${SMALL}`);
-        this.note = element("div", `overflow: hidden; display: -webkit-box; -webkit-box-orient: vertical;
+        this.note = element("div", `overflow: hidden; overflow-wrap: anywhere; display: -webkit-box; -webkit-box-orient: vertical;
             -webkit-line-clamp: 3; ${SMALL}`);
         this.grid = element("div", `flex: 1; min-height: 64px; display: grid; gap: 2px 5px;
             grid: "blocks map" 1fr ". steps" auto / auto 1fr;`, this.blocks, this.map, this.steps);
@@ -37,7 +37,8 @@ export class View {
 
     /** @param {{report?: Report, phase: Phase, error?: string, hint?: string}} content */
     show({ report, phase, error, hint }) {
-        const note = error ?? [hint, report?.note, report?.outcome, ...report?.failures ?? []].filter(Boolean).join("; ");
+        const notes = [hint, report?.note, report?.outcome, ...report?.failures ?? []].filter(Boolean);
+        const note = error ?? [...new Set(notes)].join("; ");
         this.root.dataset.phase = error ? "error" : phase;
         this.note.textContent = this.note.title = note;
         this.note.style.order = error ? "-1" : "";
