@@ -46,12 +46,15 @@ class History:
     _runs: list[tuple[Place | None, object]] = field(default_factory=list)
 
     def add(self, result: object) -> None:
+        """result: None of a run that has left nothing."""
         place = here()
         kept = [(past, run) for past, run in self._runs if not _forgotten(past, place)]
         self._runs[:] = [*kept, (place, result)][-self.most:]
 
     def latest(self, kind: type[Result]) -> Result | None:
-        return next((run for _, run in reversed(self._runs) if isinstance(run, kind)), None)
+        """What the latest run has left, if it is of this kind."""
+        run = self._runs[-1][1] if self._runs else None
+        return run if isinstance(run, kind) else None
 
     def behind(self, kind: type[Result], place: Place, sources: Mapping[str, bool]) -> list[Result]:
         """The runs that have made what a node gets at a place, in order; the latest one where that cannot be told, and

@@ -3,9 +3,14 @@
 import json
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
+
+from blockdance.blockdance_core.plan import Plan, Transformer
+from blockdance.blockdance_core.report import Report
+from blockdance.nodes import notify
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(__file__).with_name("embedding_program.py")
@@ -36,3 +41,12 @@ def test_nodes_work_without_server_and_executor(tmp_path, way, own_server):
     assert "block_index" in found["BlockDanceProbe"][0]
     assert (tmp_path / "models" / "blockdance" / found["BlockDanceCalibrate"]).is_file()
     assert found["BlockDanceQuality"] == "identical"
+
+
+def test_what_stands_in_for_a_server_may_lack_anything(monkeypatch, caplog):
+    class PromptServer:
+        instance = object()
+    monkeypatch.setitem(sys.modules, "server", types.SimpleNamespace(PromptServer=PromptServer))
+    notify.show("a line", "1")
+    notify.Timeline("1", {}).finished(Report("method", Transformer("model", (2,)), Plan.from_reuses([None])))
+    assert caplog.text.count("the page could not be told") == 2
