@@ -90,8 +90,8 @@ class AutoPolicy:
                               self.least_quality)
         chosen = _over(stretches, choice) | (set(range(steps)) - {step for stretch in stretches
                                                                   for step in stretch.steps})
-        words = (choice.words(speed(schedule, chosen), len(chosen), self.least_quality), note, _still(schedule, stretches),
-                 _of_sampler(schedule.sampler))
+        words = (choice.words(speed(schedule, chosen), len(chosen), self.least_quality), note,
+                 _still(schedule, stretches), _of_sampler(schedule.sampler))
 
         def plan_of(computed: Collection[int], forecaster: KernelForecaster, news: str = "") -> Plan:
             reuses = [None if step in computed else reuse for step in range(steps)]
