@@ -16,6 +16,7 @@ from ..schedule import TOLERANCE, Origin, SamplerTraits, Schedule
 
 SAMPLED = 2 ** 12  # numbers of a latent and of an output
 MEMORY = 8  # evaluations before a latent that it may be made of; ComfyUI's samplers read up to 4
+FEWEST = 8 * MEMORY  # numbers: fewer are nearly spanned by what is compared
 TRACE = .01  # of the noise level: less is rounding, or too little to matter
 SOME = .25  # of the evaluations: a sampler adds noise if it shows at so many
 
@@ -72,7 +73,7 @@ class Observation:
     def _outside(self, latent: torch.Tensor, sigma: float) -> float | None:
         taken = self._places.of(latent).cpu().double().numpy()
         before = np.concatenate(self._heard)  # (2 * T, n)
-        if sigma <= 0 or before.shape[1] != len(taken) or len(taken) < 4 * len(before) or not (
+        if sigma <= 0 or before.shape[1] != len(taken) or len(taken) < FEWEST or not (
                 np.isfinite(before).all() and np.isfinite(taken).all()):
             return None
         outside = abs(np.linalg.qr(np.concatenate([before, taken[None]]).T, mode="r")[-1, -1])
@@ -92,7 +93,8 @@ class Observation:
     def traits(self) -> SamplerTraits | None:
         """None where the run does not show enough."""
         self._heard = []  # the report of a run outlives it
-        shares = np.array([share for share in self._fresh.values() if share is not None])
+        begins = _begins(self._schedule)
+        shares = np.array([share for now, share in self._fresh.items() if share is not None and now not in begins])
         if not self._schedule.sampler.shown or not len(shares):
             return None
         # where it takes more than the output, the rest is not heard here and looks like noise
@@ -131,7 +133,7 @@ class Watch:
 
     def advise(self, moment: Moment) -> Plan | None:
         sigma = self.schedule.sigmas[moment.step]
-        if self._heard and self.noisy is not None and sigma > 0:
+        if self._heard and self.noisy is not None and sigma > 0 and moment.step not in _begins(self.schedule):
             share = self._observation.noise(moment.latent, sigma)
             if share is None or share > TRACE:
                 plan, self.noisy = self.noisy(share is not None), None
@@ -142,6 +144,11 @@ class Watch:
 
     def finish(self) -> str:
         return told(self._observation.traits(), self.samplers)
+
+
+def _begins(schedule: Schedule) -> set[int]:
+    """The steps at which the noise has risen, which takes new noise of any sampler."""
+    return {stretch.steps[0] for stretch in schedule.stretches}
 
 
 def told(traits: SamplerTraits | None, samplers: Samplers | None) -> str:

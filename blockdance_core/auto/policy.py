@@ -62,8 +62,9 @@ class AutoPolicy:
         return f"BlockDance Auto {self.speedup:g}x"
 
     def plan(self, schedule: Schedule, transformer: Transformer) -> Plan:
-        def plan_for(sampler: SamplerTraits) -> Plan:
-            return replace(self._plan(replace(schedule, sampler=sampler), transformer), sampler=sampler)
+        def plan_for(sampler: SamplerTraits, save: Callable | None = self.save) -> Plan:
+            policy = self if save is self.save else replace(self, save=save)
+            return replace(policy._plan(replace(schedule, sampler=sampler), transformer), sampler=sampler)
         if schedule.sampler.origin is not Origin.GUESS:
             return self._plan(schedule, transformer)
         known = observed(self.samplers, schedule.sampler)
@@ -74,7 +75,7 @@ class AutoPolicy:
         watch = Watch(schedule, None if known else self.samplers)
         if plan.reused_steps and sampler.steady and sampler.shown:
             def noisy(seen: bool) -> Plan:
-                return plan_for(replace(sampler, steady=False, origin=Origin.RUN if seen else Origin.GUESS))
+                return plan_for(replace(sampler, steady=False, origin=Origin.RUN if seen else Origin.GUESS), None)
             watch = replace(watch, adviser=plan.adviser, noisy=noisy)
             plan = replace(plan, adviser=watch)
         return replace(plan, listener=watch)
@@ -98,7 +99,7 @@ class AutoPolicy:
         reuse = Reuse(Span(0, transformer.depth - 1), Kind.OUTPUT if schedule.sampler.whole else Kind.DELTA)
         choice = self._choice(KernelForecaster(kernel, quantity, self.rules), stretches[0].times, self.speedup,
                               self.least_quality)
-        chosen = _over(stretches, choice) | (set(range(steps)) - {step for stretch in stretches
+        chosen = _over(stretches, choice, self.speedup) | (set(range(steps)) - {step for stretch in stretches
                                                                   for step in stretch.steps})
         words = (choice.words(steps, len(chosen), self.least_quality), note, _still(schedule, stretches),
                  _of_sampler(schedule.sampler))
@@ -192,13 +193,15 @@ def _choose(forecaster: KernelForecaster, times: tuple[float, ...], speedup: flo
                   wanted, proven is not None)
 
 
-def _over(stretches: Sequence[Stretch], choice: Choice) -> set[int]:
+def _over(stretches: Sequence[Stretch], choice: Choice, speedup: float) -> set[int]:
     """The steps to compute of the stretches, the first of which was chosen for, and the others at the same speed."""
     first, *others = stretches
     chosen = {first.steps[place] for place in choice.computed}
     forecaster = choice.forecaster
+    if len(choice.computed) > choice.wanted:
+        speedup = len(first) / len(choice.computed)
     for stretch in others:
-        count = count_of(len(stretch), len(first) / len(choice.computed))
+        count = count_of(len(stretch), speedup)
         found, = search(forecaster.gram(stretch.times[:-1]), np.array(stretch.times), forecaster.rules,
                         forecaster.quantity, fewest=count, most=count)
         chosen |= {stretch.steps[place] for place in found.computed}

@@ -59,8 +59,8 @@ class Recorder:
         times, samples = self._best()
         self._samples, self._longest, self._places = [], ([], []), None  # the report of a run outlives it
         traits = self._observation and self._observation.traits()
-        if traits is not None:
-            self._quantity = Quantity.VELOCITY if traits.steady else Quantity.PICTURE
+        if self._observation is not None:
+            self._quantity = Quantity.VELOCITY if traits and traits.steady else Quantity.PICTURE
         if len(times) < 2 or (self._observation is not None and len(times) < FEWEST):
             return (f"nothing was measured: {len(times)} evaluations in a row had less and less noise, which says too "
                     "little of the model; BlockDance Calibrate measures it with another sampler, such as euler")
