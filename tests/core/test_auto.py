@@ -67,6 +67,12 @@ class TestKernel:
         gram = found.at(np.array([.95, .6]))
         assert gram[0, 0] - gram[0, 1] ** 2 / gram[1, 1] > .01  # of .95, not to be had from .6
 
+    @pytest.mark.parametrize("times", [
+        [1., .9999, .9995, .6, .3, .0008, .0003, .0001], [*even(1000)[::3], .0001], [.9999, .9998]])
+    def test_measured_times_may_be_as_close_as_schedules_have_them(self, times):
+        found = kernel_of(times, curve(np.array(times))).at(even(20))
+        assert np.isfinite(found).all() and np.linalg.eigvalsh(found)[0] > -1e-6
+
     @pytest.mark.parametrize("times, gram", [
         ([.5, .9], np.eye(2)), ([.9], np.eye(1)), ([1.2, .5], np.eye(2)), ([.9, .5], np.eye(3)),
         ([.9, .5], np.array([[1, np.nan], [np.nan, 1]])), ([.9, .5], np.array([[1., 2.], [2., 1.]])),
