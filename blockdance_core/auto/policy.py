@@ -102,7 +102,10 @@ class AutoPolicy:
                               self.least_quality)
         chosen = _over(stretches, choice, self.speedup) | (set(range(steps)) - {step for stretch in stretches
                                                                   for step in stretch.steps})
-        words = (choice.words(speed(schedule, chosen), len(chosen), self.least_quality), note,
+        made = speed(schedule, chosen)
+        fewer = steps - sum(len(stretch) - count_of(len(stretch), self.speedup) for stretch in stretches)
+        asked = replace(made, computed=round(made.computed * fewer / len(chosen)))
+        words = (choice.words(made, asked, self.least_quality), note,
                  _still(schedule, stretches), _of_sampler(schedule.sampler))
 
         def plan_of(computed: Collection[int], forecaster: KernelForecaster, news: str = "") -> Plan:
@@ -167,14 +170,12 @@ class Choice:
     wanted: int
     proven: bool
 
-    def words(self, speed: Speed, count: int, least_quality: float) -> str:
-        """What the user should know of it, in a run of this speed that computes `count` steps."""
+    def words(self, speed: Speed, asked: Speed, least_quality: float) -> str:
+        """What the user should know of it, in a run of this speed; asked: the one that it was to have."""
         said = f"{speed}, {_decibels(self.expected)} expected" + (
             ", the best plan in runs" if self.proven else "")
-        more = len(self.computed) - self.wanted
-        if more <= 0:
+        if len(self.computed) <= self.wanted:
             return said
-        asked = replace(speed, computed=round(speed.computed * (count - more) / count))
         return (f"nothing to gain here: {said}" if speed.computed == speed.made else said) + (
             f": at {asked} it would be {_decibels(self.asked)}, below the least of "
             f"{least_quality:g} dB")
@@ -187,7 +188,10 @@ def _choose(forecaster: KernelForecaster, times: tuple[float, ...], speedup: flo
     rules, (asked, *_) = ranked(*known, wanted)
     chosen = asked
     if asked.quality < least_quality and wanted < steps:
-        rules, (chosen, *_) = ranked(*known, enough(*known, wanted + 1, least_quality))
+        for count in enough(*known, asked, least_quality):
+            rules, (chosen, *_) = ranked(*known, count)
+            if chosen.quality >= least_quality:
+                break
     proven = forecaster.kernel.proven_at(times[:-1], len(chosen.computed))
     return Choice(replace(forecaster, rules=rules), proven or chosen.computed, chosen.quality, asked.quality, steps,
                   wanted, proven is not None)

@@ -170,6 +170,19 @@ class TestPolicy:
         computed = steps - len(plan.reused_steps)
         assert computed == math.ceil(steps / 4) if not least else computed >= math.ceil(steps / 4)
 
+    def test_a_long_run_computes_as_much_more_as_the_least_quality_takes(self):
+        """The thinned run comes close to the full one only where it computes nearly everything."""
+        known = general(Quantity.VELOCITY)
+        rough = Kernel(known.times, (known.gram + .5 * np.eye(len(known.times))) / 1.5)
+        asked = 400 - len(policy(4., rough).plan(Schedule.even(400), PIXART).reused_steps)
+        plan = policy(4., rough, least_quality=50.).plan(Schedule.even(400), PIXART)
+        assert asked < 400 - len(plan.reused_steps) < 300 and "below the least of 50 dB" in plan.note
+
+    @pytest.mark.parametrize("speedup", [1.001, 1.01])
+    def test_a_long_run_that_computes_nearly_everything(self, speedup):
+        plan = policy(speedup, kernel(roughness=3.), least_quality=90.).plan(Schedule.even(1000), PIXART)
+        assert not plan.reused_steps and plan.note.startswith("nothing to gain here: 1.00x")
+
     def test_a_thinned_search_comes_close_to_that_of_all(self):
         times = np.append(even(130), 0.)
         gram = kernel().at(times[:-1])
