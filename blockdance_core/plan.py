@@ -142,7 +142,7 @@ class Plan:
                 wanted = {reuse: left - 1 for reuse, left in wanted.items() if left > 1}
             else:
                 decisions.append(Decision(reuse=reuse))
-                wanted[reuse] = anchors
+                wanted[reuse] = 1 if reuse.kind is Kind.FEATURE else anchors  # a feature is repeated
         return cls(tuple(reversed(decisions)), note, forecaster)
 
     @property

@@ -23,8 +23,9 @@ def forecast_input() -> io.Combo.Input:
     return io.Combo.Input(
         "forecast", options=list(FORECASTS), default="off", optional=True, advanced=True,
         tooltip="off = the paper's method, which repeats what was stored. linear continues the change of the last two "
-                "computed steps instead, quadratic of the last three: as fast and closer to the full result, most of "
-                "all at N = 2; each takes that many times the cache. BlockDance Auto does this, better, by itself.")
+                "computed steps instead, quadratic of the last three: as fast and mostly closer to the full result, "
+                "most of all at N = 2. Where these steps are too far or too unevenly apart for that, it is repeated as "
+                "with off. Each takes that many times the cache. BlockDance Auto does this, better, by itself.")
 
 
 def storage_inputs() -> list[io.Combo.Input]:

@@ -49,7 +49,8 @@ class Correction:
             return None
         self._notes.append("planned for other conditions from step "
                            + " and ".join(str(stretch.steps[place] + 1) for stretch, place in changes))
-        self._bend([(stretch.times[place - 1] + stretch.times[place]) / 2 for stretch, place in changes])
+        for stretch, place in changes:
+            self._bend(stretch.times[place - 1], stretch.times[place])
         for stretch in self._stretches:
             self._choose(stretch)
         return self._plan()
@@ -60,7 +61,7 @@ class Correction:
         now = stretch.steps.index(moment.step - 1)
         before = max(place for place in made if place < now)
         self._notes.append(f"planned anew at step {moment.step + 1}, as the outputs changed their course")
-        self._bend([(stretch.times[before] + stretch.times[now]) / 2])
+        self._bend(stretch.times[before], stretch.times[now])
         self._choose(stretch, Begun(tuple(place for place in made if place <= now), moment.outputs.error))
         return self._plan()
 
@@ -68,8 +69,11 @@ class Correction:
         """The places in a stretch of what is computed."""
         return tuple(place for place, step in enumerate(stretch.steps) if step in self._computed)
 
-    def _bend(self, times: Sequence[float]) -> None:
-        self._forecaster = replace(self._forecaster, bends=(*self._forecaster.bends, *times))
+    def _bend(self, before: float, after: float) -> None:
+        """The outputs bend between these times. Where the noise falls twice, that may be known from the first time."""
+        bends = self._forecaster.bends
+        if not any(after <= bend <= before for bend in bends):
+            self._forecaster = replace(self._forecaster, bends=(*bends, (before + after) / 2))
 
     def _choose(self, stretch: Stretch, begun: Begun | None = None) -> None:
         """Distribute anew what a stretch computes."""

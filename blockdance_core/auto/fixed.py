@@ -13,9 +13,9 @@ from ..schedule import Schedule
 from ..words import count
 from .forecaster import KernelForecaster
 from .kernel import Kernel
-from .observation import Samplers
+from .observation import Samplers, observed
 from .planner import rules_for, search
-from .policy import observed, quantity_of
+from .policy import quantity_of
 
 
 @dataclass(frozen=True)

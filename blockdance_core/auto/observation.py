@@ -5,16 +5,18 @@ of their span but rounding. Fresh noise does, by about as much as the noise leve
 shows in the sigmas that it asks for, and whether it takes more than the output in the functions that it puts in.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Callable, Protocol
 
 import numpy as np
 import torch
 
+from ..plan import Adviser, Moment, Plan
 from ..schedule import TOLERANCE, Origin, SamplerTraits, Schedule
 
-SAMPLED = 2 ** 13  # numbers of a latent and of an output, 64 KiB an evaluation
+SAMPLED = 2 ** 12  # numbers of a latent and of an output
 MEMORY = 8  # evaluations before a latent that it may be made of; ComfyUI's samplers read up to 4
+FEWEST = 8 * MEMORY  # numbers: fewer are nearly spanned by what is compared
 TRACE = .01  # of the noise level: less is rounding, or too little to matter
 SOME = .25  # of the evaluations: a sampler adds noise if it shows at so many
 
@@ -56,25 +58,47 @@ class Observation:
         self._schedule = schedule
         self._places = Places(SAMPLED)
         self._sigmas: list[float] = []
-        self._heard: list[torch.Tensor] = []  # (2, n) each: a latent and what was made of it
+        self._heard: list[np.ndarray] = []  # (2, n) each, unit length: the latest latents and outputs
+        self._fresh: dict[int, float | None] = {}  # noise of each latent but the first, by evaluation
         self._whole = True
+
+    def noise(self, latent: torch.Tensor, sigma: float) -> float | None:
+        """How much of the next latent is made of none before it and of no output, as a share of the noise level; None
+        where that cannot be told."""
+        now = len(self._sigmas)
+        if now not in self._fresh:
+            self._fresh[now] = self._outside(latent, sigma)
+        return self._fresh[now]
+
+    def _outside(self, latent: torch.Tensor, sigma: float) -> float | None:
+        taken = self._places.of(latent).cpu().double().numpy()
+        before = np.concatenate(self._heard)  # (2 * T, n)
+        if sigma <= 0 or before.shape[1] != len(taken) or len(taken) < FEWEST or not (
+                np.isfinite(before).all() and np.isfinite(taken).all()):
+            return None
+        outside = abs(np.linalg.qr(np.concatenate([before, taken[None]]).T, mode="r")[-1, -1])
+        return float(outside / np.sqrt(len(taken) - len(before)) / sigma)
 
     def hear(self, latent: torch.Tensor, denoised: torch.Tensor, sigma: float, whole: bool = True) -> None:
         """As of a Listener (plan.py)."""
+        if self._heard:
+            self.noise(latent, sigma)
+        pair = torch.stack([self._places.of(latent), self._places.of(denoised)]).cpu().double().numpy()
+        if self._heard and self._heard[0].shape != pair.shape:  # another size of picture
+            self._heard = []
+        self._heard = [*self._heard, pair / np.maximum(np.linalg.norm(pair, axis=1, keepdims=True), 1e-30)][-MEMORY:]
         self._sigmas.append(sigma)
-        self._heard.append(torch.stack([self._places.of(latent), self._places.of(denoised)]))
         self._whole = self._whole and whole
 
     def traits(self) -> SamplerTraits | None:
-        """None where the run does not show enough. What it was made of is forgotten."""
-        heard, self._heard = self._heard, []
-        if not self._schedule.sampler.shown or len(heard) < 3 or len({len(pair[0]) for pair in heard}) > 1:
+        """None where the run does not show enough."""
+        self._heard = []  # the report of a run outlives it
+        begins = _begins(self._schedule)
+        shares = np.array([share for now, share in self._fresh.items() if share is not None and now not in begins])
+        if not self._schedule.sampler.shown or not len(shares):
             return None
-        fresh = fresh_noise(torch.stack(heard).double().cpu().numpy(), self._sigmas)
-        if fresh is None:
-            return None
-        # the unconditional part, which a sampler that takes more has used, is not heard, so noise cannot be told
-        steady = self._schedule.sampler.steady if not self._whole else bool((fresh > TRACE).mean() < SOME)
+        # where it takes more than the output, the rest is not heard here and looks like noise
+        steady = self._whole and bool((shares > TRACE).mean() < SOME)
         return replace(self._schedule.sampler, counted=self._counted(), steady=steady, whole=self._whole,
                        origin=Origin.RUN)
 
@@ -86,46 +110,66 @@ class Observation:
             abs(sigma - wanted) <= TOLERANCE * sigma for sigma, wanted in zip(self._sigmas, self._schedule.sigmas))
 
 
+@dataclass
 class Watch:
-    """A Listener that keeps what it has observed of a sampler."""
+    """The Listener and Adviser (plan.py) of a run by a sampler that is not known by its name: it keeps what it has
+    observed, and goes by another plan from the first noise on.
 
-    def __init__(self, schedule: Schedule, samplers: Samplers):
-        self._observation = Observation(schedule)
-        self._samplers = samplers
+    adviser: of the plan that is followed; noisy: the plan for a sampler that adds noise, if that is another, where
+    noise was seen (True) or it cannot be told (False).
+    """
+    schedule: Schedule
+    samplers: Samplers | None
+    adviser: Adviser | None = None
+    noisy: Callable[[bool], Plan] | None = None
+
+    def __post_init__(self):
+        self._observation = Observation(self.schedule)
+        self._heard = False
 
     def hear(self, latent: torch.Tensor, denoised: torch.Tensor, sigma: float, whole: bool = True) -> None:
         self._observation.hear(latent, denoised, sigma, whole)
+        self._heard = True
+
+    def advise(self, moment: Moment) -> Plan | None:
+        sigma = self.schedule.sigmas[moment.step]
+        if self._heard and self.noisy is not None and sigma > 0 and moment.step not in _begins(self.schedule):
+            share = self._observation.noise(moment.latent, sigma)
+            if share is None or share > TRACE:
+                plan, self.noisy = self.noisy(share is not None), None
+                self.adviser = plan.adviser
+                begin = replace(moment, step=0)  # what its adviser would have looked at before the run
+                return self.adviser and self.adviser.advise(begin) or plan
+        return self.adviser and self.adviser.advise(moment)
 
     def finish(self) -> str:
-        return told(self._observation.traits(), self._samplers.keep)
+        return told(self._observation.traits(), self.samplers)
 
 
-def told(traits: SamplerTraits | None, keep: Callable[[SamplerTraits], bool]) -> str:
+def _begins(schedule: Schedule) -> set[int]:
+    """The steps at which the noise has risen, which takes new noise of any sampler."""
+    return {stretch.steps[0] for stretch in schedule.stretches}
+
+
+def told(traits: SamplerTraits | None, samplers: Samplers | None) -> str:
     """Keep what was observed, and what to say of it."""
-    if traits is None or not keep(traits):
+    if traits is None or samplers is None or not samplers.keep(traits):
         return ""
-    noise = "adds noise" if not traits.steady and traits.whole else "adds no noise" if traits.steady else ""
-    often = "evaluates once a step" if traits.counted else "does not evaluate once a step"
-    more = "" if traits.whole else "takes more than the output"
-    return f"seen of this sampler, for later runs: it {', '.join(filter(None, (noise, often, more)))}"
+    noise = ("adds no noise" if traits.steady else "adds noise") if traits.whole else "takes more than the output"
+    often = "evaluates the model once a step" if traits.counted else "does not evaluate the model once a step"
+    return f"seen of this sampler, for later runs: it {noise} and {often}"
 
 
-def fresh_noise(heard: np.ndarray, sigmas: list[float]) -> np.ndarray | None:
-    """How much of each latent but the first is not made of the latents and outputs before it, as a share of the noise
-    level: (T - 1,). None where there are too few numbers to tell.
+def hoped(sampler: SamplerTraits) -> SamplerTraits:
+    """What a plan may take a sampler for that is not known, as long as the run is watched and does not show more."""
+    if sampler.origin is not Origin.GUESS or not (sampler.shown and sampler.whole):
+        return sampler
+    return replace(sampler, counted=True, steady=True)
 
-    heard: (T, 2, n), the latents and outputs.
-    """
-    count = heard.shape[-1]
-    if count < 8 * MEMORY or not np.isfinite(heard).all():
+
+def observed(samplers: Samplers | None, sampler: SamplerTraits) -> SamplerTraits | None:
+    """What runs have shown of a sampler that is not known by its name."""
+    if samplers is None or sampler.origin is not Origin.GUESS or not sampler.key:
         return None
-    found = []
-    for now in range(1, len(heard)):
-        if sigmas[now] <= 0:
-            continue
-        before = heard[max(0, now - MEMORY):now].reshape(-1, count)
-        columns = np.concatenate([before / np.maximum(np.linalg.norm(before, axis=1, keepdims=True), 1e-30),
-                                  heard[now, :1]])
-        outside = abs(np.linalg.qr(columns.T, mode="r")[-1, -1])
-        found.append(outside / np.sqrt(count - len(before)) / sigmas[now])
-    return np.array(found) if found else None
+    found = samplers.find(sampler.key)
+    return found and replace(sampler, counted=found.counted, steady=found.steady, whole=found.whole, origin=Origin.RUN)

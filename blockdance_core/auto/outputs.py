@@ -41,9 +41,17 @@ class Outputs:
         return self._course and self._course.error
 
     def follow(self, forecaster: KernelForecaster) -> None:
-        """Go on with another view of the outputs, those that are kept included."""
+        """Go on with another view of the outputs, those that are kept included unless it is of another quantity."""
+        other = self._forecaster.quantity is not forecaster.quantity
         self._forecaster = forecaster
-        if self._course:
+        if other:
+            self._kept.clear()
+        if self._course is None:
+            return
+        if other:
+            stretch = self._stretch(self._evaluations - 1)
+            self._course = stretch and Course(forecaster, stretch.times, stretch.steps.index(self._evaluations - 1) + 1)
+        else:
             self._course.follow(forecaster)
 
     @property
@@ -99,13 +107,16 @@ class Outputs:
         now, self._evaluations = self._evaluations, self._evaluations + 1
         if not self._stretches:
             return now
-        stretch = next((stretch for stretch in self._stretches if now in stretch.steps), None)
+        stretch = self._stretch(now)
         if stretch is None:
             return None
         if now == stretch.steps[0]:
             self._kept.clear()
             self._course = Course(self._forecaster, stretch.times)
         return stretch.steps.index(now)
+
+    def _stretch(self, evaluation: int) -> Stretch | None:
+        return next((stretch for stretch in self._stretches if evaluation in stretch.steps), None)
 
     def _begin_anew(self, time: float) -> None:
         """After a rise of the noise the outputs before it say nothing."""

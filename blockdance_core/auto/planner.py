@@ -73,6 +73,8 @@ def best(gram: np.ndarray, times: np.ndarray, rules: Rules, quantity: Quantity, 
     the search, so that it takes hardly longer for them."""
     begun = begun or Begun((), np.zeros(0))
     left = count - len(begun.computed)
+    if left == len(gram):
+        return (Candidate(tuple(range(left)), math.inf),)
     if len(gram) <= LONGEST or left < 1:
         return search(gram, times, rules, quantity, begun=begun, fewest=count, most=count, each=each)
     thinned = Thinned.of(gram, times, sorted(begun.computed)[-rules.anchors:], begun.error)
@@ -84,15 +86,20 @@ def best(gram: np.ndarray, times: np.ndarray, rules: Rules, quantity: Quantity, 
     return tuple(sorted(walked, key=lambda some: -some.quality))
 
 
-def enough(gram: np.ndarray, times: np.ndarray, rules: Rules, quantity: Quantity, fewest: int, quality: float) -> int:
-    """How many evaluations, `fewest` or more, it takes for this quality. In a long run it may be a few too many."""
-    steps, fewest_found = len(gram), fewest
+def enough(gram: np.ndarray, times: np.ndarray, rules: Rules, quantity: Quantity, asked: Candidate, quality: float
+           ) -> tuple[int, ...]:
+    """How many evaluations, more than those of `asked`, it takes for this quality. Of a long run a guess, by how far
+    the thinned one is behind it, and then what is surely enough."""
+    steps, fewest, ahead = len(gram), len(asked.computed), 0.
     if steps > LONGEST:
         thinned = Thinned.of(gram, times, (), np.zeros(0))
-        gram, times, fewest_found = thinned.gram, thinned.times, thinned.count(fewest)
-    more = search(gram, times, rules, quantity, fewest=fewest_found)
-    found = next((some for some in more if some.quality >= quality), more[-1])
-    return max(fewest, math.ceil(len(found.computed) * steps / len(gram) - 1e-9))
+        gram, times, fewest = thinned.gram, thinned.times, min(thinned.count(fewest), LONGEST - 1)
+    same, *more = search(gram, times, rules, quantity, fewest=fewest)
+    if steps > LONGEST:
+        ahead = max(0., asked.quality - same.quality)
+    counts = [len(next((some for some in more if some.quality >= wanted), more[-1]).computed)
+              for wanted in (quality - ahead, quality)]
+    return tuple(dict.fromkeys(math.ceil(count * steps / len(gram) - 1e-9) for count in counts))
 
 
 def ranked(gram: np.ndarray, times: np.ndarray, rules: Rules, quantity: Quantity, count: int, each: int = 1

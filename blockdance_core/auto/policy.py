@@ -15,7 +15,7 @@ from .correction import Correction
 from .drift import Rules
 from .forecaster import KernelForecaster
 from .kernel import Kernel
-from .observation import Observation, Samplers, Watch
+from .observation import Observation, Samplers, Watch, hoped, observed
 from .planner import best, count_of, enough, ranked
 from .recorder import FEWEST, Recorder
 from .speed import Speed, speed
@@ -30,7 +30,9 @@ OFF = "the speed-up is 1, so everything is computed"
 NAMED = 6  # steps that a note names one by one
 UNMEASURED = "how close it comes is not known yet"
 NOISY = "this sampler adds noise at every step, which no forecast can know: expect less than with others"
-UNKNOWN = "what this sampler does is not known, so that the plan allows for noise of its own"
+UNKNOWN = "whether this sampler adds noise is not known"
+WATCHED = f"{UNKNOWN}: it is watched in this run"
+CAREFUL = f"{UNKNOWN}, so the plan allows for it"
 
 
 @dataclass(frozen=True)
@@ -70,13 +72,23 @@ class AutoPolicy:
         return f"BlockDance Auto {self.speedup:g}x"
 
     def plan(self, schedule: Schedule, transformer: Transformer) -> Plan:
-        guessed = schedule
-        if (traits := observed(self.samplers, schedule.sampler)) is not None:
-            schedule = replace(schedule, sampler=traits)
-        plan = self._plan(schedule, transformer)
-        if plan.listener is None and schedule.sampler.origin is Origin.GUESS and self.samplers is not None:
-            plan = replace(plan, listener=Watch(guessed, self.samplers))
-        return replace(plan, sampler=traits)
+        def plan_for(sampler: SamplerTraits, save: Callable | None = self.save) -> Plan:
+            policy = self if save is self.save else replace(self, save=save)
+            return replace(policy._plan(replace(schedule, sampler=sampler), transformer), sampler=sampler)
+        if schedule.sampler.origin is not Origin.GUESS:
+            return self._plan(schedule, transformer)
+        known = observed(self.samplers, schedule.sampler)
+        sampler = known or hoped(schedule.sampler)
+        plan = plan_for(sampler)
+        if plan.listener is not None:  # it records, and watches meanwhile
+            return plan
+        watch = Watch(schedule, None if known else self.samplers)
+        if plan.reused_steps and sampler.steady and sampler.shown:
+            def noisy(seen: bool) -> Plan:
+                return plan_for(replace(sampler, steady=False, origin=Origin.RUN if seen else Origin.GUESS), None)
+            watch = replace(watch, adviser=plan.adviser, noisy=noisy)
+            plan = replace(plan, adviser=watch)
+        return replace(plan, listener=watch)
 
     def _plan(self, schedule: Schedule, transformer: Transformer) -> Plan:
         steps = schedule.steps
@@ -101,9 +113,12 @@ class AutoPolicy:
         reuse = Reuse(Span(0, transformer.depth - 1), Kind.OUTPUT if schedule.sampler.whole else Kind.DELTA)
         choice = self._choice(KernelForecaster(kernel, quantity, self.rules), stretches[0].times, self.speedup,
                               self.least_quality)
-        chosen = _over(stretches, choice) | (set(range(steps)) - {step for stretch in stretches
+        chosen = _over(stretches, choice, self.speedup) | (set(range(steps)) - {step for stretch in stretches
                                                                   for step in stretch.steps})
-        words = (choice.words(speed(schedule, chosen), len(chosen), self.least_quality, own), note,
+        made = speed(schedule, chosen)
+        fewer = steps - sum(len(stretch) - count_of(len(stretch), self.speedup) for stretch in stretches)
+        asked = replace(made, computed=round(made.computed * fewer / len(chosen)))
+        words = (choice.words(made, asked, self.least_quality, own), note,
                  _still(schedule, stretches), _of_sampler(schedule.sampler))
 
         def plan_of(computed: Collection[int], forecaster: KernelForecaster, news: str = "") -> Plan:
@@ -168,18 +183,16 @@ class Choice:
     wanted: int
     proven: bool
 
-    def words(self, speed: Speed, count: int, least_quality: float, own: bool) -> str:
-        """What the user should know of it, in a run of this speed that computes `count` steps.
+    def words(self, speed: Speed, asked: Speed, least_quality: float, own: bool) -> str:
+        """What the user should know of it, in a run of this speed; asked: the one that it was to have.
 
         own: whether the model itself was measured. Another one says where few steps leave nothing to forecast, but not
         how close the result comes.
         """
         close = f"{_decibels(self.expected)} expected" if own or len(self.computed) == self.steps else UNMEASURED
         said = f"{speed}, {close}" + (", the best plan in runs" if self.proven else "")
-        more = len(self.computed) - self.wanted
-        if more <= 0:
+        if len(self.computed) <= self.wanted:
             return said
-        asked = replace(speed, computed=round(speed.computed * (count - more) / count))
         return (f"nothing to gain here: {said}" if speed.computed == speed.made else said) + (
             f": at {asked} it would be {_decibels(self.asked)}, below the least of {least_quality:g} dB"
             if own else f": {asked} would be too much for the toy model of the profile 'general'")
@@ -192,19 +205,24 @@ def _choose(forecaster: KernelForecaster, times: tuple[float, ...], speedup: flo
     rules, (asked, *_) = ranked(*known, wanted)
     chosen = asked
     if asked.quality < least_quality and wanted < steps:
-        rules, (chosen, *_) = ranked(*known, enough(*known, wanted + 1, least_quality))
+        for count in enough(*known, asked, least_quality):
+            rules, (chosen, *_) = ranked(*known, count)
+            if chosen.quality >= least_quality:
+                break
     proven = forecaster.kernel.proven_at(times[:-1], len(chosen.computed))
     return Choice(replace(forecaster, rules=rules), proven or chosen.computed, chosen.quality, asked.quality, steps,
                   wanted, proven is not None)
 
 
-def _over(stretches: Sequence[Stretch], choice: Choice) -> set[int]:
+def _over(stretches: Sequence[Stretch], choice: Choice, speedup: float) -> set[int]:
     """The steps to compute of the stretches, the first of which was chosen for, and the others at the same speed."""
     first, *others = stretches
     chosen = {first.steps[place] for place in choice.computed}
     forecaster = choice.forecaster
+    if len(choice.computed) > choice.wanted:
+        speedup = len(first) / len(choice.computed)
     for stretch in others:
-        count = count_of(len(stretch), len(first) / len(choice.computed))
+        count = count_of(len(stretch), speedup)
         found, = best(forecaster.gram(stretch.times[:-1]), np.array(stretch.times), forecaster.rules,
                       forecaster.quantity, count)
         chosen |= {stretch.steps[place] for place in found.computed}
@@ -224,18 +242,11 @@ def _still(schedule: Schedule, stretches: Sequence[Stretch]) -> str:
 
 
 def _of_sampler(sampler: SamplerTraits) -> str:
-    """What the user should know of a sampler that is not known to add no noise."""
-    if sampler.origin is Origin.GUESS and not sampler.steady:
-        return UNKNOWN
-    return "" if sampler.steady else NOISY
-
-
-def observed(samplers: Samplers | None, sampler: SamplerTraits) -> SamplerTraits | None:
-    """What runs have shown of a sampler that is not known by its name."""
-    if samplers is None or sampler.origin is not Origin.GUESS or not sampler.key:
-        return None
-    found = samplers.find(sampler.key)
-    return found and replace(sampler, counted=found.counted, steady=found.steady, whole=found.whole, origin=Origin.RUN)
+    """What the user should know of a sampler, unless it is known to add no noise."""
+    if sampler.steady:
+        return WATCHED if sampler.origin is Origin.GUESS else ""
+    seen = sampler.origin is Origin.NAME or (sampler.origin is Origin.RUN and sampler.whole)
+    return NOISY if seen else CAREFUL
 
 
 def quantity_of(schedule: Schedule) -> Quantity:

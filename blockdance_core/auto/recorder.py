@@ -41,7 +41,7 @@ class Recorder:
         time = self._flow_time.time(sigma)
         if time <= 0:  # no noise is left, and no velocity
             return
-        if self._times and time > max(self._times):
+        if self._times and time > self._times[-3:][0]:  # some samplers go back, by an evaluation or two
             self._longest, self._times, self._samples = self._best(), [], []
         if self._times and time == self._times[-1]:
             self._times.pop()
@@ -59,18 +59,16 @@ class Recorder:
         times, samples = self._best()
         self._samples, self._longest, self._places = [], ([], []), None  # the report of a run outlives it
         traits = self._observation and self._observation.traits()
-        if traits is not None:
-            self._quantity = Quantity.VELOCITY if traits.steady else Quantity.PICTURE
+        if self._observation is not None:
+            self._quantity = Quantity.VELOCITY if traits and traits.steady else Quantity.PICTURE
         if len(times) < 2 or (self._observation is not None and len(times) < FEWEST):
             return (f"nothing was measured: {len(times)} evaluations in a row had less and less noise, which says too "
                     "little of the model; BlockDance Calibrate measures it with another sampler, such as euler")
         chosen = np.linspace(0, len(times) - 1, min(MOST, len(times))).round().astype(int).tolist()
         row = self._quantities.index(self._quantity)
         outputs = torch.stack([samples[place][row] for place in chosen]).cpu()
-        words = [self._save(self._quantity, kernel_of([times[place] for place in chosen], outputs))]
-        if self._samplers is not None:
-            words.append(told(traits, self._samplers.keep))
-        return "; ".join(filter(None, words))
+        saved = self._save(self._quantity, kernel_of([times[place] for place in chosen], outputs))
+        return "; ".join(filter(None, (saved, told(traits, self._samplers))))
 
     def _best(self) -> tuple[list[float], list[torch.Tensor]]:
         """The longest stretch so far."""

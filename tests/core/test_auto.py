@@ -67,6 +67,12 @@ class TestKernel:
         gram = found.at(np.array([.95, .6]))
         assert gram[0, 0] - gram[0, 1] ** 2 / gram[1, 1] > .01  # of .95, not to be had from .6
 
+    @pytest.mark.parametrize("times", [
+        [1., .9999, .9995, .6, .3, .0008, .0003, .0001], [*even(1000)[::3], .0001], [.9999, .9998]])
+    def test_measured_times_may_be_as_close_as_schedules_have_them(self, times):
+        found = kernel_of(times, curve(np.array(times))).at(even(20))
+        assert np.isfinite(found).all() and np.linalg.eigvalsh(found)[0] > -1e-6
+
     @pytest.mark.parametrize("times, gram", [
         ([.5, .9], np.eye(2)), ([.9], np.eye(1)), ([1.2, .5], np.eye(2)), ([.9, .5], np.eye(3)),
         ([.9, .5], np.array([[1, np.nan], [np.nan, 1]])), ([.9, .5], np.array([[1., 2.], [2., 1.]])),
@@ -163,6 +169,19 @@ class TestPolicy:
         assert all(len(gram) <= 64 or more.get("only") is not None for (gram, *_), more in asked)
         computed = steps - len(plan.reused_steps)
         assert computed == math.ceil(steps / 4) if not least else computed >= math.ceil(steps / 4)
+
+    def test_a_long_run_computes_as_much_more_as_the_least_quality_takes(self):
+        """The thinned run comes close to the full one only where it computes nearly everything."""
+        known = general(Quantity.VELOCITY)
+        rough = Kernel(known.times, (known.gram + .5 * np.eye(len(known.times))) / 1.5)
+        asked = 400 - len(policy(4., rough).plan(Schedule.even(400), PIXART).reused_steps)
+        plan = policy(4., rough, least_quality=50.).plan(Schedule.even(400), PIXART)
+        assert asked < 400 - len(plan.reused_steps) < 300 and "below the least of 50 dB" in plan.note
+
+    @pytest.mark.parametrize("speedup", [1.002, 1.01])
+    def test_a_long_run_that_computes_nearly_everything(self, speedup):
+        plan = policy(speedup, kernel(roughness=3.), least_quality=190.).plan(Schedule.even(1000), PIXART)
+        assert len(plan.reused_steps) <= 1000 - math.ceil(1000 / speedup)
 
     def test_a_thinned_search_comes_close_to_that_of_all(self):
         times = np.append(even(130), 0.)

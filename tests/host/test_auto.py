@@ -391,6 +391,22 @@ def test_forecasts_on_the_papers_methods(tiny, forecast):
         assert report.cache_bytes > 1.9 * last_report(plain).cache_bytes or isinstance(paper, BlockDancePolicy)
 
 
+@pytest.mark.parametrize("forecast", ["linear", "quadratic"])
+def test_steps_that_bear_no_forecast_repeat_as_the_method_does(forecast):
+    """An exponential schedule leaps out of pure noise."""
+    model, paper = FLUX.build(), BlockDancePolicy(start=.1, end=1.)
+    sampling = partial(sample, tiny=FLUX, steps=12, scheduler="exponential")
+    plain, continued = attach(model, paper), attach(model, Forecasting(paper, forecast))
+    sampling(plain)
+    picture = sampling(continued)
+    report, kinds = last_report(continued), [e.reuse.kind for e in last_report(continued).evaluations if e.reuse]
+    assert kinds[0] is Kind.FEATURE and kinds[-1] is Kind.DELTA
+    assert report.executed == last_report(plain).executed and not report.misses and not report.failures
+    assert torch.isfinite(picture).all() and torch.equal(sampling(continued), picture)
+    kept = fixed(written(report.plan))
+    assert torch.equal(sampling(kept), picture)
+
+
 def test_a_forecast_of_order_nought_repeats(monkeypatch):
     monkeypatch.setitem(FORECASTS, "linear", DividedDifferences(0))
     model, paper = FLUX.build(), DeltaCachePolicy(first_block=1, n_cached=4)
