@@ -1,6 +1,7 @@
 """All arms. To add one, add a line."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Callable, Iterable
 
 import torch
@@ -8,7 +9,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy.samplers import sampler_object
 from comfy_extras.nodes_easycache import EasyCacheNode, LazyCacheNode
 
-from ..blockdance_core.ada.policy_file import BUNDLED, SUFFIX, read
+from ..blockdance_core.ada.policy_file import SUFFIX, read
 from ..blockdance_core.auto.kernel import Kernel, mean
 from ..blockdance_core.auto.library import general
 from ..blockdance_core.auto.policy import AutoPolicy, RecordPolicy
@@ -37,6 +38,7 @@ from .rivals.spectrum import Spectrum
 from .rivals.taylorseer import TaylorSeer
 from .rivals.teacache import ChangeLog, TeaCache
 
+POLICIES = Path(__file__).resolve().parents[1] / "demo" / "policies"
 AUTO, REFINED = "Auto", "Auto, refined"
 REFINED_ON, TRIES = 6, 6  # calibration captions, and plans for each speed-up
 
@@ -97,12 +99,12 @@ def _counted(calibration: Calibration) -> Calibration:
 
 
 def ada(model: ModelPatcher, _: Calibration) -> ModelPatcher:
-    """By the policy of this model that came with the pack. Raises ValueError where there is none."""
+    """By the policy of this model that comes with the demo. Raises ValueError where there is none."""
     known = fingerprint_of(model)
-    for path in BUNDLED.glob(f"*{SUFFIX}"):
+    for path in POLICIES.glob(f"*{SUFFIX}"):
         if (found := read(path)).card.fingerprint == known:
             return attach(model, found.policy)
-    raise ValueError("no policy of this model came with the pack")
+    raise ValueError("no policy of this model comes with the demo")
 
 
 ALL: tuple[Arm, ...] = (

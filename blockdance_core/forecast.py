@@ -1,7 +1,18 @@
 """What stands in for a value that is not computed, made of those that were: a weighted sum of the latest anchors."""
 
+import math
 from dataclasses import dataclass
-from typing import Protocol, Sequence
+from typing import Callable, Protocol, Sequence
+
+MOST = 1.  # how far forecasts are continued at most, in distances of the anchors
+USUAL = .5  # how far methods with N = 2 continue them on an even schedule
+WIDE = .67  # methods with N = 3
+NEAR = .1  # of all sampling, between anchors that bear the usual anywhere
+FAR = .125  # of all sampling: the furthest reach for more than a wide one
+APART = .2  # of all sampling, between anchors: too far to tell a curve
+TWICE = 2.  # how much further a reach may be in time than in log-SNR
+ROUNDED = 1.01  # schedules that are even come as float32 numbers and from tables
+EDGE = 1e-3  # times this close to 0 and 1 count as one: their log-SNR is infinite
 
 
 class Forecaster(Protocol):
@@ -17,11 +28,21 @@ class Forecaster(Protocol):
 
 @dataclass(frozen=True)
 class DividedDifferences:
-    """Newton's extrapolation through the latest anchors, on the time axis and at whatever distances they have.
+    """Newton's extrapolation through the latest anchors, on the time axis and at whatever distances they have, as far
+    as these bear it.
 
-    order: 0 repeats, 1 continues a line, 2 a parabola, both exactly as long as nothing is damped.
+    order: 0 repeats, 1 continues a line, 2 a parabola, both exactly as long as nothing is damped or bounded.
     damping: what is left of each order from the second on. Values computed by a model are no parabolas: in long gaps
     the whole second order overshoots, half of it does not.
+
+    Anchors that are close together say little of a value far away. What an order adds is therefore never more than it
+    would be one distance ahead of anchors at equal distances: the weights' absolute values sum to at most 3, and with a
+    parabola to 3 + 4 * damping. And what a model computes changes with the log-SNR as well: an order that reaches more
+    than twice as far in time as in log-SNR, in distances of its anchors, is left out, with those above it. That is so
+    next to pure noise and where the steps of a schedule differ much. Left out are, too, an order that reaches beyond
+    an eighth of sampling and two thirds of its anchors' distance, and a parabola through anchors with more than a fifth
+    of sampling between two of them.
+    Anchors at distances of up to a tenth of sampling bear both orders half a distance ahead, wherever they are.
     """
     order: int
     damping: float = .5
@@ -36,16 +57,54 @@ class DividedDifferences:
     def anchors(self) -> int:
         return self.order + 1
 
+    def order_at(self, anchors: Sequence[float], time: float) -> int:
+        """How many orders these anchors bear; 0 repeats the newest."""
+        for order in range(1, min(len(anchors), self.anchors)):
+            if not _bear(anchors[:order + 1], time):
+                return order - 1
+        return min(len(anchors), self.anchors) - 1
+
     def weights(self, anchors: Sequence[float], time: float) -> tuple[float, ...]:
-        weights = [0.] * len(anchors)
-        reach, share = 1., 1.
-        for order in range(len(anchors)):
+        weights = [1., *[0.] * (len(anchors) - 1)]
+        for order in range(1, self.order_at(anchors, time) + 1):
             used = anchors[:order + 1]
+            growth = abs(_growth(used, time))
+            share = min(1., _even_growth(order, MOST) / growth) if growth else 0.
+            share *= 1. if order == 1 else self.damping
+            reach = math.prod(time - anchor for anchor in used[:-1])
             for index, anchor in enumerate(used):  # f[t0, ..., tn] = sum of f(ti) / product of (ti - tj)
-                difference = 1.
-                for other in used[:index] + used[index + 1:]:
-                    difference *= anchor - other
+                difference = math.prod(anchor - other for other in used[:index] + used[index + 1:])
                 weights[index] += share * reach / difference
-            reach *= time - anchors[order]
-            share *= 1. if order == 0 else self.damping
         return tuple(weights)
+
+
+def _bear(anchors: Sequence[float], time: float) -> bool:
+    """Whether the order that these anchors make, all of them, is good for a forecast."""
+    order, growth = len(anchors) - 1, abs(_growth(anchors, time))
+    if not math.isfinite(growth):
+        return False
+    furthest = max(abs(later - earlier) for later, earlier in zip((time, *anchors), anchors))
+    if furthest <= NEAR * ROUNDED and growth <= _even_growth(order, USUAL) * ROUNDED:
+        return True
+    if abs(time - anchors[0]) > FAR and growth > _even_growth(order, WIDE) * ROUNDED:
+        return False
+    if order > 1 and max(abs(later - earlier) for later, earlier in zip(anchors, anchors[1:])) > APART * ROUNDED:
+        return False
+    return growth <= TWICE * abs(_growth(anchors, time, _log_snr))
+
+
+def _growth(anchors: Sequence[float], time: float, axis: Callable[[float], float] = float) -> float:
+    """The reach of an order in distances of its anchors; infinite where two are in one place of the axis."""
+    places = list(map(axis, anchors))
+    distance = math.prod(later - earlier for later, earlier in zip(places, places[1:]))
+    return math.prod(axis(time) - place for place in places[:-1]) / distance if distance else math.inf
+
+
+def _even_growth(order: int, reach: float) -> float:
+    """The same at equal distances, for a reach in these."""
+    return math.prod(reach + number for number in range(order))
+
+
+def _log_snr(time: float) -> float:
+    clipped = min(max(time, EDGE), 1 - EDGE)
+    return 2 * math.log((1 - clipped) / clipped)

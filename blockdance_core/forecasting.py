@@ -13,7 +13,8 @@ FORECASTS = {"off": None, "linear": DividedDifferences(1), "quadratic": DividedD
 @dataclass(frozen=True)
 class Forecasting:
     """The steps and spans of `policy`; each span is replaced by its delta, forecast. A feature is too, as the delta
-    keeps up with what comes into the span."""
+    keeps up with what comes into the span; but where the steps that were computed bear no forecast, it is repeated as
+    the method itself would, as a delta that is only repeated may be worse."""
     policy: Policy
     forecast: str
 
@@ -27,8 +28,15 @@ class Forecasting:
 
     def plan(self, schedule: Schedule, transformer: Transformer) -> Plan:
         plan = self.policy.plan(schedule, transformer)
-        reuses = [decision.reuse and Reuse(decision.reuse.span, Kind.DELTA) for decision in plan.decisions]
-        return Plan.from_reuses(reuses, plan.note, FORECASTS[self.forecast])
+        forecaster, anchors, reuses = FORECASTS[self.forecast], [], []
+        for time, decision in zip(schedule.times, plan.decisions):
+            reuse = decision.reuse
+            if reuse is None:
+                anchors.insert(0, time)
+            elif forecaster.order_at(anchors, time):
+                reuse = Reuse(reuse.span, Kind.DELTA)
+            reuses.append(reuse)
+        return Plan.from_reuses(reuses, plan.note, forecaster)
 
 
 def with_forecast(policy: Policy, forecast: str) -> Policy:

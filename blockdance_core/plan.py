@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Callable, Hashable, Iterator, Mapping, Protoco
 import torch
 
 from .forecast import Forecaster
+from .schedule import SamplerTraits
 from .storage import Storage
 
 if TYPE_CHECKING:
@@ -78,8 +79,9 @@ COMPUTE = Decision()
 class Listener(Protocol):
     """Hears the outputs of one run."""
 
-    def hear(self, latent: torch.Tensor, denoised: torch.Tensor, sigma: float) -> None:
-        """What an evaluation at sigma made of the latent; both are the sampler's own, to be read only."""
+    def hear(self, latent: torch.Tensor, denoised: torch.Tensor, sigma: float, whole: bool = True) -> None:
+        """What an evaluation at sigma made of the latent; both are the sampler's own, to be read only. whole: whether
+        this is all that the sampler takes from it, as far as can be seen."""
 
     def finish(self) -> str:
         """The run has come to its end; says in a sentence what came of it."""
@@ -115,6 +117,7 @@ class Plan:
     listener: what wants to know the outputs of the run.
     adviser: what may change the plan while the run goes on.
     storage: how hidden states are kept between steps.
+    sampler: what the plan knows of the sampler, where that is more than its name tells.
     """
     decisions: tuple[Decision, ...]
     note: str = ""
@@ -122,6 +125,7 @@ class Plan:
     listener: Listener | None = None
     adviser: Adviser | None = None
     storage: Storage = Storage()
+    sampler: SamplerTraits | None = None
 
     @classmethod
     def from_reuses(cls, reuses: Sequence[Reuse | None], note: str = "",
@@ -138,7 +142,7 @@ class Plan:
                 wanted = {reuse: left - 1 for reuse, left in wanted.items() if left > 1}
             else:
                 decisions.append(Decision(reuse=reuse))
-                wanted[reuse] = anchors
+                wanted[reuse] = 1 if reuse.kind is Kind.FEATURE else anchors  # a feature is repeated
         return cls(tuple(reversed(decisions)), note, forecaster)
 
     @property

@@ -11,7 +11,8 @@
 
 Steps count from 0, as in a report; those that are not named are computed. `kind` is `output`, or `feature` or `delta`
 with the `blocks` that they stand for, first and last. `forecast` makes what is reused of the latest computed steps:
-`off` repeats, `linear` and `quadratic` continue, `measured` goes by the profile of the model, as Auto does.
+`off` repeats, `linear` and `quadratic` continue deltas and repeat features, `measured` goes by the profile of the
+model, as Auto does.
 """
 
 import json
@@ -25,7 +26,7 @@ from .words import article
 VERSION = 1
 MEASURED = "measured"
 MOST_STEPS, LARGEST = 10_000, 2 ** 20  # characters; a plan of 1000 steps has 6000
-ALLOWED = {Kind.OUTPUT: (MEASURED,), Kind.FEATURE: ("off",), Kind.DELTA: (*FORECASTS, MEASURED)}
+ALLOWED = {Kind.OUTPUT: (MEASURED,), Kind.FEATURE: tuple(FORECASTS), Kind.DELTA: (*FORECASTS, MEASURED)}
 
 
 class PlanError(ValueError):

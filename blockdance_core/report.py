@@ -35,6 +35,7 @@ class Report:
     notes: list[str] = field(default_factory=list)  # what went another way than usual, with the same result
     outcome: str = ""  # what came of the run beside its picture
     uncounted: list[str] = field(default_factory=list)  # what the MACs leave out, and why
+    planning_seconds: float = 0.  # host time that the plan took, before the run and in it
 
     @property
     def executed(self) -> int:
@@ -78,8 +79,17 @@ class Report:
                  f"cache {self.cache_bytes / 2 ** 20:.1f} MiB"]
         if self.misses:
             parts.append(f"{words.count(self.misses, 'pass', 'passes')} had nothing stored yet and computed in full")
-        parts.extend(filter(None, (self.plan.note, self.outcome, *self.notes, *self.failures)))
+        parts.extend(filter(None, (self.plan.note, self._speed(), self.outcome, *self.notes, *self.failures)))
         return "; ".join(dict.fromkeys(parts))
+
+    def _speed(self) -> str:
+        """How much faster it was where evaluations are replaced as a whole and not as many were as the plan has."""
+        whole = any(decision.reuse and len(decision.reuse.span) == self.transformer.depth
+                    for decision in self.plan.decisions)
+        made, computed = len(self.evaluations), len(self.evaluations) - self.reused
+        if not whole or not computed or (made, self.reused) == (self.plan.steps, len(self.plan.reused_steps)):
+            return ""
+        return f"this run: {made / computed:.2f}x, {computed} of {made} evaluations computed"
 
     @property
     def _unit(self) -> tuple[str, float]:
@@ -125,6 +135,7 @@ class Report:
                  "stored": [_reuse(reuse) for reuse in evaluation.stored], "cache_bytes": evaluation.cache_bytes,
                  "seconds": evaluation.seconds}
                 for evaluation in self.evaluations],
+            "planning_seconds": self.planning_seconds,
         }
 
 

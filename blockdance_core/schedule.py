@@ -1,12 +1,22 @@
 """The steps of a sampling run, in numbers that policies can reason about."""
 
 from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
 from typing import Callable
 
 from .flow_time import FlowTime
+from .stretch import Stretch, stretches_of
 
 # Samplers nudge sigmas by up to 1e-4 of their value, and float32 tables round; neither may move a border by a step.
 TOLERANCE = 1e-4
+
+
+class Origin(Enum):
+    """How it is known what a sampler does."""
+    NAME = "a table of names"
+    RUN = "observed in a run"
+    GUESS = "assumed"
 
 
 @dataclass(frozen=True)
@@ -15,12 +25,18 @@ class SamplerTraits:
 
     counted: it evaluates once a step, in order. steady: it adds no noise of its own. whole: all it takes from an
     evaluation is the result; the CFG++ samplers take the unconditional part, too, while it is computed. name: of
-    ComfyUI's function, empty for what has none.
+    ComfyUI's function, empty for what has none. key: of what is observed of it, with the options that it was given.
+    shown: whether its latents show what it does; not where a mask or another node has a hand in them. pattern: of one
+    with several evaluations a step, how many steps further each of them belongs; empty where that is not known.
     """
     counted: bool = True
     steady: bool = True
     whole: bool = True
     name: str = ""
+    key: str = ""
+    origin: Origin = Origin.NAME
+    shown: bool = True
+    pattern: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -49,10 +65,22 @@ class Schedule:
         """The sigmas as times of a flow, from noise (1) to picture (0)."""
         return tuple(map(self.flow_time.time, self.sigmas))
 
+    @cached_property
+    def stretches(self) -> tuple[Stretch, ...]:
+        """Where the noise falls from step to step."""
+        return stretches_of(self.sigmas, self.flow_time.time)
+
     @property
-    def falls(self) -> bool:
-        """Whether the noise gets less with every step."""
-        return all(later < earlier for earlier, later in zip(self.sigmas, self.sigmas[1:]))
+    def evaluations(self) -> tuple[int, ...] | None:
+        """The step that each evaluation of the run belongs to; None where it is not known when the sampler evaluates.
+
+        A step that ends without noise has one evaluation, whatever the sampler."""
+        pattern = (0,) if self.sampler.counted else self.sampler.pattern
+        if not pattern:
+            return None
+        last = self.steps - 1
+        return tuple(min(step + further, last) for step in range(self.steps)
+                     for further in (pattern if self.sigmas[step + 1] > 0 else pattern[:1]))
 
     def window(self, start: float, end: float) -> tuple[int, ...]:
         """The steps whose sigma lies between two percents of sampling, `start` included."""
@@ -68,14 +96,17 @@ class Schedule:
             low, high = (middle, high) if self.percent_to_sigma(middle) > sigma else (low, middle)
         return (low + high) / 2
 
-    def step_at(self, sigma: float) -> int:
+    def step_at(self, sigma: float, since: int = 0) -> int:
         """The step that an evaluation at this sigma belongs to: the last one that starts at or above it.
 
         Samplers also evaluate between the sigmas of a schedule, and above the first one when they add noise. For a
-        schedule that does not descend (unsampling, restarts), the nearest step.
+        schedule that does not descend (unsampling, restarts), the nearest step; of several the first one `since`
+        the step of the evaluation before.
         """
         starts = self.sigmas[:-1]
         if any(a < b for a, b in zip(starts, starts[1:])):
-            return min(range(len(starts)), key=lambda step: abs(starts[step] - sigma))
+            far = [abs(start - sigma) for start in starts]
+            nearest = [step for step, distance in enumerate(far) if distance <= min(far) + TOLERANCE * abs(sigma)]
+            return next((step for step in nearest if step >= since), nearest[-1])
         above = sum(start >= sigma * (1 - TOLERANCE) for start in starts)
         return max(0, above - 1)

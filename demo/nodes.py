@@ -16,6 +16,11 @@ CATEGORY = "model/patch/blockdance/demo"
 folder_paths.folder_names_and_paths[WEIGHTS] = (
     [str(Path(folder_paths.models_dir) / WEIGHTS), str(Path(__file__).parent / "weights")], {".safetensors"})
 
+# What was measured of the demo's models and trained for them. The user's folders come first: new files go there
+for name, folder in (("blockdance", "profiles"), ("blockdance_ada", "policies")):
+    for path in (Path(folder_paths.models_dir) / name, Path(__file__).parent / folder):
+        folder_paths.add_model_folder_path(name, str(path))
+
 
 def _weights(of_pictures: bool) -> list[str]:
     return [name for name in folder_paths.get_filename_list(WEIGHTS) if name.endswith(PICTURES) == of_pictures]

@@ -2,7 +2,7 @@
 
 from comfy_api.latest import ComfyExtension, io
 
-from . import policies, preview, profiles
+from . import notify, policies, preview, profiles
 from .ada import BlockDanceAdaLoader, BlockDanceAdaPatch
 from .ada_reward import BlockDanceAdaReward
 from .ada_train import BlockDanceAdaTrain
@@ -29,7 +29,9 @@ class BlockDanceExtension(ComfyExtension):
     async def on_load(self) -> None:
         profiles.register()
         policies.register()
-        preview.serve(PATCHES)
+        routes = getattr(notify.server(), "routes", None)
+        if routes is not None:
+            preview.serve(routes, PATCHES)
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return [*PATCHES, BlockDanceCalibrate, *ADA, *ANALYSIS, BlockDanceDiTLoader, BlockDanceDiTLabel]

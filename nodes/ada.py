@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from comfy_api.latest import io
 
 from ..blockdance_core.ada.policy import AdaPolicy
-from ..blockdance_core.ada.policy_file import PolicyFile
+from ..blockdance_core.ada.policy_file import PolicyError, PolicyFile
 from ..blockdance_core.host.fingerprint import fingerprint_of
 from ..blockdance_core.plan import COMPUTE, Plan, Transformer
 from ..blockdance_core.schedule import Schedule
@@ -24,15 +24,23 @@ class BlockDanceAdaLoader(io.ComfyNode):
                         "is made for one model.",
             search_aliases=["blockdance", "ada", "policy", "adaptive"],
             inputs=[io.Combo.Input("policy", options=policies.files().names(),
-                                   tooltip="A file in models/blockdance_ada, or one that came with the pack.")],
+                                   tooltip="A file in models/blockdance_ada, which Train BlockDance-Ada writes.")],
             outputs=[policies.Policy.Output(display_name="policy", tooltip="For the BlockDance-Ada Patch.")],
         )
 
     @classmethod
-    def fingerprint_inputs(cls, policy: str) -> str:
+    def validate_inputs(cls, policy: str | None = None) -> bool | str:
+        try:
+            if policy is not None:  # None for a link
+                policies.files().find(policy)
+        except PolicyError as error:
+            return str(error)
+        return True
+
+    @classmethod
+    def fingerprint_inputs(cls, policy: str | None = None) -> str:
         """A file may have changed under its name."""
-        found = policies.files().find(policy).stat()
-        return f"{policy} {found.st_size} {found.st_mtime_ns}"
+        return policies.files().state(policy)  # None for a link: of all
 
     @classmethod
     def execute(cls, policy: str) -> io.NodeOutput:

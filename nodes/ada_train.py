@@ -1,6 +1,5 @@
 """Train BlockDance-Ada: a policy for one model, by reinforcement learning."""
 
-import os
 import re
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from ..blockdance_core.host.train_ada import NETWORKS, train
 from ..blockdance_core.interval import three_quarters
 from . import notify, policies
 from .patch import CATEGORY, TRANSFORMER
+from .scripts import callable_by_scripts
 
 ENDINGS = (".txt", ".csv", ".jsonl")
 BORDERS = {"three quarters": (.75,), "all": (1.,), "three quarters or all": (.75, 1.), "half, three quarters or all":
@@ -33,7 +33,8 @@ CURVE = 800  # pixels of the picture that the node shows while it trains
 class BlockDanceAdaTrain(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
-        files = [name for name in os.listdir(folder_paths.get_input_directory()) if name.lower().endswith(ENDINGS)]
+        files = [path.name for path in Path(folder_paths.get_input_directory()).glob("*")  # none, if there is no folder
+                 if path.name.lower().endswith(ENDINGS)]
         return io.Schema(
             node_id="BlockDanceAdaTrain",
             display_name="Train BlockDance-Ada",
@@ -119,6 +120,7 @@ class BlockDanceAdaTrain(io.ComfyNode):
         return f"{times}"
 
     @classmethod
+    @callable_by_scripts
     def execute(cls, model, clip, latent_image, captions: str, name: str, negative: str, seed: int, steps: int,
                 cfg: float, sampler_name: str, scheduler: str, quality_weight: float, epochs: int, borders: str,
                 rho: float, batch: int, rollouts: int, baseline: str, learning_rate: float, network: str,
@@ -127,7 +129,7 @@ class BlockDanceAdaTrain(io.ComfyNode):
         settings = Settings(quality_weight, learning_rate, batch, epochs, rollouts, baseline, validation, patience,
                             start_interval, seed)
         texts = caption_files.read(Path(folder_paths.get_input_directory()) / file_name(captions))
-        node_id, shown = cls.hidden.unique_id, comfy.utils.ProgressBar(1)
+        node_id, shown = notify.id_of(cls), comfy.utils.ProgressBar(1)
         latent = comfy.sample.fix_empty_latent_channels(  # as KSampler does
             model, latent_image["samples"][:1], latent_image.get("downscale_ratio_spacial"),
             latent_image.get("downscale_ratio_temporal"))

@@ -1,15 +1,17 @@
 """BlockDance Auto: a target speed-up, and the rest is measured and planned."""
 
+from dataclasses import replace
+
 from comfy_api.latest import io
 
 from ..blockdance_core.auto.library import general
 from ..blockdance_core.auto.policy import MOST, AutoPolicy
-from ..blockdance_core.auto.profile import Profile
+from ..blockdance_core.auto.profile import Profile, ProfileError
 from ..blockdance_core.host.anything import ANYTHING
 from . import profiles
 from .patch import CATEGORY, PatchNode
 
-AUTO, GENERAL = "auto", "general"
+AUTO, ANEW, GENERAL = "auto", "measure anew", "general"
 
 
 class BlockDanceAuto(PatchNode):
@@ -35,45 +37,73 @@ class BlockDanceAuto(PatchNode):
                             "2 to 2.5 suits most, 3 and 4 are for previews. 1 turns it off. With few steps, below 8 "
                             "or so, there is little to gain."),
                 io.Combo.Input(
-                    "profile", options=[AUTO, GENERAL, *profiles.library().names()], default=AUTO,
+                    "profile", options=[AUTO, GENERAL, ANEW, *profiles.library().names()], default=AUTO,
                     tooltip="auto = what was measured of this model; where nothing was, the first full run measures "
-                            "it, which costs no extra time, and the next is faster. general = faster at once, less "
-                            "close. Or a file in models/blockdance, measured by BlockDance Calibrate or by others."),
+                            "it, which costs no extra time, and the next is faster. general = faster at once, by what "
+                            "a toy model has shown; how close that comes to your model's full result is not known. "
+                            "measure anew = full runs that measure again. Or a file in models/blockdance, measured by "
+                            "BlockDance Calibrate or by others."),
                 io.Float.Input(
                     "least_quality", default=30., min=0., max=100., step=1., advanced=True,
                     tooltip="Computes more steps than the speed-up asks for until the result is expected this close "
                             "to the full one, in dB: 40 is hard to tell apart, 30 shows small changes. 25 to 45 "
-                            "are sensible, 0 = as fast as asked."),
+                            "are sensible, 0 = as fast as asked. For a model that was not measured it is a rule of "
+                            "thumb."),
             ],
             outputs=[io.Model.Output(display_name="model", tooltip="The same model, sampling with forecasts.")],
             hidden=[io.Hidden.unique_id], not_idempotent=True,  # notify.py says why
         )
 
     @classmethod
-    def fingerprint_inputs(cls, profile: str = AUTO, **_) -> str:
-        """A file may have changed under its name."""
-        return profile if profile in (AUTO, GENERAL) else profiles.library().load(profile).dump()
+    def validate_inputs(cls, profile: str | None = None) -> bool | str:
+        library = profiles.library()
+        # None for a link; what is in a file is read when the node runs
+        if profile in (None, AUTO, ANEW, GENERAL) or profile in library.names():
+            return True
+        try:
+            library.load(profile)
+        except ProfileError as error:
+            return str(error)
+        return True
+
+    @classmethod
+    def fingerprint_inputs(cls, profile: str | None = None, **_) -> str:
+        """A run may have measured since, or a file have changed under its name."""
+        if profile in (None, AUTO, ANEW):  # None for a link
+            return f"{profile} {profiles.library().state()}"
+        return profile if profile == GENERAL else profiles.library().load(profile).dump()
 
     @classmethod
     def policy(cls, speedup: float, profile: str, least_quality: float) -> AutoPolicy:
-        if profile == AUTO:  # what the model has for it is known when a run begins
-            return AutoPolicy(speedup, lambda quantity, _: general(quantity), general, least_quality=least_quality)
-        return _policy(speedup, None if profile == GENERAL else profiles.library().load(profile), least_quality)
+        if profile not in (AUTO, ANEW):
+            return _policy(speedup, _chosen(profile), least_quality)
+        # what was measured of the model is known when a run begins
+        usual = AutoPolicy(speedup, lambda quantity, _: general(quantity), general, least_quality=least_quality,
+                           expects=False)
+        return usual if profile == AUTO else replace(usual, save=lambda *_: "", anew=True)
 
     @classmethod
     def policy_for(cls, model, speedup: float, profile: str, least_quality: float) -> AutoPolicy:
         measured = profiles.Measured(model)
+        usual = AutoPolicy(speedup, measured.kernel, general, measured.learn, least_quality, samplers=measured)
         if profile == AUTO:
-            return AutoPolicy(speedup, measured.kernel, general, measured.learn, least_quality)
-        if profile == GENERAL:
-            return _policy(speedup, None, least_quality)
-        found = profiles.library().load(profile)
-        measured.check(found, profile)
-        return _policy(speedup, found, least_quality)
+            return usual
+        if profile == ANEW:
+            return replace(usual, save=measured.learn_anew, anew=True)
+        found = _chosen(profile)
+        if found is not None:
+            measured.check(found, profile)
+        return _policy(speedup, found, least_quality, measured)
 
 
-def _policy(speedup: float, profile: Profile | None, least_quality: float) -> AutoPolicy:
-    """By this profile, or by what models have in common."""
+def _chosen(profile: str) -> Profile | None:
+    """The profile in a file, if the choice is one. Raises ProfileError."""
+    return None if profile in (AUTO, ANEW, GENERAL) else profiles.library().load(profile)
+
+
+def _policy(speedup: float, profile: Profile | None, least_quality: float, samplers: profiles.Measured | None = None
+            ) -> AutoPolicy:
+    """By this profile, or by that of the toy model."""
     return AutoPolicy(
         speedup, lambda quantity, _: profile.kernel if profile and profile.quantity is quantity else None, general,
-        least_quality=least_quality)
+        least_quality=least_quality, samplers=samplers)

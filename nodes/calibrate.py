@@ -16,6 +16,7 @@ from ..blockdance_core.host.attach import attach, last_report
 from ..blockdance_core.words import count
 from . import notify, profiles
 from .patch import CATEGORY
+from .scripts import callable_by_scripts
 
 
 class BlockDanceCalibrate(io.ComfyNode):
@@ -66,9 +67,10 @@ class BlockDanceCalibrate(io.ComfyNode):
         )
 
     @classmethod
+    @callable_by_scripts
     def execute(cls, model, positive, negative, latent_image, seed: int, runs: int, steps: int, cfg: float,
                 sampler_name: str, scheduler: str, refine: int = 0) -> io.NodeOutput:
-        measured = profiles.Measured(model)
+        measured, node_id = profiles.Measured(model), notify.id_of(cls)
         found: list[tuple[Quantity, Kernel]] = []
 
         def draw(patched: ModelPatcher, run: int) -> torch.Tensor:
@@ -80,21 +82,21 @@ class BlockDanceCalibrate(io.ComfyNode):
         def keep(quantity: Quantity, kernel: Kernel) -> str:
             found.append((quantity, kernel))
             return f"run {len(found)} of {runs} measured"
-        recording, full = attach(model, RecordPolicy(keep), family=ANYTHING), []
+        recording, full = attach(model, RecordPolicy(keep, samplers=measured), family=ANYTHING), []
         for run in range(runs):
-            notify.show(f"run {run + 1} of {runs}", cls.hidden.unique_id)
+            notify.show(f"run {run + 1} of {runs}", node_id)
             full.append(draw(recording, run))
             if len(found) <= run:
                 raise ValueError(f"run {run + 1} of {runs} has shown nothing: {last_report(recording).line()}")
         quantity, kernel = found[0][0], mean([kernel for _, kernel in found])
 
         def errors_of(policy: AutoPolicy) -> list[torch.Tensor]:
-            notify.show(f"trying plans for {policy.speedup:.2f}x", cls.hidden.unique_id)
+            notify.show(f"trying plans for {policy.speedup:.2f}x", node_id)
             patched = attach(model, policy, family=ANYTHING)
             return [draw(patched, run) - full[run] for run in range(runs)]
         if refine:
             kernel = refined(kernel, quantity, refine, errors_of)
         name = measured.save(quantity, kernel, runs, cfg=cfg, sampler=sampler_name, scheduler=scheduler)
         plans = f", {count(len(kernel.proven), 'plan')} refined" if refine else ""
-        notify.show(f"{count(runs, 'run')} measured{plans}: {name}", cls.hidden.unique_id)
+        notify.show(f"{count(runs, 'run')} measured{plans}: {name}", node_id)
         return io.NodeOutput(model, name)

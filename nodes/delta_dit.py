@@ -48,9 +48,10 @@ class DeltaDiTPatch(PatchNode):
         )
 
     @classmethod
-    def validate_inputs(cls, n_cached: int = -1, budget: float = 0.) -> bool | str:
+    def validate_inputs(cls, n_cached: int | None = None, budget: float | None = None) -> bool | str:
+        known = {"n_cached": n_cached, "budget": budget}
         try:
-            DeltaDiTPolicy(n_cached=n_cached, budget=budget)
+            DeltaDiTPolicy(**{name: value for name, value in known.items() if value is not None})  # None for a link
         except ValueError as error:
             return str(error)
         return True

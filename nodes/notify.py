@@ -3,23 +3,43 @@
 Nodes that do so declare `not_idempotent`, which has ComfyUI cache their outputs by node id. Asking for `unique_id` has
 that effect for the old kind of nodes only (comfy_execution/caching.py looks for a string where V3 nodes have a tuple):
 a model cached for a node of another workflow would report there.
+
+Programs that use ComfyUI without its web server, or call nodes without its executor, have no page, and nothing is told.
 """
 
+import logging
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 
-from server import PromptServer
+from comfy_api.latest import io
 
 from ..blockdance_core.report import Report
+
+logger = logging.getLogger(__name__)
 
 EVENT = "blockdance.timeline"
 PAUSE = .1  # seconds between the events of a run: a page cannot show more, and each costs a fraction of a millisecond
 
 
-def show(text: str, node_id: str) -> None:
+def server() -> object | None:
+    """ComfyUI's web server, if this program has one. It is not imported, as others have a `server` of their own."""
+    return getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
+
+
+def id_of(node: type[io.ComfyNode]) -> str | None:
+    """The id by which the page knows a node that is being executed; None where a program calls it by itself."""
+    return node.hidden.unique_id if node.hidden else None
+
+
+def show(text: str, node_id: str | None) -> None:
     """Show one line on a node, in place of the one before. Nothing of it is saved with the workflow."""
-    server = PromptServer.instance
-    server.send_progress_text(text, node_id, server.client_id)
+    page = server()
+    if page is not None and node_id is not None:
+        with _at_no_cost():
+            page.send_progress_text(text, node_id, page.client_id)
 
 
 class Timeline:
@@ -28,7 +48,7 @@ class Timeline:
     settings: the values of the node's inputs, by which the page knows whether a run is of its present widgets.
     """
 
-    def __init__(self, node_id: str, settings: dict[str, int | float | str]):
+    def __init__(self, node_id: str | None, settings: dict[str, int | float | str]):
         self._node_id = node_id
         self._settings = settings
         self._sent = 0.
@@ -42,18 +62,30 @@ class Timeline:
         self._send(report, "finished")
 
     def _send(self, report: Report, phase: str) -> None:
-        server = PromptServer.instance
-        if server.client_id is None:
+        page = server()
+        if page is None or self._node_id is None:
             return
-        server.send_sync(EVENT, {
-            "workflow": _workflow(server), "node": self._node_id, "settings": self._settings, "phase": phase,
-            "report": report.as_dict(), "model": asdict(report.transformer)}, server.client_id)
+        with _at_no_cost():
+            if page.client_id is None:
+                return
+            page.send_sync(EVENT, {
+                "workflow": _workflow(page), "node": self._node_id, "settings": self._settings, "phase": phase,
+                "report": report.as_dict(), "model": asdict(report.transformer)}, page.client_id)
         self._sent = time.monotonic()
 
 
-def _workflow(server: PromptServer) -> str | None:
+@contextmanager
+def _at_no_cost() -> Iterator[None]:
+    """What stands in for the server in other programs may lack anything, and no run is lost for want of a page."""
+    try:
+        yield
+    except Exception:
+        logger.warning("the page could not be told", exc_info=True)
+
+
+def _workflow(page) -> str | None:
     """The id of the workflow that runs: the page may show another one by now. None for a prompt without a workflow."""
-    running, _ = server.prompt_queue.get_current_queue_volatile()
+    running, _ = page.prompt_queue.get_current_queue_volatile()
     for _, _, _, extra_data, *_ in running:
         return ((extra_data.get("extra_pnginfo") or {}).get("workflow") or {}).get("id")
     return None

@@ -11,6 +11,7 @@ from ..blockdance_core.report import Report
 from ..blockdance_core.storage import DTYPES, OFFLOADS, Storage
 from ..blockdance_core.words import count
 from . import notify
+from .scripts import callable_by_scripts
 
 CATEGORY = "model/patch/blockdance"
 PREVIEW_STEPS = 20
@@ -22,8 +23,9 @@ def forecast_input() -> io.Combo.Input:
     return io.Combo.Input(
         "forecast", options=list(FORECASTS), default="off", optional=True, advanced=True,
         tooltip="off = the paper's method, which repeats what was stored. linear continues the change of the last two "
-                "computed steps instead, quadratic of the last three: as fast and closer to the full result, most of "
-                "all at N = 2; each takes that many times the cache. BlockDance Auto does this, better, by itself.")
+                "computed steps instead, quadratic of the last three: as fast and mostly closer to the full result, "
+                "most of all at N = 2. Where these steps are too far or too unevenly apart for that, it is repeated as "
+                "with off. Each takes that many times the cache. BlockDance Auto does this, better, by itself.")
 
 
 def storage_inputs() -> list[io.Combo.Input]:
@@ -62,8 +64,9 @@ class PatchNode(io.ComfyNode):
         return PREVIEW_STEPS
 
     @classmethod
+    @callable_by_scripts
     def execute(cls, model, **settings) -> io.NodeOutput:
-        policy, node_id = cls.policy_for(model, **settings), cls.hidden.unique_id
+        policy, node_id = cls.policy_for(model, **settings), notify.id_of(cls)
         plan = preview(model, policy, cls.preview_steps(**settings), cls.FAMILY)
         timeline = notify.Timeline(node_id, {name: value for name, value in settings.items()
                                              if isinstance(value, (int, float, str))})

@@ -5,7 +5,7 @@ from comfy_api.latest import io
 from ..blockdance_core.auto.fixed import FixedPolicy
 from ..blockdance_core.auto.library import general
 from ..blockdance_core.host.anything import ANYTHING
-from ..blockdance_core.plan_text import read
+from ..blockdance_core.plan_text import MEASURED, read
 from . import profiles
 from .patch import CATEGORY, PatchNode
 
@@ -44,6 +44,15 @@ class BlockDancePlan(PatchNode):
         )
 
     @classmethod
+    def fingerprint_inputs(cls, plan: str | None = None, **_) -> str:
+        """Forecasts may go by what was measured, which a run may have done since."""
+        try:
+            measured = plan is None or read(plan).forecast == MEASURED  # None for a link
+        except ValueError:  # it is refused when the node runs
+            measured = False
+        return profiles.library().state() if measured else ""
+
+    @classmethod
     def preview_steps(cls, plan: str) -> int:
         return read(plan).steps
 
@@ -54,4 +63,5 @@ class BlockDancePlan(PatchNode):
     @classmethod
     def policy_for(cls, model, plan: str) -> FixedPolicy:
         measured = profiles.Measured(model)
-        return FixedPolicy(read(plan), lambda quantity, steps: measured.kernel(quantity, steps) or general(quantity))
+        return FixedPolicy(read(plan), lambda quantity, steps: measured.kernel(quantity, steps) or general(quantity),
+                           samplers=measured)

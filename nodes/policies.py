@@ -7,7 +7,7 @@ import comfy.ops
 import folder_paths
 from comfy_api.latest import io
 
-from ..blockdance_core.ada.policy_file import BUNDLED, SUFFIX, PolicyError, PolicyFile, read
+from ..blockdance_core.ada.policy_file import SUFFIX, PolicyError, PolicyFile, read
 from ..blockdance_core.files import Files
 
 FOLDER = "blockdance_ada"  # below models/
@@ -21,7 +21,7 @@ def register() -> None:
 
 
 def files() -> Files:
-    return Files((*map(Path, folder_paths.get_folder_paths(FOLDER)), BUNDLED), SUFFIX, "policy", PolicyError)
+    return Files(tuple(map(Path, folder_paths.get_folder_paths(FOLDER))), SUFFIX, "policy", PolicyError)
 
 
 def load(name: str) -> PolicyFile:

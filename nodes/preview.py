@@ -3,7 +3,6 @@
 import asyncio
 
 from aiohttp import web
-from server import PromptServer
 
 from ..blockdance_core.report import Report
 from ..blockdance_core.schedule import Schedule
@@ -13,14 +12,13 @@ from .patch import PatchNode
 MOST_STEPS, MOST_BLOCKS = 200, 1000  # a timeline of more steps has less than two pixels for each
 
 
-def serve(nodes: list[type[PatchNode]]) -> None:
+def serve(routes: web.RouteTableDef, nodes: list[type[PatchNode]]) -> None:
     """Offer the ids of these nodes as GET /blockdance/plan, and their plans as POST.
 
     POST takes {"node": id, "settings": values of its inputs, "steps": number or null, "model": fields of its
     Transformer or null} and answers {"report": of a run that has executed nothing, "hint"} or {"error"}.
     """
     by_id = {node.__name__: node for node in nodes}
-    routes = PromptServer.instance.routes
 
     @routes.get("/blockdance/plan")
     async def ids(_: web.Request) -> web.Response:

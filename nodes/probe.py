@@ -7,7 +7,7 @@ from PIL import Image
 from ..blockdance_core.figures import curves
 from ..blockdance_core.figures import similarity as figures
 from ..blockdance_core.figures.canvas import THEMES, Theme, message
-from ..blockdance_core.host.probe import attach_probe, last_similarity
+from ..blockdance_core.host.probe import MOST, attach_probe
 from ..blockdance_core.interval import three_quarters
 from ..blockdance_core.plan import SPAN_KINDS
 from ..blockdance_core.recommend import TOLERANCE, recommend
@@ -16,7 +16,9 @@ from ..blockdance_core.spectrum import radial_spectrum
 from ..blockdance_core.words import count
 from . import notify
 from .analysis import CATEGORY, latent_input, shown, theme_input
+from .lineage import runs_behind
 from .patch import TRANSFORMER
+from .scripts import callable_by_scripts
 
 
 class BlockDanceProbe(io.ComfyNode):
@@ -37,8 +39,9 @@ class BlockDanceProbe(io.ComfyNode):
         )
 
     @classmethod
+    @callable_by_scripts
     def execute(cls, model) -> io.NodeOutput:
-        node_id = cls.hidden.unique_id
+        node_id = notify.id_of(cls)
         return io.NodeOutput(attach_probe(model, lambda similarity: notify.show(
             f"recorded {count(len(similarity.steps), 'evaluation')} of "
             f"{count(similarity.transformer.depth, 'block')}", node_id)))
@@ -77,17 +80,19 @@ class BlockDanceSimilarity(io.ComfyNode):
                 io.Image.Output(display_name="pca", tooltip="What the features of some blocks show at some steps."),
                 io.Image.Output(display_name="spectrum", tooltip="Outline and detail of image_a and image_b."),
             ],
-            hidden=[io.Hidden.unique_id], not_idempotent=True,  # notify.py says why
+            hidden=[io.Hidden.unique_id, io.Hidden.dynprompt], not_idempotent=True,  # notify.py says why
             is_output_node=True,
         )
 
     @classmethod
+    @callable_by_scripts
     def execute(cls, model, latent, block_index: int, tolerance: float, image_a: torch.Tensor | None = None,
                 image_b: torch.Tensor | None = None, theme: str = "dark") -> io.NodeOutput:
-        similarity = last_similarity(model)
+        similarity = next(reversed(runs_behind(cls, "latent", model, Similarity)), None)
         if similarity is None or not similarity.steps:
             raise ValueError("there is no finished run with a probe: connect the output of Feature Similarity Probe "
-                             "both to the sampler and to `model`, and the sampler's output to `latent`")
+                             "both to the sampler and to `model`, and the sampler's output to `latent` (of a list, the "
+                             f"latest {MOST} runs are kept)")
         depth, name = similarity.transformer.depth, similarity.transformer.name
         if block_index >= depth:
             raise ValueError(f"block_index is {block_index}, but {name} has {count(depth, 'block')}: use 0 to "
@@ -95,7 +100,7 @@ class BlockDanceSimilarity(io.ComfyNode):
         recommended, reason = _advice(similarity, tolerance)
         block, colors = recommended if block_index == -1 else block_index, THEMES[theme]
         text = "\n".join((reason, *similarity.notes))
-        notify.show(text, cls.hidden.unique_id)
+        notify.show(text, notify.id_of(cls))
         return shown(cls, [text], [
             *(figures.changes(similarity, kind, block, colors) for kind in SPAN_KINDS),
             figures.matrices(similarity, block, colors), figures.feature_pictures(similarity, colors),

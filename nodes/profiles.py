@@ -8,10 +8,11 @@ import folder_paths
 from comfy.model_patcher import ModelPatcher
 
 from ..blockdance_core.auto.kernel import Kernel
-from ..blockdance_core.auto.library import BUNDLED, Library
+from ..blockdance_core.auto.library import Library
 from ..blockdance_core.auto.profile import Profile
 from ..blockdance_core.flow_time import Quantity
 from ..blockdance_core.host.fingerprint import fingerprint_of, versions
+from ..blockdance_core.schedule import SamplerTraits
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +25,7 @@ def register() -> None:
 
 
 def library() -> Library:
-    return Library((*map(Path, folder_paths.get_folder_paths(FOLDER)), BUNDLED))
+    return Library(tuple(map(Path, folder_paths.get_folder_paths(FOLDER))))
 
 
 class Measured:
@@ -32,6 +33,7 @@ class Measured:
 
     def __init__(self, model: ModelPatcher):
         self._fingerprint = fingerprint_of(model)
+        self._seen: dict[str, SamplerTraits] = {}  # of samplers, as long as there is no profile to keep it in
 
     def kernel(self, quantity: Quantity, steps: int) -> Kernel | None:
         profile = library().find(self._fingerprint, quantity, steps)
@@ -43,10 +45,28 @@ class Measured:
     def save(self, quantity: Quantity, kernel: Kernel, runs: int = 1, **settings: str | int | float) -> str:
         """Keep a profile; returns the name of its file."""
         settings = {"steps": len(kernel.times), **settings}
-        return library().add(Profile(self._fingerprint, quantity, kernel, runs, settings, versions())).name
+        profile = Profile(self._fingerprint, quantity, kernel, runs, settings, versions(), dict(self._seen))
+        return library().add(profile).name
 
     def learn(self, quantity: Quantity, kernel: Kernel) -> str:
-        """Keep what the first run of a model has shown. The name of the file is for the log: a node has no room for it.
-        """
-        logger.info("the profile of this model is %s in models/%s", self.save(quantity, kernel), FOLDER)
+        """Keep what the first run of a model has shown."""
+        self._keep(quantity, kernel)
         return "measured: the next run will be faster"
+
+    def learn_anew(self, quantity: Quantity, kernel: Kernel) -> str:
+        """Keep it in place of what was known; the choice to measure stands until the user makes another."""
+        self._keep(quantity, kernel)
+        return "measured anew: choose the profile auto, and the next run will be faster"
+
+    def _keep(self, quantity: Quantity, kernel: Kernel) -> None:
+        """The name of the file is for the log: a node has no room for it."""
+        logger.info("the profile of this model is %s in models/%s", self.save(quantity, kernel), FOLDER)
+
+    def find(self, key: str) -> SamplerTraits | None:
+        """What runs of the model have shown of a sampler; this makes it the Samplers of policies."""
+        return library().sampler(self._fingerprint, key) or self._seen.get(key)
+
+    def keep(self, traits: SamplerTraits) -> bool:
+        if not library().keep_sampler(self._fingerprint, traits):
+            self._seen[traits.key] = traits
+        return True

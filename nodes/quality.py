@@ -11,6 +11,7 @@ from ..blockdance_core.perceptual import ssim
 from ..blockdance_core.words import count
 from . import notify
 from .analysis import CATEGORY
+from .scripts import callable_by_scripts
 
 
 class BlockDanceQuality(io.ComfyNode):
@@ -47,6 +48,7 @@ class BlockDanceQuality(io.ComfyNode):
         )
 
     @classmethod
+    @callable_by_scripts
     def execute(cls, reference: torch.Tensor, image: torch.Tensor, amplify: float, lpips: bool) -> io.NodeOutput:
         a, b = matched(reference, image)
         psnrs = [float(psnr(x, y, 1.)) for x, y in zip(a, b)]
@@ -63,7 +65,7 @@ class BlockDanceQuality(io.ComfyNode):
         if missing:
             lines[-1] += f"; {missing}"
         difference = ((a - b).abs() * amplify).clamp(0, 1).movedim(1, -1)
-        notify.show(lines[-1], cls.hidden.unique_id)
+        notify.show(lines[-1], notify.id_of(cls))
         return io.NodeOutput(_mean_psnr(psnrs), _mean(ssims), difference, "\n".join(lines),
                              ui=ui.PreviewImage(difference, cls=cls))
 

@@ -1,15 +1,21 @@
-"""BlockDance Report: what the last run of a patched model has executed, in words, as JSON and as a picture."""
+"""BlockDance Report: what a run of a patched model has executed, in words, as JSON and as a picture."""
 
 import json
+from collections.abc import Sequence
 
 from comfy_api.latest import io
+from PIL import Image
 
-from ..blockdance_core.figures.canvas import THEMES
+from ..blockdance_core.figures.canvas import THEMES, Theme, below, message
 from ..blockdance_core.figures.run_map import run_map
-from ..blockdance_core.host.attach import last_report
 from ..blockdance_core.host.probe import last_similarity
 from ..blockdance_core.plan_text import written
+from ..blockdance_core.report import Report
 from .analysis import CATEGORY, latent_input, shown, theme_input
+from .lineage import runs_behind
+from .scripts import callable_by_scripts
+
+MOST_MAPS = 12  # in one picture, of some 700 pixels each
 
 
 class BlockDanceReport(io.ComfyNode):
@@ -19,8 +25,9 @@ class BlockDanceReport(io.ComfyNode):
             node_id="BlockDanceReport",
             display_name="BlockDance Report",
             category=CATEGORY,
-            description="What a patched model has executed in its last run, and the multiply-accumulates (MACs) that "
-                        "this saved: a map of evaluations and blocks, the same as text, and all of it as JSON.",
+            description="What a patched model has executed in the run that made a latent, and the multiply-accumulates "
+                        "(MACs) that this saved: a map of evaluations and blocks, the same as text, and all of it as "
+                        "JSON.",
             search_aliases=["blockdance", "report", "timeline", "speed", "macs", "blocks executed", "cache map"],
             inputs=[
                 io.Model.Input("model", tooltip="The model that the sampler got: the output of a BlockDance, "
@@ -36,17 +43,39 @@ class BlockDanceReport(io.ComfyNode):
                                                             "bottom, times above."),
                 io.String.Output(display_name="plan", tooltip="The plan of the run as text for BlockDance Plan."),
             ],
+            hidden=[io.Hidden.dynprompt],
             is_output_node=True,
         )
 
     @classmethod
+    @callable_by_scripts
     def execute(cls, model, latent, theme: str = "dark") -> io.NodeOutput:
-        report = last_report(model)
-        if report is None and last_similarity(model):
+        reports = runs_behind(cls, "latent", model, Report)
+        if not reports and last_similarity(model):
             raise ValueError("this model carries the Feature Similarity Probe, which reuses nothing and so has no "
                              "report: connect it to Feature Similarity")
-        if report is None:
+        if not reports:
             raise ValueError("there is no finished run to report: connect the output of a BlockDance patch both to the "
                              "sampler and to `model`, and the sampler's output to `latent`")
-        return shown(cls, [report.text(), json.dumps(report.as_dict(), indent=2)], [run_map(report, THEMES[theme])],
-                     [written(report.plan)])
+        return shown(cls, [in_words(reports), json.dumps(as_dict(reports), indent=2)], [maps(reports, THEMES[theme])],
+                     [written(reports[-1].plan)])
+
+
+def in_words(reports: Sequence[Report]) -> str:
+    if len(reports) == 1:
+        return reports[0].text()
+    return "\n\n".join(f"run {number} of {len(reports)}: {report.text()}" for number, report in enumerate(reports, 1))
+
+
+def as_dict(reports: Sequence[Report]) -> dict:
+    """That of the last run, and of several all of them as `runs`."""
+    last = reports[-1].as_dict()
+    return last if len(reports) == 1 else last | {"runs": [report.as_dict() for report in reports]}
+
+
+def maps(reports: Sequence[Report], theme: Theme) -> Image.Image:
+    """One below the other."""
+    pictures = [run_map(report, theme) for report in reports[-MOST_MAPS:]]
+    if len(reports) > MOST_MAPS:
+        pictures.insert(0, message(f"The last {MOST_MAPS} of {len(reports)} runs", "The text has all.", theme))
+    return below(pictures, theme)

@@ -16,7 +16,6 @@ from .policy import AdaPolicy
 FORMAT = "blockdance ada policy 1"
 SUFFIX = ".safetensors"
 LARGEST = 4 * 2 ** 30  # bytes of a file
-BUNDLED = Path(__file__).parent / "policies"  # of the demo models
 
 
 class PolicyError(ValueError):

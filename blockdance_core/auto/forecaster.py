@@ -29,8 +29,11 @@ class KernelForecaster:
         return self.rules.anchors
 
     def weights(self, anchors: Sequence[float], time: float) -> tuple[float, ...]:
-        """Each forecast by itself, for evaluations whose order is not known beforehand."""
-        return self.foresee(anchors, time)[0]
+        """Each forecast by itself, for evaluations whose order is not known beforehand. Anchors from before a rise of
+        the noise have no weight."""
+        falling = next((place for place in range(1, len(anchors)) if anchors[place] <= anchors[place - 1]),
+                       len(anchors))
+        return (*self.foresee(anchors[:falling], time)[0], *[0.] * (len(anchors) - falling))
 
     def foresee(self, anchors: Sequence[float], time: float) -> tuple[tuple[float, ...], float]:
         """The weights of a forecast, and its error to be expected: squared, as a fraction of the output's square."""
@@ -54,17 +57,18 @@ def foresee(gram: np.ndarray, ridge: float) -> tuple[tuple[float, ...], float]:
 class Course:
     """The forecasts of one run whose evaluations are known beforehand, each making up for those before it."""
 
-    def __init__(self, forecaster: KernelForecaster, times: Sequence[float]):
-        """times: of the evaluations, and of the result at the end: T + 1."""
+    def __init__(self, forecaster: KernelForecaster, times: Sequence[float], done: int = 0):
+        """times: of the evaluations, and of the result at the end: T + 1. done: evaluations of which nothing is kept.
+        """
         self._times = np.array(times)
         self._computed: list[int] = []
-        self._begin(forecaster, None)
+        self._begin(forecaster, np.zeros(done))
 
     def follow(self, forecaster: KernelForecaster) -> None:
         """Go on with another view of the outputs."""
         self._begin(forecaster, self.error)
 
-    def _begin(self, forecaster: KernelForecaster, error: np.ndarray | None) -> None:
+    def _begin(self, forecaster: KernelForecaster, error: np.ndarray) -> None:
         self._ridge = forecaster.rules.ridge
         self._gram = forecaster.gram(self._times[:-1])
         self._drift = Drift(self._gram, self._times, forecaster.rules, forecaster.quantity, error, self._computed)

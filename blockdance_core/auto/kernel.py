@@ -9,6 +9,7 @@ import numpy as np
 LENGTHS = np.geomspace(.03, 10, 20)  # of the process between measured times, in parts of all log-SNR
 SAME = 1e-3  # times that differ by less are those of one schedule
 EDGE = 1e-3  # times this close to 0 and 1 count as one: their log-SNR is infinite
+APART = 1e-6  # of log-SNR: what is measured at closer times is one measurement
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,19 +57,26 @@ class Kernel:
         outputs are taken for a random process, as smooth and as large as makes the measured ones most likely. What is
         not known of them counts as error, so that no forecast relies on it.
         """
-        nodes, wanted = log_snr(self.times), log_snr(np.asarray(times))
+        (nodes, gram), wanted = self._measured, log_snr(np.asarray(times))
         length, variance = self._process
         mix = np.linalg.solve(_covariance(nodes, nodes, length), _covariance(nodes, wanted, length)).T  # (S, T)
         unknown = _covariance(wanted, wanted, length) - mix @ _covariance(nodes, wanted, length)
-        return mix @ self.gram @ mix.T + variance * unknown
+        return mix @ gram @ mix.T + variance * unknown
+
+    @cached_property
+    def _measured(self) -> tuple[np.ndarray, np.ndarray]:
+        """Log-SNRs, all different, and the numbers of the kernel for them."""
+        nodes = log_snr(self.times)
+        apart = np.flatnonzero(np.diff(nodes, prepend=-np.inf) > APART)
+        return nodes[apart], self.gram[np.ix_(apart, apart)]
 
     @cached_property
     def _process(self) -> tuple[float, float]:
         """The length scale and variance of greatest likelihood."""
-        nodes, best = log_snr(self.times), (np.inf, 0., 0.)
-        for length in (nodes[-1] - nodes[0]) * LENGTHS:
+        (nodes, gram), best = self._measured, (np.inf, 0., 0.)
+        for length in max(nodes[-1] - nodes[0], APART) * LENGTHS:
             covariance = _covariance(nodes, nodes, length)
-            variance = float(np.trace(np.linalg.solve(covariance, self.gram))) / len(nodes)
+            variance = float(np.trace(np.linalg.solve(covariance, gram))) / len(nodes)
             unlikely = len(nodes) * np.log(max(variance, 1e-300)) + np.linalg.slogdet(covariance)[1]
             best = min(best, (unlikely, float(length), variance))
         return best[1:]

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from ..forecast import Forecaster
+from ..stretch import Stretch
 from .forecaster import Course, KernelForecaster
 
 # A squared error this many times the largest so far, as multiples of the expected one. In runs of three models, other
@@ -17,17 +18,22 @@ ROUNDING = 1e-10  # no forecast is expected to be closer than a kernel's own num
 class Outputs:
     """Keeps the latest computed outputs, as many as the forecaster reads; (B, C, ...) each, of the latent's shape."""
 
-    def __init__(self, forecaster: Forecaster, times: Sequence[float] | None = None):
-        """times: of all evaluations and of the result, where they are known; each output then makes up for the errors
-        of those before it."""
+    def __init__(self, forecaster: Forecaster, stretches: Sequence[Stretch] = ()):
+        """stretches: of all evaluations, where they are known; each output then makes up for the errors of those
+        before it in its stretch, and what is between stretches is left as it is."""
         self._forecaster = forecaster
-        self._course = Course(forecaster, times) if times and isinstance(forecaster, KernelForecaster) else None
-        self._left = len(times or (0,)) - 1  # evaluations of the course
-        self._kept: list[tuple[int, float, torch.Tensor]] = []  # evaluation, time, output; newest first
+        self._stretches = tuple(stretches) if isinstance(forecaster, KernelForecaster) else ()
+        self._course: Course | None = None  # of the stretch that is going on
+        self._kept: list[tuple[int, float, torch.Tensor]] = []  # place in its stretch, time, output; newest first
         self._evaluations = 0
         self.broke = False  # whether the latest output was nothing like its forecast
         self._usual = 1.  # the largest error so far, as a multiple of the expected one
         self.peak_bytes = 0
+
+    @property
+    def on_course(self) -> bool:
+        """Whether the evaluations are still those that were known."""
+        return bool(self._stretches)
 
     @property
     def error(self) -> np.ndarray | None:
@@ -35,9 +41,17 @@ class Outputs:
         return self._course and self._course.error
 
     def follow(self, forecaster: KernelForecaster) -> None:
-        """Go on with another view of the outputs, those that are kept included."""
+        """Go on with another view of the outputs, those that are kept included unless it is of another quantity."""
+        other = self._forecaster.quantity is not forecaster.quantity
         self._forecaster = forecaster
-        if self._course:
+        if other:
+            self._kept.clear()
+        if self._course is None:
+            return
+        if other:
+            stretch = self._stretch(self._evaluations - 1)
+            self._course = stretch and Course(forecaster, stretch.times, stretch.steps.index(self._evaluations - 1) + 1)
+        else:
             self._course.follow(forecaster)
 
     @property
@@ -46,28 +60,31 @@ class Outputs:
 
     def leave_course(self) -> None:
         """Evaluations are not those that were known: each forecast stands for itself from now on."""
-        self._course = None
+        self._course, self._stretches = None, ()
 
     def clear(self) -> None:
         self._kept.clear()
         self.leave_course()
 
     def fit(self, latent: torch.Tensor) -> bool:
-        """Whether an output can be forecast for this latent."""
-        return bool(self._kept) and self._kept[0][2].shape == latent.shape
+        """Whether the next output can be forecast, for this latent. The first of a stretch cannot."""
+        begins = any(stretch.steps[0] == self._evaluations for stretch in self._stretches)
+        return bool(self._kept) and self._kept[0][2].shape == latent.shape and not begins
 
     def computed(self, time: float, output: torch.Tensor) -> torch.Tensor:
         """What the sampler gets of a computed output: the same tensor unless earlier forecasts are made up for."""
         if self._kept and self._kept[0][2].shape != output.shape:
             self.clear()
+        place = self._place()
+        self.broke = False
+        if time <= 0 or place is None:  # where no noise is left, or none is taken away, nothing follows from it
+            return output
+        self._begin_anew(time)
         self._kept = [kept for kept in self._kept if kept[1] != time]  # evaluated again: the newer one counts
-        self.broke = self._course is not None and self._breaks(time, output)
-        self._kept.insert(0, (self._evaluations, time, output))
+        self.broke = self._course is not None and self._breaks(output)
+        self._kept.insert(0, (place, time, output))
         self.peak_bytes = max(self.peak_bytes, self.bytes)
-        weights = {self._evaluations: 1.}
-        if course := self._next_of_course():
-            weights = course.next(computed=True)
-        self._evaluations += 1
+        weights = {place: 1.} if self._course is None else self._course.next(computed=True)
         result = output if len(weights) == 1 else self._sum(weights)
         del self._kept[self._forecaster.anchors + 1:]
         return result
@@ -75,16 +92,38 @@ class Outputs:
     def forecast(self, time: float) -> torch.Tensor:
         """An output that was not computed."""
         self.broke = False
-        if course := self._next_of_course():
-            weights = course.next(computed=False)
+        place = self._place()
+        if self._course is not None and place is not None:
+            weights = self._course.next(computed=False)
         else:
             anchors = self._kept[:self._forecaster.anchors]
-            weights = dict(zip((evaluation for evaluation, _, _ in anchors),
-                               self._forecaster.weights([time for _, time, _ in anchors], time)))
-        self._evaluations += 1
+            weights = dict(zip((kept for kept, _, _ in anchors),
+                               self._forecaster.weights([kept for _, kept, _ in anchors], time)))
         return self._sum(weights)
 
-    def _breaks(self, time: float, output: torch.Tensor) -> bool:
+    def _place(self) -> int | None:
+        """Where the next evaluation is in its stretch, or among all where none is known; None if it is in none. The
+        first of a stretch begins a course."""
+        now, self._evaluations = self._evaluations, self._evaluations + 1
+        if not self._stretches:
+            return now
+        stretch = self._stretch(now)
+        if stretch is None:
+            return None
+        if now == stretch.steps[0]:
+            self._kept.clear()
+            self._course = Course(self._forecaster, stretch.times)
+        return stretch.steps.index(now)
+
+    def _stretch(self, evaluation: int) -> Stretch | None:
+        return next((stretch for stretch in self._stretches if evaluation in stretch.steps), None)
+
+    def _begin_anew(self, time: float) -> None:
+        """After a rise of the noise the outputs before it say nothing."""
+        if self._kept and time > max(kept for _, kept, _ in self._kept):
+            self._kept.clear()
+
+    def _breaks(self, output: torch.Tensor) -> bool:
         """Whether a computed output is so far from its forecast that those before it say little of it.
 
         The forecast is then no better than a repetition; where it is, or where all forecasts of the run are as far off,
@@ -93,10 +132,7 @@ class Outputs:
         anchors = self._kept[:self._forecaster.anchors]
         if not anchors:
             return False
-        if self._left > 0:
-            weights, expected = self._course.foresee([evaluation for evaluation, _, _ in anchors])
-        else:
-            weights, expected = self._forecaster.foresee([time for _, time, _ in anchors], time)
+        weights, expected = self._course.foresee([place for place, _, _ in anchors])
         forecast = sum(weight * kept for weight, (_, _, kept) in zip(weights, anchors))
         size = output.float().square().mean()
         wrong, change = (((output - other).float().square().mean() / size) for other in (forecast, anchors[0][2]))
@@ -107,9 +143,5 @@ class Outputs:
         self._usual = max(self._usual, times)
         return False
 
-    def _next_of_course(self) -> Course | None:
-        self._left -= 1
-        return self._course if self._left >= 0 else None
-
     def _sum(self, weights: dict[int, float]) -> torch.Tensor:
-        return sum(weights[evaluation] * output for evaluation, _, output in self._kept if evaluation in weights)
+        return sum(weights[place] * output for place, _, output in self._kept if place in weights)

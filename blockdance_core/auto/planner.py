@@ -9,6 +9,7 @@ import numpy as np
 from ..flow_time import Quantity
 from .answer import Answer
 from .drift import Drift, Rules
+from .thinning import LONGEST, Thinned
 
 ROUGH = 48.  # dB: of plans that are expected to be worse, more comes with weights that know of the model's answer
 BEAM, BROAD = 12, 150  # alternatives kept for each number of computed evaluations, in runs of so many at most
@@ -66,14 +67,49 @@ def search(gram: np.ndarray, times: np.ndarray, rules: Rules = Rules(), quantity
                  for number in np.unique(made) for index in np.flatnonzero(made == number)[:each])
 
 
+def best(gram: np.ndarray, times: np.ndarray, rules: Rules, quantity: Quantity, count: int, each: int = 1,
+         begun: Begun | None = None) -> tuple[Candidate, ...]:
+    """The choices of `count` evaluations that are expected to be the best, as many as `each`. Long runs are thinned for
+    the search, so that it takes hardly longer for them."""
+    begun = begun or Begun((), np.zeros(0))
+    left = count - len(begun.computed)
+    if left == len(gram):
+        return (Candidate(tuple(range(left)), math.inf),)
+    if len(gram) <= LONGEST or left < 1:
+        return search(gram, times, rules, quantity, begun=begun, fewest=count, most=count, each=each)
+    thinned = Thinned.of(gram, times, sorted(begun.computed)[-rules.anchors:], begun.error)
+    few = thinned.count(left)
+    found = search(thinned.gram, thinned.times, rules, quantity, begun=Begun(thinned.computed, thinned.error),
+                   fewest=few, most=few, each=each)
+    choices = dict.fromkeys((*begun.computed, *thinned.whole(some.computed, left)) for some in found)
+    walked = [search(gram, times, rules, quantity, begun=begun, only=choice)[0] for choice in choices]
+    return tuple(sorted(walked, key=lambda some: -some.quality))
+
+
+def enough(gram: np.ndarray, times: np.ndarray, rules: Rules, quantity: Quantity, asked: Candidate, quality: float
+           ) -> tuple[int, ...]:
+    """How many evaluations, more than those of `asked`, it takes for this quality. Of a long run a guess, by how far
+    the thinned one is behind it, and then what is surely enough."""
+    steps, fewest, ahead = len(gram), len(asked.computed), 0.
+    if steps > LONGEST:
+        thinned = Thinned.of(gram, times, (), np.zeros(0))
+        gram, times, fewest = thinned.gram, thinned.times, min(thinned.count(fewest), LONGEST - 1)
+    same, *more = search(gram, times, rules, quantity, fewest=fewest)
+    if steps > LONGEST:
+        ahead = max(0., asked.quality - same.quality)
+    counts = [len(next((some for some in more if some.quality >= wanted), more[-1]).computed)
+              for wanted in (quality - ahead, quality)]
+    return tuple(dict.fromkeys(math.ceil(count * steps / len(gram) - 1e-9) for count in counts))
+
+
 def ranked(gram: np.ndarray, times: np.ndarray, rules: Rules, quantity: Quantity, count: int, each: int = 1
            ) -> tuple[Rules, tuple[Candidate, ...]]:
     """The choices of `count` evaluations that are expected to be the best, as many as `each`, and the rules by which.
     """
-    found = search(gram, times, rules, quantity, fewest=count, most=count, each=each)
+    found = best(gram, times, rules, quantity, count, each)
     better = rules_for(found[0].quality, rules)
     if better != rules:
-        found = search(gram, times, better, quantity, fewest=count, most=count, each=each)
+        found = best(gram, times, better, quantity, count, each)
     return better, found
 
 

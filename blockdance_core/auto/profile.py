@@ -1,17 +1,20 @@
 """What was measured of a model, as a file that people can read, keep and share."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
 from ..flow_time import Quantity
+from ..schedule import Origin, SamplerTraits
 from .kernel import Kernel
 
 FORMAT = "blockdance profile 1"
 LARGEST = 16 * 2 ** 20  # bytes of a file
 MOST_TIMES = 500
 MOST_RUNS, MOST_PARAMETERS = 10 ** 6, 10 ** 15
+MOST_SAMPLERS = 200
+TRAITS = "counted", "steady", "whole"
 
 
 class ProfileError(ValueError):
@@ -36,13 +39,17 @@ class Fingerprint:
 
 @dataclass(frozen=True)
 class Profile:
-    """quantity, kernel: what was measured. runs: how many it is the mean of. settings, versions: how, for people."""
+    """quantity, kernel: what was measured. runs: how many it is the mean of. settings, versions: how, for people.
+
+    samplers: what was observed of samplers that are not known by name, by their keys.
+    """
     fingerprint: Fingerprint
     quantity: Quantity
     kernel: Kernel
     runs: int
     settings: dict[str, str | int | float]
     versions: dict[str, str]
+    samplers: dict[str, SamplerTraits] = field(default_factory=dict)
 
     @property
     def steps(self) -> int:
@@ -53,6 +60,9 @@ class Profile:
                 "versions": self.versions, "quantity": self.quantity.value}
         if self.kernel.proven:
             head["proven"] = self.kernel.proven
+        if self.samplers:
+            head["samplers"] = {key: {name: getattr(traits, name) for name in TRAITS}
+                                for key, traits in self.samplers.items()}
         lines = [f'"{key}": {json.dumps(value)}' for key, value in head.items()]
         rows = ",\n  ".join(map(_row, self.kernel.gram))
         return "{" + ",\n ".join([*lines, f'"times": {_row(self.kernel.times)}', f'"gram": [\n  {rows}]']) + "}\n"
@@ -74,10 +84,11 @@ class Profile:
                 raise ValueError(f"its times are no list of up to {MOST_TIMES} numbers")
             proven = tuple(tuple(map(int, choice)) for choice in found.get("proven", ()))
             return cls(fingerprint, Quantity(found["quantity"]), Kernel(times, np.array(found["gram"], float), proven),
-                       _count(found["runs"], MOST_RUNS), dict(found["settings"]), dict(found["versions"]))
+                       _count(found["runs"], MOST_RUNS), dict(found["settings"]), dict(found["versions"]),
+                       _samplers(found.get("samplers", {})))
         except KeyError as error:
             raise ProfileError(f"{source} is no usable profile: {error} is missing") from None
-        except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise ProfileError(f"{source} is no usable profile: {error}") from None
 
     def check(self, fingerprint: Fingerprint, source: str) -> None:
@@ -85,6 +96,13 @@ class Profile:
         if fingerprint != self.fingerprint:
             raise ProfileError(f"{source} was measured on {self.fingerprint}; this model is {fingerprint}: "
                                "choose 'auto', or another profile")
+
+
+def _samplers(found: dict[str, dict[str, bool]]) -> dict[str, SamplerTraits]:
+    if len(found) > MOST_SAMPLERS:
+        raise ValueError(f"{len(found)} samplers are too many")
+    return {str(key): SamplerTraits(*(bool(traits[name]) for name in TRAITS), key=str(key), origin=Origin.RUN)
+            for key, traits in found.items()}
 
 
 def _row(numbers: np.ndarray) -> str:

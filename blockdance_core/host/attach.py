@@ -3,7 +3,7 @@
 import logging
 from copy import copy
 from functools import partial
-from typing import Callable, TypeVar
+from typing import Callable
 
 from comfy.model_patcher import ModelPatcher
 from comfy.model_sampling import CONST
@@ -17,12 +17,12 @@ from ..report import Report
 from ..schedule import SamplerTraits, Schedule
 from .architectures import TRANSFORMERS, Family
 from .clock import traits_of
+from .history import MOST, History, Result
 from .run import Run
 
 logger = logging.getLogger(__name__)
 
 KEY = "blockdance"
-Result = TypeVar("Result")
 
 
 def attach(model: ModelPatcher, policy: Policy, on_report: Callable[[Report], None] | None = None,
@@ -53,15 +53,16 @@ def attach(model: ModelPatcher, policy: Policy, on_report: Callable[[Report], No
     return install(model, policy.name, begin, finish)
 
 
-def install(model: ModelPatcher, name: str, begin: Callable, finish: Callable) -> ModelPatcher:
+def install(model: ModelPatcher, name: str, begin: Callable, finish: Callable, most: int = MOST) -> ModelPatcher:
     """A clone of the model that samples through the runs that `begin` makes, in place of what was attached before.
 
-    `finish` gets each run that has come to its end, and returns what `latest` is to know of it.
+    `finish` gets each run that has come to its end, and returns what is to be known of it, which is
+    kept of the latest `most`.
     """
     patched = model.clone()
     if patched.wrappers.get(WrappersMP.OUTER_SAMPLE, {}).get(KEY):
         logger.info("%s replaces the BlockDance patch that this model had", name)
-    results: list = []
+    results = History(most)
     wrappers = {
         WrappersMP.OUTER_SAMPLE: partial(_sample, begin=begin, finish=finish, results=results),
         WrappersMP.PREDICT_NOISE: _predict_noise,
@@ -81,8 +82,12 @@ def last_report(model: ModelPatcher) -> Report | None:
 
 def latest(model: ModelPatcher, kind: type[Result]) -> Result | None:
     """What the latest run has left, if it is of this kind. It holds no tensors of the run's cache."""
-    results = model.get_attachment(KEY) or ()
-    return next((result for result in results if isinstance(result, kind)), None)
+    return history(model).latest(kind)
+
+
+def history(model: ModelPatcher) -> History:
+    """The finished runs of a patched model and of its clones, whatever it was patched by last."""
+    return model.get_attachment(KEY) or History()
 
 
 def preview(model: ModelPatcher, policy: Policy, steps: int, family: Family = TRANSFORMERS) -> Plan:
@@ -106,9 +111,11 @@ def _sample(executor, noise, latent_image, sampler, sigmas, *args, begin, finish
     """OUTER_SAMPLE: a run begins and ends here."""
     guider = executor.class_obj
     patcher = guider.model_patcher
-    schedule = schedule_of(patcher.get_model_object("model_sampling"), tuple(sigmas.tolist()), traits_of(sampler))
     options = guider.model_options["transformer_options"]
     undisturbed = options["wrappers"][WrappersMP.PREDICT_NOISE].keys() == {KEY}
+    masked = next(iter(args), kwargs.get("denoise_mask")) is not None
+    schedule = schedule_of(patcher.get_model_object("model_sampling"), tuple(sigmas.tolist()),
+                           traits_of(sampler, shown=undisturbed and not masked))
     run = begin(schedule, patcher.model.diffusion_model, undisturbed)
     enclosing = options.get(KEY)
     options[KEY] = run
@@ -120,7 +127,7 @@ def _sample(executor, noise, latent_image, sampler, sigmas, *args, begin, finish
             del options[KEY]
         else:
             options[KEY] = enclosing
-    results[:] = [finish(run)]
+    results.add(finish(run))
     return output
 
 

@@ -152,7 +152,7 @@ class Passes:
         """What replaces a span in this pass, forecast if the plan says so; None where nothing is stored."""
         anchors = self.cache.get(key, reuse)
         forecaster = self._report.plan.forecaster
-        if not anchors or forecaster is None:
+        if not anchors or forecaster is None or reuse.kind is Kind.FEATURE:
             return anchors[0].stored if anchors else None
         weights = forecaster.weights([anchor.time for anchor in anchors], time)
         return Stored.weighted([(weight, anchor.stored) for weight, anchor in zip(weights, anchors)])

@@ -18,6 +18,7 @@ from .clock import Clock
 logger = logging.getLogger(__name__)
 
 NAME = "Feature Similarity Probe"
+MOST = 16  # runs that are kept: one takes some MiB
 
 
 class ProbeRun:
@@ -83,7 +84,7 @@ def attach_probe(model: ModelPatcher, on_finish: Callable[[Similarity], None] | 
         if on_finish is not None:
             on_finish(similarity)
         return similarity
-    return install(model, NAME, ProbeRun, finish)
+    return install(model, NAME, ProbeRun, finish, MOST)
 
 
 def last_similarity(model: ModelPatcher) -> Similarity | None:

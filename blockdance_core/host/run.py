@@ -5,6 +5,7 @@ the MODEL or in globals, and two samplings never meet.
 """
 
 import time
+from dataclasses import replace
 from typing import Callable, Mapping
 
 import torch
@@ -28,14 +29,18 @@ class Run:
     def __init__(self, policy: Policy, schedule: Schedule, family: Family, diffusion_model: Module,
                  undisturbed: bool = True, on_evaluation: Callable[[Report], None] | None = None):
         transformer = family.transformer_of(diffusion_model)
+        started = time.perf_counter()
         plan = policy.plan(schedule, transformer)
-        self.report = Report(policy.name, transformer, plan)
+        planning = time.perf_counter() - started
+        if plan.sampler is not None:
+            schedule = replace(schedule, sampler=plan.sampler)
+        self.report = Report(policy.name, transformer, plan, planning_seconds=planning)
         self.telling = Telling(self.report)
         self.listener = plan.listener
         self._on_evaluation = on_evaluation
         self._clock = Clock(schedule, undisturbed)
         self._flow_time = schedule.flow_time
-        self._pace = Pace(plan)
+        self._pace = Pace(plan, {stretch.steps[0] for stretch in schedule.stretches})
         self._adviser = plan.adviser
         self._passes = Passes(self.report, family, self.telling, self._run_out_of_memory)
         self._outputs = self._outputs_of(plan, schedule)
@@ -59,7 +64,7 @@ class Run:
         """The keeper of outputs, where the plan forecasts some."""
         if not any(decision.reuse and decision.reuse.kind is Kind.OUTPUT for decision in plan.decisions):
             return None
-        return Outputs(plan.forecaster, schedule.times if self._clock.counts and schedule.falls else None)
+        return Outputs(plan.forecaster, schedule.stretches if self._clock.counts else ())
 
     def _forget(self) -> None:
         self._passes.cache.clear()
@@ -89,7 +94,7 @@ class Run:
         try:
             denoised = predict() if self._outputs is None else self._with_outputs(predict, x, sigma)
             if self.listener is not None:
-                self.listener.hear(x, denoised, sigma)
+                self.listener.hear(x, denoised, sigma, whole)
             return denoised
         finally:
             evaluation.seconds = time.perf_counter() - started
@@ -110,18 +115,21 @@ class Run:
         if not whole:
             self._give_up("this sampler takes more from an evaluation than its output, and only that was to be "
                           "forecast, so everything is computed")
-        elif self._outputs.error is not None and not self._clock.counts:
+        elif self._outputs.on_course and not self._clock.counts:
             self._outputs.leave_course()
-            self.telling.note("another node changes which evaluations there are, so that each forecast stands for "
-                              "itself")
+            self.telling.note("the sampler or another node changes which evaluations there are, so that each forecast "
+                              "stands for itself")
 
     def _take_advice(self, moment: Moment) -> None:
+        started = time.perf_counter()
         try:
             plan = self._adviser.advise(moment)
         except (ValueError, RuntimeError) as error:  # the run has a plan to go on by
             self._adviser = None
             self.telling.fail(f"the plan stays as it was at step {moment.step + 1}: {error}")
             return
+        finally:
+            self.report.planning_seconds += time.perf_counter() - started
         if plan is not None:
             self.report.plan = plan
             self._pace.replan(plan, moment.step)

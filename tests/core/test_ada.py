@@ -235,8 +235,8 @@ class TestFiles:
         assert found.card == CARD and found.source == "mine.safetensors" and found.policy.borders == (20,)
         assert torch.allclose(found.network(state())[0], network(state())[0], atol=.05)
 
-    def test_those_that_come_with_the_pack(self):
-        paths = list(policy_file.BUNDLED.glob("*.safetensors"))
+    def test_those_that_come_with_the_demo(self):
+        paths = list((Path(__file__).resolve().parents[2] / "demo" / "policies").glob("*.safetensors"))
         assert paths
         for path in paths:
             found = policy_file.read(path)

@@ -9,12 +9,13 @@ import pytest
 import torch
 
 from blockdance.blockdance_core.auto import planner
+from blockdance.blockdance_core.auto.drift import Drift, Rules
 from blockdance.blockdance_core.auto.fixed import FixedPolicy
 from blockdance.blockdance_core.auto.forecaster import Course, KernelForecaster
 from blockdance.blockdance_core.auto.kernel import Kernel
 from blockdance.blockdance_core.auto.library import Library, general
 from blockdance.blockdance_core.auto.outputs import Outputs
-from blockdance.blockdance_core.auto.planner import search
+from blockdance.blockdance_core.auto.planner import Begun, best, search
 from blockdance.blockdance_core.auto.policy import AutoPolicy, RecordPolicy
 from blockdance.blockdance_core.auto.profile import Fingerprint, Profile, ProfileError
 from blockdance.blockdance_core.auto.recorder import SAMPLED, Recorder, kernel_of
@@ -66,6 +67,12 @@ class TestKernel:
         gram = found.at(np.array([.95, .6]))
         assert gram[0, 0] - gram[0, 1] ** 2 / gram[1, 1] > .01  # of .95, not to be had from .6
 
+    @pytest.mark.parametrize("times", [
+        [1., .9999, .9995, .6, .3, .0008, .0003, .0001], [*even(1000)[::3], .0001], [.9999, .9998]])
+    def test_measured_times_may_be_as_close_as_schedules_have_them(self, times):
+        found = kernel_of(times, curve(np.array(times))).at(even(20))
+        assert np.isfinite(found).all() and np.linalg.eigvalsh(found)[0] > -1e-6
+
     @pytest.mark.parametrize("times, gram", [
         ([.5, .9], np.eye(2)), ([.9], np.eye(1)), ([1.2, .5], np.eye(2)), ([.9, .5], np.eye(3)),
         ([.9, .5], np.array([[1, np.nan], [np.nan, 1]])), ([.9, .5], np.array([[1., 2.], [2., 1.]])),
@@ -82,7 +89,8 @@ class TestCourse:
 
     def test_outputs_follow_the_course(self):
         times = [*even(20), 0.]
-        outputs, course = Outputs(KernelForecaster(kernel()), times), Course(KernelForecaster(kernel()), times)
+        outputs = Outputs(KernelForecaster(kernel()), Schedule.even(20).stretches)
+        course = Course(KernelForecaster(kernel()), times)
         values = curve(even(20))
         for now in range(20):
             computed = now in (0, 1, 2, 5, 8, 9)
@@ -149,6 +157,63 @@ class TestPolicy:
         AutoPolicy(2., lambda *_: kernel(roughness=.1), general).plan(same, PIXART)
         assert len(asked) == 4
 
+    @pytest.mark.parametrize("steps", [65, 150, 1000])
+    @pytest.mark.parametrize("least", [0., 60., 150.])
+    def test_a_long_run_is_searched_as_a_short_one_is(self, monkeypatch, steps, least):
+        """The alternatives of a search grow with the square of the steps; in a long run only one walks through all."""
+        asked = []
+        monkeypatch.setattr(planner, "search", lambda *given, **more: asked.append((given, more)) or search(
+            *given, **more))
+        plan = policy(4., kernel(roughness=.001), least_quality=least).plan(Schedule.even(steps), PIXART)
+        assert 0 < len(asked) <= 8
+        assert all(len(gram) <= 64 or more.get("only") is not None for (gram, *_), more in asked)
+        computed = steps - len(plan.reused_steps)
+        assert computed == math.ceil(steps / 4) if not least else computed >= math.ceil(steps / 4)
+
+    def test_a_long_run_computes_as_much_more_as_the_least_quality_takes(self):
+        """The thinned run comes close to the full one only where it computes nearly everything."""
+        known = general(Quantity.VELOCITY)
+        rough = Kernel(known.times, (known.gram + .5 * np.eye(len(known.times))) / 1.5)
+        asked = 400 - len(policy(4., rough).plan(Schedule.even(400), PIXART).reused_steps)
+        plan = policy(4., rough, least_quality=50.).plan(Schedule.even(400), PIXART)
+        assert asked < 400 - len(plan.reused_steps) < 300 and "below the least of 50 dB" in plan.note
+
+    @pytest.mark.parametrize("speedup", [1.002, 1.01])
+    def test_a_long_run_that_computes_nearly_everything(self, speedup):
+        plan = policy(speedup, kernel(roughness=3.), least_quality=190.).plan(Schedule.even(1000), PIXART)
+        assert len(plan.reused_steps) <= 1000 - math.ceil(1000 / speedup)
+
+    def test_a_thinned_search_comes_close_to_that_of_all(self):
+        times = np.append(even(130), 0.)
+        gram = kernel().at(times[:-1])
+        for count in (40, 65, 90):
+            found, = best(gram, times, Rules(), Quantity.VELOCITY, count)
+            all_of_it, = search(gram, times, fewest=count, most=count)
+            assert len(found.computed) == count and found.quality > all_of_it.quality - 6
+
+    def test_a_long_run_that_is_begun_keeps_what_it_has_computed(self):
+        times = np.append(even(130), 0.)
+        gram, past = kernel().at(times[:-1]), tuple(range(0, 80, 2))
+        walked = search(gram, times, only=(*past, *range(80, 130)))[0]
+        drift = Drift(gram[:80, :80], times[:81], Rules())
+        for now in range(80):
+            drift.follow(drift.step((now in past,)), np.zeros(1, int))
+        for count in (40, 60, 90):
+            found, = best(gram, times, Rules(), Quantity.VELOCITY, count, begun=Begun(past, drift.error[0]))
+            assert found.computed[:40] == past and len(found.computed) == count
+            assert min(found.computed[40:], default=80) >= 80
+            assert count < 90 or found.computed == walked.computed
+
+    @pytest.mark.parametrize("steps, speedup, computed", [
+        (8, 1.5, [0, 1, 2, 3, 5, 7]),
+        (20, 2.0, [0, 1, 2, 3, 5, 8, 11, 14, 17, 19]),
+        (30, 3.0, [0, 1, 3, 5, 8, 12, 17, 23, 27, 29]),
+        (50, 4.0, [0, 1, 2, 4, 7, 11, 15, 20, 27, 35, 42, 47, 49]),
+        (60, 3.0, [0, 1, 2, 3, 5, 7, 9, 12, 15, 18, 22, 26, 32, 38, 44, 48, 52, 56, 58, 59])])
+    def test_plans_of_usual_lengths_stay_what_they_were(self, steps, speedup, computed):
+        plan = policy(speedup).plan(Schedule.even(steps), PIXART)
+        assert [step for step in range(steps) if step not in plan.reused_steps] == computed
+
     def test_where_much_error_is_left_weights_know_of_the_answer(self):
         fast, slow = (policy(speedup).plan(Schedule.even(30), PIXART) for speedup in (4., 1.5))
         assert fast.forecaster.rules.answering and not slow.forecaster.rules.answering
@@ -192,6 +257,17 @@ class TestPolicy:
         assert len(fast.reused_steps) == 15 > len(good.reused_steps) and "below the least of 45 dB" in good.note
         rough = policy(2., kernel(20, roughness=3.), least_quality=40.).plan(Schedule.even(20), PIXART)
         assert not rough.reused_steps and rough.note.startswith("nothing to gain here: 1.00x")
+
+    @pytest.mark.parametrize("least", [0., 45.])
+    @pytest.mark.parametrize("steps", [4, 8, 20])
+    def test_no_quality_is_expected_of_a_model_that_was_not_measured(self, steps, least):
+        unmeasured = policy(3., least_quality=least)
+        foreign = replace(unmeasured, measured=lambda quantity, _: general(quantity), expects=False)
+        for chosen in (unmeasured, foreign):
+            plan = chosen.plan(Schedule.even(steps), PIXART)
+            assert " dB" not in plan.note
+            assert ("how close it comes is not known" in plan.note) == bool(plan.reused_steps)
+        assert " dB" in replace(foreign, expects=True).plan(Schedule.even(steps), PIXART).note
 
     @pytest.mark.parametrize("speedup", [.9, 4.1, -1.])
     def test_other_speedups_are_refused(self, speedup):
@@ -283,6 +359,16 @@ class TestProfile:
         (tmp_path / "profiles").mkdir()
         with pytest.raises(ProfileError, match="there is no profile"):
             Library((tmp_path / "profiles",)).load(name)
+
+    def test_the_state_of_a_library_changes_with_its_files_alone(self, tmp_path):
+        library = Library((tmp_path / "new", tmp_path))
+        states = [library.state(), library.state()]
+        path = library.add(self.profile())
+        states += [library.state(), library.state()]
+        path.write_text("x")
+        states += [library.state(), library.state()]
+        path.unlink()
+        assert states[::2] == states[1::2] and len(set(states)) == 3 and library.state() == states[0]
 
     @pytest.mark.parametrize("quantity", Quantity)
     def test_the_general_profile_is_there(self, quantity):

@@ -35,7 +35,7 @@ def moment(step: int, active=lambda sigma: (), outputs: Outputs | None = None) -
 
 def draw(given: Plan, values: torch.Tensor) -> tuple[list[int], torch.Tensor]:
     """A run whose computed outputs are these (T, n); the evaluations that it computed, and what the sampler got."""
-    outputs, got, made = Outputs(given.forecaster, SCHEDULE.times), [], []
+    outputs, got, made = Outputs(given.forecaster, SCHEDULE.stretches), [], []
     for step in range(STEPS):
         if given.adviser is not None and (other := given.adviser.advise(moment(step, outputs=outputs))):
             given = Plan(other.decisions, other.note, other.forecaster, adviser=given.adviser)
@@ -114,7 +114,7 @@ def test_the_search_goes_on_with_what_is_begun():
     """And is nearly as good as if all had been chosen at once."""
     gram = kernel(STEPS).at(TIMES[:-1])
     best = search(gram, TIMES)[9].computed
-    outputs = Outputs(KernelForecaster(kernel(STEPS), Quantity.VELOCITY), SCHEDULE.times)
+    outputs = Outputs(KernelForecaster(kernel(STEPS), Quantity.VELOCITY), SCHEDULE.stretches)
     for step in range(8):
         if step in best:
             outputs.computed(TIMES[step], torch.zeros(1, 4))

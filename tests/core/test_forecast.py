@@ -1,15 +1,20 @@
 """Forecasts by divided differences, and plans that use them."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from blockdance.blockdance_core.auto.fixed import FixedPolicy
+from blockdance.blockdance_core.auto.library import general
 from blockdance.blockdance_core.blockdance import BlockDancePolicy
 from blockdance.blockdance_core.cache import Anchor, Cache, Stored
 from blockdance.blockdance_core.forecast import DividedDifferences
 from blockdance.blockdance_core.forecasting import FORECASTS, Forecasting, with_forecast
 from blockdance.blockdance_core.plan import Kind, Plan, Reuse, Span, Transformer
+from blockdance.blockdance_core.plan_text import read, written
 from blockdance.blockdance_core.schedule import Schedule
 
 TIMES = st.lists(st.integers(0, 100), min_size=4, max_size=4, unique=True).map(
@@ -18,14 +23,46 @@ NUMBERS = st.floats(-10, 10)
 A, B = Reuse(Span(0, 2), Kind.DELTA), Reuse(Span(3, 5), Kind.DELTA)
 
 
-@given(TIMES, NUMBERS, NUMBERS, NUMBERS)
-def test_exact_on_polynomials_at_uneven_spacing(times, a, b, c):
-    now, *anchors = times
+@given(st.integers(30, 100), st.integers(1, 10), st.floats(0, .5), NUMBERS, NUMBERS, NUMBERS)
+def test_at_even_spacing_half_a_distance_ahead_it_is_newtons(first, spacing, reach, a, b, c):
+    """From pure noise on, as far as methods with N = 2 go."""
+    anchors = [(first - number * spacing) / 100 for number in (2, 1, 0)]
+    now = anchors[0] - reach * spacing / 100
     for order, value in ((0, lambda t: a), (1, lambda t: a + b * t), (2, lambda t: a + b * t + c * t * t)):
         used = anchors[:order + 1]
         weights = DividedDifferences(order, damping=1.).weights(used, now)
-        scale = max(1, *map(abs, weights)) * (1 + abs(a) + abs(b) + abs(c))
-        assert sum(w * value(t) for w, t in zip(weights, used)) == pytest.approx(value(now), abs=1e-9 * scale)
+        truth = value(now) if order else value(used[0])
+        assert sum(w * value(t) for w, t in zip(weights, used)) == pytest.approx(truth, abs=1e-6)
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=4, unique=True).map(sorted), st.floats(0, 1))
+def test_weights_are_bounded_at_any_spacing(times, damping):
+    now, *anchors = times
+    for order, most in ((0, 1.), (1, 3.), (2, 3. + 4 * damping)):
+        weights = DividedDifferences(order, damping).weights(anchors, now)
+        assert len(weights) == len(anchors)
+        assert sum(map(abs, weights)) <= most + 1e-6 and sum(weights) == pytest.approx(1, abs=1e-6)
+
+
+@given(st.integers(2, 40), st.floats(0, .12))
+def test_anchors_close_together_bear_no_more_than_one_distance(times, reach):
+    """At .5 of sampling, where time and log-SNR agree: the line is continued by its last change at most."""
+    spacing = .1 / times
+    weights = DividedDifferences(1).weights([.5, .5 + spacing], .5 - reach)
+    assert weights == pytest.approx((1 + min(1, reach / spacing), -min(1, reach / spacing)))
+
+
+@pytest.mark.parametrize("anchors, now, order", [
+    ([.8, .9, 1.], .75, 2),  # even
+    ([.6952, 1.], .4833, 0),  # exponential begins with a long step out of pure noise
+    ([.4819, .6199, 1.], .3711, 1),  # karras
+    ([.492, .618], .183, 0),  # linear_quadratic ends in steps that are ever longer
+    ([.978, .981, .984], .9, 0)])  # one that goes out of noise slowly and then leaps
+def test_orders_that_the_anchors_do_not_bear_are_left_out(anchors, now, order):
+    forecast = DividedDifferences(2)
+    assert forecast.order_at(anchors, now) == order
+    assert forecast.weights(anchors, now) == pytest.approx(
+        (*DividedDifferences(order).weights(anchors[:order + 1], now), *[0.] * (len(anchors) - 1 - order)))
 
 
 @given(TIMES, st.floats(0, 1), st.integers(1, 3))
@@ -64,6 +101,18 @@ def test_a_forecasting_method_keeps_its_steps_and_spans():
     assert {decision.reuse for decision in plan.decisions} == {None, Reuse(Span(0, 20), Kind.DELTA)}
     assert plan.forecaster is FORECASTS["linear"]
     assert with_forecast(paper, "off") is paper
+
+
+def test_what_bears_no_forecast_is_reused_as_without_one():
+    """The first step of an exponential schedule is a third of sampling."""
+    sigmas = tuple(.7 ** step for step in range(12))
+    schedule, model = replace(Schedule.even(12), sigmas=(*sigmas, 0.)), Transformer("PixArt", (28,))
+    paper = BlockDancePolicy(start=.3, end=1.)
+    plan = with_forecast(paper, "quadratic").plan(schedule, model)
+    first, *_, last = plan.reused_steps
+    assert plan.decisions[first] == paper.plan(schedule, model).decisions[first]
+    assert plan.decisions[last].reuse.kind is Kind.DELTA
+    assert FixedPolicy(read(written(plan)), general).plan(schedule, model).decisions == plan.decisions
 
 
 @pytest.mark.parametrize("name", ["off", "cubic"])

@@ -79,7 +79,7 @@ def spans(*parts: dict, forecast: str = "off") -> dict:
     (spans({"kind": "delta", "steps": [8], "blocks": [1, 2]}), "step 8 is to be reused"),
     (spans({"kind": "delta", "steps": ["1"], "blocks": [1, 2]}), "step '1'"),
     (spans({"kind": "delta", "steps": [1, 1], "blocks": [1, 2]}), "named twice"),
-    (spans({"kind": "feature", "steps": [1], "blocks": [1, 2]}, forecast="linear"), "go with 'off'"),
+    (spans({"kind": "feature", "steps": [1], "blocks": [1, 2]}, forecast="measured"), "go with 'off'"),
     (spans({"kind": "output", "steps": [1], "blocks": [0, 2]}, forecast="measured"), "leave \"blocks\" out"),
     (spans({"kind": "delta", "steps": [1], "block": [1, 2]}), "unknown in"),
 ])

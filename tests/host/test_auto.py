@@ -1,8 +1,10 @@
 """Auto and forecasts in ComfyUI's own sampling: what is computed, what is given instead, and what is left behind."""
 
+import re
 from dataclasses import replace
 from functools import partial
 
+import comfy.k_diffusion.sampling
 import comfy.sample
 import comfy.samplers
 import node_helpers
@@ -89,11 +91,70 @@ def test_every_sampler(sampler):
     report = last_report(accelerated)
     steady = traits_of(comfy.samplers.sampler_object(sampler)).steady
     assert torch.isfinite(picture).all() and 0 < distance(picture, full) < (.3 if steady else float("inf"))
-    assert ("adds noise" in report.plan.note) != steady
+    assert ("adds noise at every step" in report.plan.note) != steady
     assert not report.failures and not report.misses and report.executed < report.total
     kinds = {evaluation.reuse.kind for evaluation in report.evaluations if evaluation.reuse}
     assert kinds == {Kind.DELTA if sampler.endswith("cfg_pp") else Kind.OUTPUT}
     assert torch.equal(sampling(accelerated), picture)
+
+
+def speeds(text: str) -> list[float]:
+    return [float(found) for found in re.findall(r"([\d.]+)x", text)]
+
+
+def sample_part(patcher, first: int | None, last: int | None, sampler: str = "euler") -> torch.Tensor:
+    """What KSampler (Advanced) does with a start and an end; the first half leaves its noise."""
+    return comfy.sample.sample(
+        patcher, FLUX.noise(), 16, 2., sampler, "simple", FLUX.conditioning(10), FLUX.conditioning(20),
+        torch.zeros(1, *FLUX.latent), start_step=first, last_step=last, disable_pbar=True, seed=4)
+
+
+@pytest.mark.parametrize("sampler", ["euler", "heun", "dpm_2"])
+@pytest.mark.parametrize("first, last", [(None, None), (0, 8), (7, None)])
+@pytest.mark.parametrize("speedup", [2., 3.])
+def test_the_plans_number_is_what_the_run_will_be(sampler, first, last, speedup):
+    accelerated = patched(FLUX.build(), auto(speedup))
+    sample_part(accelerated, first, last, sampler)
+    report = last_report(accelerated)
+    made = len(report.evaluations)
+    was = made / sum(evaluation.executed > 0 for evaluation in report.evaluations)
+    assert speeds(report.plan.note) == [pytest.approx(was, abs=.006)]
+    assert set(speeds(report.line())) == set(speeds(report.plan.note))
+
+
+@pytest.mark.parametrize("sampler", ["dpmpp_2s_ancestral", "dpm_fast", "seeds_3"])
+def test_where_the_evaluations_are_not_known_the_plan_counts_steps(sampler):
+    accelerated = patched(FLUX.build(), auto(2.))
+    sample(accelerated, FLUX, sampler=sampler, steps=10)
+    report = last_report(accelerated)
+    assert report.plan.note.startswith("5 of 10 steps computed") and not speeds(report.plan.note)
+    made, computed = len(report.evaluations), sum(evaluation.executed > 0 for evaluation in report.evaluations)
+    assert speeds(report.line()) == [pytest.approx(made / computed, abs=.006)]
+    assert f"{computed} of {made} evaluations computed" in report.line()
+
+
+def test_the_runs_number_is_what_it_was():
+    """A sampler that makes five of the twelve steps that it was given."""
+    def sample_euler(model, x, sigmas, **options):
+        return comfy.k_diffusion.sampling.sample_euler(model, x, sigmas[:6], **options)
+    accelerated = patched(FLUX.build(), auto(2.))
+    sigmas = comfy.samplers.calculate_sigmas(accelerated.get_model_object("model_sampling"), "simple", 12)
+    comfy.sample.sample_custom(
+        accelerated, FLUX.noise(), 2., comfy.samplers.KSAMPLER(sample_euler), sigmas, FLUX.conditioning(10),
+        FLUX.conditioning(20), torch.zeros(1, *FLUX.latent), disable_pbar=True, seed=4)
+    report = last_report(accelerated)
+    computed = sum(evaluation.executed > 0 for evaluation in report.evaluations)
+    assert len(report.evaluations) == 5
+    assert speeds(report.plan.note) == [2.]
+    assert speeds(report.line())[-1] == pytest.approx(5 / computed, abs=.006)
+    assert f"{computed} of 5 evaluations computed" in report.line()
+
+
+def test_planning_is_counted():
+    accelerated = patched(FLUX.build(), auto(2.))
+    sample(accelerated, FLUX, steps=8)
+    report = last_report(accelerated)
+    assert list(report.as_dict())[-1] == "planning_seconds" and 0 < report.as_dict()["planning_seconds"] < 60
 
 
 @pytest.mark.parametrize("tiny", TINIES)
@@ -328,6 +389,22 @@ def test_forecasts_on_the_papers_methods(tiny, forecast):
         assert counter.executed == executed == report.executed and not report.misses and not report.failures
         assert 0 < distance(picture, full) < .2 and not leftovers(model)
         assert report.cache_bytes > 1.9 * last_report(plain).cache_bytes or isinstance(paper, BlockDancePolicy)
+
+
+@pytest.mark.parametrize("forecast", ["linear", "quadratic"])
+def test_steps_that_bear_no_forecast_repeat_as_the_method_does(forecast):
+    """An exponential schedule leaps out of pure noise."""
+    model, paper = FLUX.build(), BlockDancePolicy(start=.1, end=1.)
+    sampling = partial(sample, tiny=FLUX, steps=12, scheduler="exponential")
+    plain, continued = attach(model, paper), attach(model, Forecasting(paper, forecast))
+    sampling(plain)
+    picture = sampling(continued)
+    report, kinds = last_report(continued), [e.reuse.kind for e in last_report(continued).evaluations if e.reuse]
+    assert kinds[0] is Kind.FEATURE and kinds[-1] is Kind.DELTA
+    assert report.executed == last_report(plain).executed and not report.misses and not report.failures
+    assert torch.isfinite(picture).all() and torch.equal(sampling(continued), picture)
+    kept = fixed(written(report.plan))
+    assert torch.equal(sampling(kept), picture)
 
 
 def test_a_forecast_of_order_nought_repeats(monkeypatch):

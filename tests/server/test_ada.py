@@ -6,6 +6,7 @@ import pytest
 
 from blockdance.blockdance_core.ada import policy_file
 from blockdance.demo import workflow
+from blockdance.demo.base import DEMO
 from blockdance.demo.picture import blocks
 from blockdance.tests.random_weights import UNKNOWN_DEPTH, write_random_weights
 from blockdance.tests.server.test_timeline import ask
@@ -103,7 +104,7 @@ def test_what_is_no_policy_is_refused_before_sampling(comfyui, folder, content, 
 
 
 def test_a_policy_of_another_model_is_refused_by_both_names(comfyui, folder):
-    [bundled, *_] = sorted(path.name for path in policy_file.BUNDLED.glob("*.safetensors"))
+    [bundled, *_] = sorted(path.name for path in (DEMO / "policies").glob("*.safetensors"))
     with pytest.raises(client.PromptError, match="was trained on PixArtMS, 28 blocks(.|\n)*this model is PixArtMS, 8"):
         client.submit(comfyui.url, loaded(205, bundled))
 

@@ -104,6 +104,78 @@ def test_the_plan_of_a_report_is_followed_and_edited(comfyui, node, inputs):
     assert third["executed_blocks"] > json.loads(second.written["report"][1])["executed_blocks"]
 
 
+def steps_of(result: client.Result, node: str = "report") -> list[list[int]]:
+    """The numbers of steps of the runs in each of a node's reports."""
+    found = [json.loads(text) for text in result.written[node] if text.startswith('{\n  "method"')]
+    return [[run["steps"] for run in report.get("runs", [report])] for report in found]
+
+
+def listed(numbers: str, latent: str = "6", **nodes: dict) -> workflow.Prompt:
+    """The demo's prompt, sampled once for each number of steps in a list."""
+    prompt = prompt_with(numbers=("Numbers", {"numbers": numbers}), **nodes, report=(
+        "BlockDanceReport", {"model": ["2", 0], "latent": [latent, 0], "theme": "dark"}))
+    prompt["6"]["inputs"]["steps"] = ["numbers", 0]
+    return prompt
+
+
+def test_each_of_a_list_of_runs_has_its_own_report(comfyui):
+    result = run(comfyui, listed("4 7 5"))
+    assert steps_of(result) == [[4], [7], [5]]
+    assert len(result.images["report"]) == 3
+    relit = listed("4 7 5")
+    workflow.set_inputs(relit, "report", theme="light")
+    again = run(comfyui, relit)
+    assert "6" not in again.seconds and steps_of(again) == [[4], [7], [5]], "the runs are those of the cached latents"
+
+
+def test_what_is_joined_of_a_list_has_one_report_of_all_runs(comfyui):
+    result = run(comfyui, listed("4 5", "joined", joined=("JoinedLatents", {"latents": ["6", 0]})))
+    assert steps_of(result) == [[4, 5]]
+    text, _, plan = result.written["report"]
+    assert "run 1 of 2: BlockDance N=2 on PixArtMS" in text and "run 2 of 2" in text
+    assert json.loads(plan)["steps"] == 5
+
+
+def second_sampler(prompt: workflow.Prompt, steps: int, latent: list) -> dict:
+    return {"class_type": "KSampler", "_meta": {"title": "second"},
+            "inputs": prompt["6"]["inputs"] | {"steps": steps, "latent_image": latent}}
+
+
+def test_two_samplings_one_after_the_other_are_both_in_the_report(comfyui):
+    prompt = prompt_with(report=("BlockDanceReport", {"model": ["2", 0], "latent": ["second", 0], "theme": "dark"}))
+    prompt["second"] = second_sampler(prompt, 5, ["6", 0])
+    assert steps_of(run(comfyui, prompt)) == [[8, 5]]
+    prompt["second"]["inputs"]["steps"] = 6
+    assert steps_of(run(comfyui, prompt)) == [[6]], "the first was not run again"
+
+
+def test_two_samplers_of_one_model_have_a_report_each(comfyui):
+    reports = {title: ("BlockDanceReport", {"model": ["2", 0], "latent": [latent, 0], "theme": "dark"})
+               for title, latent in (("report", "6"), ("other", "second"))}
+    prompt = prompt_with(**reports)
+    prompt["second"] = second_sampler(prompt, 5, prompt["6"]["inputs"]["latent_image"])
+    result = run(comfyui, prompt)
+    assert steps_of(result) == [[8]] and steps_of(result, "other") == [[5]]
+
+
+def test_each_round_of_a_loop_has_its_own_report(comfyui):
+    prompt = prompt_with()
+    sampler = prompt.pop("6")["inputs"]
+    prompt["loop"] = {"class_type": "SampledAgain", "_meta": {"title": "loop"}, "inputs": {
+        "steps": "4 6 5", "latent": sampler["latent_image"],
+        **{name: sampler[name] for name in ("model", "positive", "negative")}}}
+    workflow.replace_links(prompt, ["6", 0], ["loop", 0])
+    prompt["report"] = {"class_type": "BlockDanceReport", "_meta": {"title": "report"}, "inputs": {
+        "model": ["2", 0], "latent": ["loop", 0], "theme": "dark"}}
+    prompt["last"] = {"class_type": "PreviewAny", "_meta": {"title": "last"}, "inputs": {"source": ["loop", 1]}}
+    result = run(comfyui, prompt)
+    assert steps_of(result) == [[4, 6, 5]], "after the loop, all that it has sampled"
+    outputs, = (entry["outputs"] for entry in json.loads(get(comfyui, "/history?max_items=1")).values())
+    shown = [text for output in outputs.values() for text in output.get("text", ()) if text.startswith('{\n  "method"')]
+    rounds = [json.loads(text) for text in shown if "runs" not in json.loads(text)]
+    assert {report["steps"] for report in rounds} == {4, 6, 5}
+
+
 def test_a_report_of_no_run(comfyui):
     prompt = prompt_with(report=("BlockDanceReport", {"model": ["1", 0], "latent": ["6", 0], "theme": "dark"}))
     with pytest.raises(client.PromptError, match="no finished run to report"):
@@ -128,6 +200,13 @@ def test_the_probe_and_its_pictures(comfyui):
     assert len(found) == 5 and min(width for width, _ in found) > 500
     assert "recorded 8 evaluations of 28 blocks" in result.texts["2"]
     assert "block_index" in result.texts["viewer"][-1]
+
+
+def test_each_of_a_list_of_probed_runs_is_shown(comfyui):
+    prompt = viewer(prompt_with(numbers=("Numbers", {"numbers": "6 30"})), block_index=3)
+    prompt["6"]["inputs"]["steps"] = ["numbers", 0]
+    matrices = sizes(run(comfyui, prompt).images["viewer"])[2::5]  # evaluations x evaluations
+    assert len(matrices) == len(set(matrices)) == 2
 
 
 def test_two_steps_are_shown_without_a_recommendation(comfyui):

@@ -72,10 +72,65 @@ def test_the_first_prompt_measures_and_the_next_is_faster(comfyui, profiles):
     prompt = auto(seed=102)
     result = client.submit(comfyui.url, prompt)
     node = workflow.node_id(prompt, workflow.PATCH)
-    assert node not in result.seconds, "the server has taken the node from its cache: nothing told it to look again"
     assert blocks(prompt, result) == HALF
     assert "2.00x" in result.texts[node][-1] and "not measured" not in result.texts[node][-1]
     assert json.loads(file.read_text())["runs"] == 1
+
+
+def test_a_prompt_queued_again_is_faster_once_it_has_measured_and_then_kept(comfyui, profiles):
+    """With a fixed seed, for which the server has all in its cache."""
+    prompt = auto(seed=115)
+    node, sampler = (workflow.node_id(prompt, title) for title in (workflow.PATCH, "Sampler"))
+    assert submit(comfyui, prompt)[0] == FULL
+    assert submit(comfyui, prompt)[0] == HALF
+    third = client.submit(comfyui.url, prompt)
+    assert not {node, sampler} & third.seconds.keys(), "nothing has changed since"
+
+
+def test_to_measure_anew_takes_no_file_away(comfyui, profiles):
+    submit(comfyui, auto(seed=116))
+    [file] = profiles.iterdir()
+    before = file.read_text()
+    anew = auto(seed=117, profile="measure anew")
+    counted, shown = submit(comfyui, anew)
+    assert counted == FULL and "measured anew" in shown
+    assert file.read_text() != before and list(profiles.iterdir()) == [file]
+    assert submit(comfyui, anew)[0] == FULL, "whoever asks again gets it measured again"
+    assert submit(comfyui, auto(seed=117))[0] == HALF
+    workflow.set_inputs(anew, "Sampler", steps=4)
+    counted, shown = submit(comfyui, anew)
+    assert counted[0] < counted[1] and "cannot measure" in shown, "too short to measure, so as known"
+
+
+def given(prompt: workflow.Prompt, name: str, value: str | int | float) -> workflow.Prompt:
+    """The prompt with an input of its patch set by a link."""
+    prompt["given"] = {"class_type": "Given", "inputs": {"text": json.dumps(value)}, "_meta": {"title": "given"}}
+    prompt[workflow.node_id(prompt, workflow.PATCH)]["inputs"][name] = ["given", 0]
+    return prompt
+
+
+def test_what_a_link_sets_is_checked_when_it_is_known(comfyui, profiles):
+    submit(comfyui, auto(seed=121))
+    [file] = profiles.iterdir()
+    assert submit(comfyui, given(auto(seed=122), "profile", file.name))[0] == HALF
+    with pytest.raises(client.PromptError, match="there is no profile 'gone.json'"):
+        client.submit(comfyui.url, given(auto(seed=123), "profile", "gone.json"))
+    delta = auto(seed=124)
+    workflow.exchange_patch(delta, "DeltaDiTPatch", {"N": 2, "b": .6, "n_cached": 4, "budget": 0.})
+    counted, _ = submit(comfyui, given(delta, "n_cached", 5))
+    assert counted[0] < counted[1]
+
+
+def test_a_plan_that_forecasts_as_measured_follows_a_measurement(comfyui, profiles):
+    text = json.dumps({"blockdance_plan": 1, "steps": 8, "forecast": "measured",
+                       "reuse": [{"kind": "output", "steps": [2, 4, 6]}]})
+    planned = auto(seed=118)
+    workflow.exchange_patch(planned, "BlockDancePlan", {"plan": text})
+    sampler = workflow.node_id(planned, "Sampler")
+    client.submit(comfyui.url, planned)
+    assert sampler not in client.submit(comfyui.url, planned).seconds
+    write(profiles / "mine.json", json.dumps(GENERAL))
+    assert sampler in client.submit(comfyui.url, planned).seconds
 
 
 def test_a_run_that_measures_and_a_speed_up_of_1_draw_what_no_node_draws(comfyui, profiles):
@@ -203,10 +258,16 @@ def test_a_folder_that_cannot_be_written_costs_no_picture(comfyui, profiles):
     assert counted == FULL and "could not be saved" in shown
 
 
-@pytest.mark.parametrize("profile, unmeasured", [("auto", False), ("general", True)])
-def test_the_plan_without_a_model_is_the_general_one(comfyui, profile, unmeasured):
+@pytest.mark.parametrize("profile", ["auto", "general"])
+def test_the_plan_without_a_model_is_the_general_one_and_promises_nothing(comfyui, profile):
     """What was measured of the model is known when a run begins; only who chooses `general` goes without."""
     report = ask(comfyui, AUTO | {"profile": profile}, "BlockDanceAuto", 30, PIXART)["report"]
     kinds = [entry["reuse"] and entry["reuse"]["kind"] for entry in report["plan"]]
     assert kinds.count("output") == kinds.count(None) == 15 and kinds[0] is None
-    assert "dB expected" in report["note"] and ("not measured on this model" in report["note"]) == unmeasured
+    assert "2.00x" in report["note"] and "dB" not in report["note"]
+
+
+@pytest.mark.parametrize("least", [0., 60.])
+def test_no_quality_is_promised_for_a_model_that_was_not_measured(comfyui, profiles, least):
+    _, shown = submit(comfyui, auto(seed=119, profile="general", least_quality=least))
+    assert "how close it comes is not known" in shown and "dB" not in shown
