@@ -15,12 +15,14 @@ class SamplerTraits:
 
     counted: it evaluates once a step, in order. steady: it adds no noise of its own. whole: all it takes from an
     evaluation is the result; the CFG++ samplers take the unconditional part, too, while it is computed. name: of
-    ComfyUI's function, empty for what has none.
+    ComfyUI's function, empty for what has none. known: it is ComfyUI's own, so that what it evaluates is the whole
+    latent, in place.
     """
     counted: bool = True
     steady: bool = True
     whole: bool = True
     name: str = ""
+    known: bool = True
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,12 @@ def traits_of(sampler: object) -> SamplerTraits:
     return SamplerTraits(
         counted=name in ONE_EVALUATION_A_STEP and not options.get("use_pece"),  # of sample_sa_solver
         steady=name in STEADY and not noise, whole=not name.endswith("_cfg_pp") and name not in MORE_THAN_OUTPUT,
-        name=name)
+        name=name, known=_is_own(getattr(sampler, "sampler_function", None)))
+
+
+def _is_own(function: object) -> bool:
+    """Whether this function is part of ComfyUI."""
+    return (getattr(function, "__module__", None) or "").partition(".")[0] in ("comfy", "comfy_extras")
 
 
 class Clock:
