@@ -42,6 +42,8 @@ def _differences(latent: torch.Tensor) -> torch.Tensor:
 
 def _kept(before: float, now: float) -> float:
     """The least correlation of the noise at two times: the ratio of noise to picture at one to that at the other."""
+    if before == now:
+        return 1.
     if not (0 < before < 1 and 0 < now < 1):
         return 0.
     ratio = now * (1 - before) / (before * (1 - now))
