@@ -166,8 +166,10 @@ def test_context_windows(schedule, N, forecast):
     assert max(evaluation.passes for evaluation in report.evaluations) > 1
     if schedule != CONTEXT.UNIFORM_STANDARD:
         assert report.misses == 0 and report.executed < report.total
-    held = []
-    for steps in (14, 28):
-        trial.sample(partial(sampling, steps=steps), policy)
-        held.append(trial.reports[0].cache_bytes)
-    assert held[0] == held[1], "what is stored grows with the steps"
+    trial.sample(partial(sampling, steps=28), policy)
+    report, = trial.reports
+    each = report.evaluations[0].cache_bytes / report.evaluations[0].passes
+    most = max(evaluation.passes for evaluation in report.evaluations)
+    anchors = {"off": 1, "linear": 2, "quadratic": 3}[forecast]
+    # Windows that are new in a reusing evaluation are stored for the next, where the group has one; they differ in size
+    assert report.cache_bytes <= 1.2 * (anchors + (N > 2)) * most * each, "what is stored grows with the windows"
