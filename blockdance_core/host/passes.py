@@ -57,6 +57,11 @@ class Passes:
         self._fits: dict[Module, bool] = {}
         self._lock = threading.Lock()
 
+    def forget(self) -> None:
+        """Nothing is reused any more."""
+        self.cache.clear()
+        self._watch = None
+
     def finish(self, current: Current) -> None:
         """After an evaluation: what passes that come no more have stored is let go, as windows that move would pile it
         up."""

@@ -68,7 +68,7 @@ class Run:
         return Outputs(plan.forecaster, schedule.times if self._clock.counts and schedule.falls else None)
 
     def _forget(self) -> None:
-        self._passes.cache.clear()
+        self._passes.forget()
         if self._outputs:
             self._outputs.clear()
 
@@ -154,9 +154,9 @@ class Run:
         """Let the listener hear an evaluation; where it cannot, it hears nothing any more."""
         listener, self.listener = self.listener, None
         if (found := unlike(denoised, latent)):
-            self.telling.fail(f"this run shows nothing of the model: an evaluation gives {found}")
+            self.telling.fail(f"nothing was measured in this run: an evaluation gives {found}")
             return
-        with self.telling.survive("what this run shows of the model is lost"):
+        with self.telling.survive("nothing was measured in this run"):
             listener.hear(latent, denoised, sigma)
             self.listener = listener
 
