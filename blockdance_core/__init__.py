@@ -19,6 +19,8 @@ chain         the blocks of a model in execution order
 interception  one call of the model with a span of blocks recorded or replaced
 cache         what a run has stored; packing: in fewer bits, or in main memory
 storage       how it is to be kept, and storing: a policy that says so
+place         where in the latent a pass takes its input from; continuity: whether evaluations go on where they were;
+              alarm: what a device finds out, read without making it wait
 report        what a run has executed
 similarity    how alike features and deltas are from step to step: probe records it, with the samples of sketch and grid
 recommend     from similarity to settings

@@ -53,21 +53,22 @@ class Anchor:
 
 @dataclass(frozen=True)
 class _Entry:
-    """An anchor put away; `plain` where its tensors are as they came."""
+    """An anchor put away; `plain` where its tensors are as they came. group: in which it was stored."""
     time: float
+    group: int
     form: tuple[Form, Mapping[int, Form]]
     plain: Stored | None
     hidden: Mapping[int, tuple[Packed | None, ...]]
 
     @classmethod
-    def of(cls, anchor: Anchor, dtype: torch.dtype | None, offload: bool) -> "_Entry":
+    def of(cls, anchor: Anchor, group: int, dtype: torch.dtype | None, offload: bool) -> "_Entry":
         stored = anchor.stored
         form = stored.entered, stored.returned
         if dtype is None and not offload:
-            return cls(anchor.time, form, stored, {})
+            return cls(anchor.time, group, form, stored, {})
         hidden = {block: tuple(t if t is None else pack(t, dtype, offload) for t in states)
                   for block, states in stored.hidden.items()}
-        return cls(anchor.time, form, None, hidden)
+        return cls(anchor.time, group, form, None, hidden)
 
     @property
     def bytes(self) -> int:
@@ -86,13 +87,16 @@ class _Entry:
 class Cache:
     """Anchors under (pass key, reuse), the newest first. Several GPUs may store at once, hence the lock.
 
-    dtype: what larger floating-point tensors are kept as, None for their own.
+    anchors: how many are kept, which is also how many groups back they may come from: a group is an evaluation that
+    computes everything and those that reuse it. dtype: what larger floating-point tensors are kept as, None for their
+    own.
     """
 
     def __init__(self, anchors: int = 1, dtype: torch.dtype | None = None):
         self.dtype = dtype
         self._kept = anchors
         self._entries: dict[tuple[Hashable, Reuse], tuple[_Entry, ...]] = {}
+        self._group = 0
         self._lock = threading.Lock()
         self.peak_bytes = 0
 
@@ -107,16 +111,38 @@ class Cache:
     def _count(self) -> int:
         return sum(entry.bytes for entries in self._entries.values() for entry in entries)
 
+    def begin_group(self) -> None:
+        """An evaluation computes everything: what no forecast may use from here on is let go, for it or for the model.
+        """
+        with self._lock:
+            self._group += 1
+            oldest = self._group - self._kept
+            kept = {name: tuple(entry for entry in entries if entry.group > oldest)
+                    for name, entries in self._entries.items()}
+            self._entries = {name: entries for name, entries in kept.items() if entries}
+
+    def limit(self, passes: int) -> None:
+        """Keep what belongs to this many passes, those that were stored or read last."""
+        with self._lock:
+            keys = set(list(dict.fromkeys(key for key, _ in reversed(self._entries)))[:passes])
+            self._entries = {name: entries for name, entries in self._entries.items() if name[0] in keys}
+
     def get(self, key: Hashable, reuse: Reuse) -> tuple[Anchor, ...]:
-        """The anchors as they were put, but for what a smaller dtype has taken from them."""
-        return tuple(entry.anchor() for entry in self._entries.get((key, reuse), ()))
+        """The anchors as they were put, but for what a smaller dtype has taken from them; none where this pass has
+        stored nothing in the present group."""
+        with self._lock:
+            entries = self._entries.get((key, reuse), ())
+            if not entries or entries[0].group != self._group:
+                return ()
+            self._entries[key, reuse] = self._entries.pop((key, reuse))
+        return tuple(entry.anchor() for entry in entries)
 
     def put(self, key: Hashable, reuse: Reuse, anchor: Anchor, offload: bool = False) -> None:
         """Keep an anchor, in main memory if `offload`. Older ones of the same time, or of another form, are replaced by
         it. Raises TypeError where the device does not have `dtype`."""
-        new = _Entry.of(anchor, self.dtype, offload)
+        new = _Entry.of(anchor, self._group, self.dtype, offload)
         with self._lock:
-            older = [old for old in self._entries.get((key, reuse), ())
+            older = [old for old in self._entries.pop((key, reuse), ())
                      if old.time != new.time and old.form == new.form]
             self._entries[key, reuse] = (new, *older)[:self._kept]
             self.peak_bytes = max(self.peak_bytes, self._count())

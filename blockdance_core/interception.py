@@ -12,6 +12,7 @@ long skip connections carry an output past the end of the span, its block return
 from contextlib import contextmanager
 from typing import Callable, Iterator
 
+import torch
 from torch.nn import Module
 
 from .cache import Stored
@@ -156,6 +157,10 @@ class Recorder:
             yield
         except ContractError as error:
             self.failure = str(error)
+        except torch.OutOfMemoryError:  # for the run, which has memory to give back
+            raise
+        except Exception as error:  # whatever another pack's block takes and gives
+            self.failure = f"{type(error).__name__} {error}"
 
     def stored(self) -> Stored | None:
         """What was recorded, or None where the span was not computed exactly once."""

@@ -70,13 +70,14 @@ class Meter(TorchDispatchMode):
     """Context of the calls to be counted, in this thread.
 
     linear: MACs so far of linear layers and convolutions, what both papers count; attention: those of products between
-    activations.
+    activations; missed: an operator that was called in a way which says nothing of them, empty if there is none.
     """
 
     def __init__(self):
         super().__init__()
         self.linear = 0
         self.attention = 0
+        self.missed = ""
 
     @property
     def macs(self) -> int:
@@ -85,8 +86,11 @@ class Meter(TorchDispatchMode):
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         out = func(*args, **(kwargs or {}))
         operator = func.overloadpacket
-        if (formula := _LINEAR.get(operator)) is not None:
-            self.linear += formula(out, *args)
-        elif (formula := _ATTENTION.get(operator)) is not None:
-            self.attention += formula(out, *args)
+        try:
+            if (formula := _LINEAR.get(operator)) is not None:
+                self.linear += formula(out, *args)
+            elif (formula := _ATTENTION.get(operator)) is not None:
+                self.attention += formula(out, *args)
+        except Exception as error:  # it is computed, and need not be counted
+            self.missed = f"{operator} ({type(error).__name__} {error})"
         return out

@@ -4,7 +4,8 @@ Memory is bounded, whatever the size of the picture: per block two samples (512 
 sketches (4 KiB each), and up to 48 small pictures of features (256 KiB each).
 """
 
-from typing import Callable
+from contextlib import contextmanager
+from typing import Callable, Iterator
 
 import torch
 
@@ -74,6 +75,16 @@ class Probe:
         """Something that the user should know of the result."""
         self._notes[text] = None
 
+    @contextmanager
+    def survive(self) -> Iterator[None]:
+        """What cannot be listened to is noted, and costs nothing else."""
+        try:
+            yield
+        except ContractError as error:
+            self.note(str(error))
+        except Exception as error:  # whatever another pack's block takes and gives, and memory
+            self.note(f"{type(error).__name__} {error}")
+
     def similarity(self) -> Similarity:
         percents = tuple(self._schedule.percent_at(sigma) for sigma in self._schedule.sigmas)
         changes = {kind: Change(*self._table(self._changes, kind, 2).unbind(-1)) for kind in SPAN_KINDS}
@@ -110,19 +121,16 @@ class Listener:
         contract = self._chain.contracts[index]
 
         def overhear(*args, **kwargs):
-            try:
+            before = None
+            with self._probe.survive():
                 hidden = contract.read(args, kwargs)
                 place = max(range(len(hidden)), key=lambda i: 0 if hidden[i] is None else hidden[i].numel())
                 before = self._probe.sample(self._tokens(hidden, place))  # a copy: blocks work in place
-            except ContractError as error:
-                self._probe.note(str(error))
-                return forward(*args, **kwargs)
             output = forward(*args, **kwargs)
-            try:
-                tokens = self._tokens(contract.unpack(output), place)
-                self._probe.add(index, before, self._probe.sample(tokens), tokens, self._latent)
-            except ContractError as error:
-                self._probe.note(str(error))
+            if before is not None:
+                with self._probe.survive():
+                    tokens = self._tokens(contract.unpack(output), place)
+                    self._probe.add(index, before, self._probe.sample(tokens), tokens, self._latent)
             return output
         return overhear
 

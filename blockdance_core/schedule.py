@@ -28,6 +28,7 @@ class SamplerTraits:
     ComfyUI's function, empty for what has none. key: of what is observed of it, with the options that it was given.
     shown: whether its latents show what it does; not where a mask or another node has a hand in them. pattern: of one
     with several evaluations a step, how many steps further each of them belongs; empty where that is not known.
+    known: it is ComfyUI's own, so that what it evaluates is the whole latent, in place.
     """
     counted: bool = True
     steady: bool = True
@@ -37,6 +38,7 @@ class SamplerTraits:
     origin: Origin = Origin.NAME
     shown: bool = True
     pattern: tuple[int, ...] = ()
+    known: bool = True
 
 
 @dataclass(frozen=True)

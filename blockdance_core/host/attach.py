@@ -5,6 +5,7 @@ from copy import copy
 from functools import partial
 from typing import Callable
 
+from comfy.model_management import InterruptProcessingException
 from comfy.model_patcher import ModelPatcher
 from comfy.model_sampling import CONST
 from comfy.patcher_extension import WrappersMP
@@ -19,6 +20,7 @@ from .architectures import TRANSFORMERS, Family
 from .clock import traits_of
 from .history import MOST, History, Result
 from .run import Run
+from .telling import words_of
 
 logger = logging.getLogger(__name__)
 
@@ -42,13 +44,12 @@ def attach(model: ModelPatcher, policy: Policy, on_report: Callable[[Report], No
 
     def finish(run: Run) -> Report:
         if run.listener is not None:
-            try:
+            with run.telling.survive("what this run has shown could not be saved"):
                 run.report.outcome = run.listener.finish()
-            except (ValueError, OSError) as error:  # the picture is there and must not be lost
-                run.telling.fail(f"what this run has shown could not be saved: {error}")
         logger.info("%s on %s: %s", policy.name, run.report.transformer.name, run.report.line())
         if on_report is not None:
-            on_report(run.report)
+            with run.telling.survive("the report of this run could not be passed on"):
+                on_report(run.report)
         return run.report
     return install(model, policy.name, begin, finish)
 
@@ -127,7 +128,13 @@ def _sample(executor, noise, latent_image, sampler, sigmas, *args, begin, finish
             del options[KEY]
         else:
             options[KEY] = enclosing
-    results.add(finish(run))
+    try:
+        results.add(finish(run))
+    except InterruptProcessingException:  # an Exception in older releases
+        raise
+    except Exception as error:  # the picture is there and must not be lost
+        logger.warning("what a run has shown is lost: %s", words_of(error), exc_info=error)
+        results.add(None)
     return output
 
 

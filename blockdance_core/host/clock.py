@@ -61,7 +61,8 @@ def traits_of(sampler: object, shown: bool = True) -> SamplerTraits:
         counted=name in ONE_EVALUATION_A_STEP and not options.get("use_pece"),  # of sample_sa_solver
         steady=name in STEADY and not noise, whole=not name.endswith("_cfg_pp") and name not in MORE_THAN_OUTPUT,
         name=name, key=key_of(sampler), shown=shown, pattern=() if noise else PATTERNS.get(name, ()),
-        origin=Origin.NAME if name in STEADY | NOISY and not silenced else Origin.GUESS)
+        origin=Origin.NAME if name in STEADY | NOISY and not silenced else Origin.GUESS,
+        known=_is_own(getattr(sampler, "sampler_function", None)))
 
 
 def key_of(sampler: object) -> str:
@@ -80,6 +81,11 @@ def _text(value: object) -> str:
     if hasattr(value, "sampler_function"):
         return f"({key_of(value)})"
     return repr(value) if isinstance(value, (bool, int, float, str)) else ""
+
+
+def _is_own(function: object) -> bool:
+    """Whether this function is part of ComfyUI."""
+    return (getattr(function, "__module__", None) or "").partition(".")[0] in ("comfy", "comfy_extras")
 
 
 class Clock:

@@ -23,34 +23,51 @@ from .countable import is_compiled, unseen_attention
 from .identity import identity
 from .memory import has_room
 from .telling import Telling
+from .watch import Watch
 
 
 @dataclass
 class Current:
-    """The evaluation that is going on. time: in that of a flow; latent: its shape, (B, C, ...)."""
+    """The evaluation that is going on. time: in that of a flow; latent: the sampler's, (B, C, ...)."""
     evaluation: Evaluation
     decision: Decision
     time: float
-    latent: tuple[int, ...]
+    latent: torch.Tensor
     occurrences: dict[Hashable, int] = field(default_factory=dict)  # the latest pass of each key
 
 
 class Passes:
-    """on_out_of_memory: called where storing or reusing took more than there is. It sets the decision to COMPUTE."""
+    """on_out_of_memory: called where storing or reusing took more than there is; give_up: with the reason why nothing
+    may be reused from now on. Both set the decision to COMPUTE. watch: None where nothing is reused anyway."""
 
-    def __init__(self, report: Report, family: Family, telling: Telling, on_out_of_memory: Callable[[], None]):
+    def __init__(self, report: Report, family: Family, telling: Telling, watch: Watch | None,
+                 on_out_of_memory: Callable[[], None], give_up: Callable[[str], None]):
         plan = report.plan
         self._report = report
         self._family = family
         self._telling = telling
+        self._watch = watch
         self._on_out_of_memory = on_out_of_memory
+        self._give_up = give_up
         self._storage = plan.storage
         self.cache = Cache(plan.forecaster.anchors if plan.forecaster else 1, DTYPES[plan.storage.dtype])
         self._ledger = Ledger()
+        self._most = 1  # passes of an evaluation so far
         self._countable: bool | None = None
         self._interceptions: dict[int, Interception] = {}
         self._fits: dict[Module, bool] = {}
         self._lock = threading.Lock()
+
+    def forget(self) -> None:
+        """Nothing is reused any more."""
+        self.cache.clear()
+        self._watch = None
+
+    def finish(self, current: Current) -> None:
+        """After an evaluation: what passes that come no more have stored is let go, as windows that move would pile it
+        up."""
+        self._most = max(self._most, current.evaluation.passes)
+        self.cache.limit(self._most)
 
     def apply_model(self, current: Current, forward: Callable, model: BaseModel, x, transformer_options: dict,
                     control: dict | None):
@@ -68,11 +85,34 @@ class Passes:
             self._telling.leave_out("frames made one after the other")
             return self._pass(current, None, COMPUTE, forward, model, chain)
         if self._countable is None:
-            self._countable = self._survey(model, transformer_options)
-        key = identity(model, x, transformer_options, control)
-        with self._lock:
-            occurrence = current.occurrences[key] = current.occurrences.get(key, -1) + 1
-        return self._surely(current, (key, occurrence), forward, model, chain)
+            self._countable = False
+            with self._telling.survive("MACs are not counted"):
+                self._countable = self._survey(model, transformer_options)
+        key = self._key(current, model, x, transformer_options, control)
+        if key is None:
+            return self._pass(current, None, COMPUTE, forward, model, chain)
+        if self._watch is not None:
+            self._look(self._watch, current, key, x)
+        return self._surely(current, key, forward, model, chain)
+
+    def _key(self, current: Current, model: BaseModel, x, transformer_options: dict, control: dict | None
+             ) -> Hashable | None:
+        """What tells this pass from others of the evaluation, and is the same in the next; None if nothing does."""
+        with self._telling.survive("a pass is computed, as nothing tells it from others"):
+            key = identity(model, x, transformer_options, control)
+            with self._lock:
+                occurrence = current.occurrences[key] = current.occurrences.get(key, -1) + 1
+            return key, occurrence
+        return None
+
+    def _look(self, watch: Watch, current: Current, key: Hashable, x) -> None:
+        """Give up reusing where this pass shows another part of the latent than it did before."""
+        reason = "it is not known which part of the latent a pass shows"
+        with self._telling.survive(reason):
+            watch.a_pass(key, x, current.latent)
+            reason = watch.rings() if current.decision.reuse is not None else ""
+        if reason:
+            self._give_up(reason)
 
     def _chain(self, model: BaseModel) -> Chain | None:
         """The blocks of a model; None where the plan does not fit it, as for another model in the negative pass."""
@@ -138,9 +178,12 @@ class Passes:
             replaced = replay.replaced
         if interception.executed:  # else another cache has answered in the model's place
             for recorder in recorders:
-                self._keep(current, key, recorder, model)
+                with self._telling.survive("what blocks have computed is not stored", memory=False):
+                    self._keep(current, key, recorder, model)
             if meter is not None:
                 self._ledger.enter(key, meter.macs, interception.macs)
+                if meter.missed:
+                    self._telling.leave_out(meter.missed)
         self._ledger.book(evaluation, key, decision.reuse.span if replaced else None)
         with self._lock:
             evaluation.total += interception.executed + replaced
@@ -173,7 +216,7 @@ class Passes:
         anchor, offload = Anchor(current.time, stored), self._storage.offload == "on"
         if self._storage.offload == "auto":
             with self._lock:
-                offload = not has_room(model, current.latent, stored.device)
+                offload = not has_room(model, tuple(current.latent.shape), stored.device)
             if offload:
                 self._telling.note(f"what is stored goes to main memory: {stored.device} has none to spare")
         try:

@@ -1,7 +1,8 @@
 """The similarity probe on a MODEL: a patch like any other, whose runs compute everything and only listen."""
 
 import logging
-from typing import Callable, Mapping
+from contextlib import nullcontext
+from typing import Callable, ContextManager, Mapping
 
 from comfy.model_base import BaseModel
 from comfy.model_patcher import ModelPatcher
@@ -49,13 +50,21 @@ class ProbeRun:
     def apply_model(self, forward: Callable, model: BaseModel, x, transformer_options: dict,
                     control: dict | None = None):
         """One pass, overheard if it holds the positive prompt."""
-        place, of = self._place(transformer_options)
-        if not self._evaluating or place is None or transformer_of(model.diffusion_model) != self._transformer:
+        interception = nullcontext()
+        if self._evaluating:
+            with self.probe.survive():
+                interception = self._interception(model, x, transformer_options)
+        with interception:
             return forward()
+
+    def _interception(self, model: BaseModel, x, transformer_options: dict) -> ContextManager:
+        """What overhears the blocks of a pass; nothing where there is nothing to be heard."""
+        place, of = self._place(transformer_options)
+        if place is None or transformer_of(model.diffusion_model) != self._transformer:
+            return nullcontext()
         chain = chain_of(model.diffusion_model)
         row = place * (len(x) // of)
-        with Interception(chain, recorders=(Listener(self.probe, chain, row, x.shape),)):
-            return forward()
+        return Interception(chain, recorders=(Listener(self.probe, chain, row, x.shape),))
 
     def _place(self, transformer_options: dict) -> tuple[int | None, int]:
         """Where among the conditions of this pass the positive prompt is, and how many they are.

@@ -14,7 +14,7 @@ from torch.nn import Module
 
 from ..auto.outputs import Outputs
 from ..pace import Pace
-from ..plan import COMPUTE, Kind, Moment, Plan
+from ..plan import COMPUTE, Decision, Kind, Moment, Plan
 from ..policy import Policy
 from ..report import Evaluation, Report
 from ..schedule import Schedule
@@ -22,16 +22,20 @@ from .architectures import Family
 from .clock import Clock
 from .conditions import active_at
 from .passes import Current, Passes
-from .telling import Telling
+from .telling import Telling, words_of
+from .watch import Watch
 
 
 class Run:
+    """undisturbed: whether no wrapper but ours is around its evaluations."""
+
     def __init__(self, policy: Policy, schedule: Schedule, family: Family, diffusion_model: Module,
                  undisturbed: bool = True, on_evaluation: Callable[[Report], None] | None = None):
         transformer = family.transformer_of(diffusion_model)
         started = time.perf_counter()
         plan = policy.plan(schedule, transformer)
         planning = time.perf_counter() - started
+        own = schedule.sampler.known and undisturbed
         if plan.sampler is not None:
             schedule = replace(schedule, sampler=plan.sampler)
         self.report = Report(policy.name, transformer, plan, planning_seconds=planning)
@@ -42,7 +46,10 @@ class Run:
         self._flow_time = schedule.flow_time
         self._pace = Pace(plan, {stretch.steps[0] for stretch in schedule.stretches})
         self._adviser = plan.adviser
-        self._passes = Passes(self.report, family, self.telling, self._run_out_of_memory)
+        reuses = bool(plan.reused_steps or plan.adviser)
+        self._watch = Watch(own) if reuses else None
+        self._passes = Passes(self.report, family, self.telling, self._watch, self._run_out_of_memory,
+                              self._give_up_now)
         self._outputs = self._outputs_of(plan, schedule)
         self._current: Current | None = None
         self._gave_up = False
@@ -67,7 +74,7 @@ class Run:
         return Outputs(plan.forecaster, schedule.stretches if self._clock.counts else ())
 
     def _forget(self) -> None:
-        self._passes.cache.clear()
+        self._passes.forget()
         if self._outputs:
             self._outputs.clear()
 
@@ -77,26 +84,29 @@ class Run:
         if self._current is not None:  # a call from within one is a part of it
             return predict()
         step, sigma = self._clock.now(timestep)
+        time_now = self._flow_time.time(sigma)
         self._check_outputs(whole)
+        if self._watch is not None and not self._gave_up:
+            self._look(self._watch, x, time_now)
         if self._adviser is not None:
             self._take_advice(Moment(step, x, conditions, lambda sigma: active_at(sigma, conditions), self._outputs))
-        decision = COMPUTE if self._gave_up else self._pace.decide(step)
-        if decision.reuse is None and self.report.plan.forecaster is None:
-            self._passes.cache.clear()  # it is stored anew, or needed no more: room for the model meanwhile
+        decision = self._decide(step)
+        if decision.reuse is None:
+            self._passes.cache.begin_group()
         evaluation = Evaluation(step, decision.reuse)
-        self._current = Current(evaluation, decision, self._flow_time.time(sigma), tuple(x.shape))
+        self._current = Current(evaluation, decision, time_now, x)
         self.report.evaluations.append(evaluation)
-        if self._on_evaluation is not None:
-            self._on_evaluation(self.report)
+        self._tell_evaluation()
         started = time.perf_counter()
         if self._started is None:  # loading the model is not sampling
             self._started = started
         try:
             denoised = predict() if self._outputs is None else self._with_outputs(predict, x, sigma)
             if self.listener is not None:
-                self.listener.hear(x, denoised, sigma, whole)
+                self._hear(x, denoised, sigma, whole)
             return denoised
         finally:
+            self._passes.finish(self._current)
             evaluation.seconds = time.perf_counter() - started
             evaluation.cache_bytes = self.cache_bytes
             self._current = None
@@ -120,21 +130,54 @@ class Run:
             self.telling.note("the sampler or another node changes which evaluations there are, so that each forecast "
                               "stands for itself")
 
-    def _take_advice(self, moment: Moment) -> None:
-        started = time.perf_counter()
-        try:
-            plan = self._adviser.advise(moment)
-        except (ValueError, RuntimeError) as error:  # the run has a plan to go on by
-            self._adviser = None
-            self.telling.fail(f"the plan stays as it was at step {moment.step + 1}: {error}")
+    def _look(self, watch: Watch, latent, time: float) -> None:
+        """Before an evaluation: whether its latent goes on where the one before was."""
+        reason = "it is not known whether the latent of an evaluation goes on where it was"
+        with self.telling.survive(reason):
+            watch.evaluation(latent, time)
+            reason = ""
+        if reason:
+            self._give_up(f"{reason}: everything is computed")
+
+    def _decide(self, step: int) -> Decision:
+        if self._gave_up:
+            return COMPUTE
+        decision = self._pace.decide(step)
+        if decision.reuse is not None and self._watch is not None and (reason := self._watch.rings()):
+            self._give_up(f"{reason}: everything is computed from step {step + 1} on")
+            return COMPUTE
+        return decision
+
+    def _tell_evaluation(self) -> None:
+        if self._on_evaluation is None:
             return
-        finally:
-            self.report.planning_seconds += time.perf_counter() - started
-        if plan is not None:
-            self.report.plan = plan
-            self._pace.replan(plan, moment.step)
-            if self._outputs is not None:
-                self._outputs.follow(plan.forecaster)
+        tell, self._on_evaluation = self._on_evaluation, None
+        with self.telling.survive("the run is not shown while it goes on"):
+            tell(self.report)
+            self._on_evaluation = tell
+
+    def _hear(self, latent, denoised, sigma: float, whole: bool) -> None:
+        """Let the listener hear an evaluation; where it cannot, it hears nothing any more."""
+        listener, self.listener = self.listener, None
+        if (found := unlike(denoised, latent)):
+            self.telling.fail(f"nothing was measured in this run: an evaluation gives {found}")
+            return
+        with self.telling.survive("nothing was measured in this run"):
+            listener.hear(latent, denoised, sigma, whole)
+            self.listener = listener
+
+    def _take_advice(self, moment: Moment) -> None:
+        adviser, self._adviser = self._adviser, None
+        started = time.perf_counter()
+        with self.telling.survive(f"the plan stays as it was at step {moment.step + 1}"):
+            plan = adviser.advise(moment)
+            if plan is not None:
+                self._pace.replan(plan, moment.step)
+                if self._outputs is not None:
+                    self._outputs.follow(plan.forecaster)
+                self.report.plan = plan
+            self._adviser = adviser
+        self.report.planning_seconds += time.perf_counter() - started
 
     def _with_outputs(self, predict: Callable, x: torch.Tensor, sigma: float) -> torch.Tensor:
         """An evaluation whose output is forecast, or kept for forecasts."""
@@ -147,8 +190,13 @@ class Run:
                 return forecast
             except torch.OutOfMemoryError:
                 self._run_out_of_memory()
+            except Exception as error:  # the evaluation can be computed
+                self._give_up_now(f"an output cannot be forecast ({words_of(error)})")
         denoised = predict()
         if self._gave_up:
+            return denoised
+        if (found := unlike(denoised, x)):
+            self._give_up_now(f"an evaluation gives {found}, and only such a tensor can be forecast")
             return denoised
         try:
             value = flow_time.read(quantity, x, denoised, sigma)
@@ -157,7 +205,17 @@ class Run:
             return denoised if given is value else flow_time.denoised(quantity, x, given, sigma)
         except torch.OutOfMemoryError:
             self._run_out_of_memory()
-            return denoised
+        except Exception as error:  # the evaluation is computed
+            self._give_up_now(f"an output cannot be kept for forecasts ({words_of(error)})")
+        return denoised
+
+    def _give_up_now(self, reason: str) -> None:
+        """Nothing is reused any more, the evaluation that goes on included."""
+        current = self._current
+        current.decision = COMPUTE
+        if current.evaluation.executed == current.evaluation.total:
+            current.evaluation.reuse = None  # none of its passes has yet
+        self._give_up(f"{reason}: everything is computed from step {current.evaluation.step + 1} on")
 
     def _run_out_of_memory(self) -> None:
         self._current.decision = COMPUTE
@@ -169,3 +227,12 @@ class Run:
         self._gave_up, self._adviser = True, None
         self._forget()
         self.telling.fail(reason)
+
+
+def unlike(denoised: object, latent: torch.Tensor) -> str:
+    """What an evaluation gives, in words, where it is not one tensor of the latent's shape; nothing where it is."""
+    if not isinstance(denoised, torch.Tensor):
+        return f"a {type(denoised).__name__}, not one tensor of the latent's shape"
+    if denoised.shape != latent.shape:
+        return f"a tensor {tuple(denoised.shape)} for a latent {tuple(latent.shape)}"
+    return ""

@@ -2,6 +2,11 @@
 
 import logging
 import threading
+from contextlib import contextmanager
+from typing import Iterator
+
+import torch
+from comfy.model_management import InterruptProcessingException
 
 from ..report import Report
 
@@ -20,6 +25,20 @@ class Telling:
         if self._is_new(self._report.failures, reason):
             logger.warning("%s: %s", self._report.method, reason)
 
+    @contextmanager
+    def survive(self, what: str, memory: bool = True) -> Iterator[None]:
+        """Whatever goes wrong within is told after `what`, and the run goes on: nothing that listens, measures or
+        reports may cost the picture. memory: whether running out of it is among that."""
+        try:
+            yield
+        except InterruptProcessingException:  # the user's wish, and an Exception in older releases
+            raise
+        except Exception as error:
+            if not memory and isinstance(error, torch.OutOfMemoryError):
+                raise
+            logger.debug("%s: %s", self._report.method, what, exc_info=error)
+            self.fail(f"{what}: {words_of(error)}")
+
     def note(self, what: str) -> None:
         """Something went another way than usual, with the same result."""
         if self._is_new(self._report.notes, what):
@@ -35,3 +54,9 @@ class Telling:
                 return False
             told.append(what)
             return True
+
+
+def words_of(error: Exception) -> str:
+    """An error in words; of one that is raised without a sentence, its kind besides."""
+    text = str(error)
+    return text if isinstance(error, (ValueError, RuntimeError, OSError)) and text else f"{type(error).__name__} {text}"

@@ -143,3 +143,27 @@ def test_the_cache_keeps_the_latest_anchors_of_one_form():
     cache.put("pass", A, Anchor(.6, stored(5., size=4)))  # another picture size
     assert [anchor.time for anchor in cache.get("pass", A)] == [.6]
     assert cache.get("other", A) == cache.get("pass", B) == ()
+
+
+def test_the_cache_gives_what_the_present_group_has_stored():
+    """And, for forecasts, what as many groups have as it keeps anchors."""
+    cache, single = Cache(anchors=2), Cache()
+    for group in range(4):
+        for held in (cache, single):
+            held.begin_group()
+            held.put("always", A, Anchor(.9 - .1 * group, stored(1.)))
+            if group in (0, 1):
+                held.put("sometimes", A, Anchor(.9 - .1 * group, stored(1.)))
+        assert len(single.get("always", A)) == 1 and len(single) == 1 + (group < 2)
+        assert len(cache.get("always", A)) == min(2, group + 1) and len(cache) == 1 + (group < 3)
+        assert len(cache.get("sometimes", A)) == (1, 2, 0, 0)[group]
+
+
+def test_the_cache_keeps_what_belongs_to_the_latest_passes():
+    cache = Cache()
+    for key in ("first", "second", "third"):
+        for reuse in (A, B):
+            cache.put(key, reuse, Anchor(.9, stored(1.)))
+    cache.get("first", A)
+    cache.limit(2)
+    assert [bool(cache.get(key, B)) for key in ("first", "second", "third")] == [True, False, True]

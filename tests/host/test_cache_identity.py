@@ -5,10 +5,13 @@ import pytest
 import torch
 
 from blockdance.blockdance_core.blockdance import BlockDancePolicy
+from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
+from blockdance.blockdance_core.forecasting import with_forecast
 from blockdance.blockdance_core.host.architectures import TRANSFORMERS
 from blockdance.blockdance_core.host.clock import traits_of
 from blockdance.blockdance_core.host.identity import identity
 from blockdance.blockdance_core.host.run import Run
+from blockdance.blockdance_core.policy import Policy
 from blockdance.blockdance_core.schedule import Schedule
 from blockdance.tests.host.tiny import FLUX, seeded
 
@@ -49,10 +52,10 @@ def test_what_else_tells_passes_apart(other):
 class Passes:
     """Passes of a tiny Flux within one run; each name has its own prompt, the latent is the same."""
 
-    def __init__(self):
+    def __init__(self, policy: Policy = BlockDancePolicy()):
         self.model = FLUX.build()
         schedule = Schedule(SIGMAS, lambda percent: 1. - percent, sampler=traits_of(None))
-        self.run = Run(BlockDancePolicy(), schedule, TRANSFORMERS, self.model.model.diffusion_model)
+        self.run = Run(policy, schedule, TRANSFORMERS, self.model.model.diffusion_model)
         self.model.pre_run()
 
     def evaluate(self, step: int, *passes: tuple[dict, int], latent: torch.Tensor | None = None) -> list[torch.Tensor]:
@@ -122,3 +125,31 @@ def test_a_condition_that_appears_late_is_computed_in_full():
     passes.evaluate(4, (BASE, 100), (late, 200))
     evaluation = passes.run.report.evaluations[-1]
     assert (evaluation.misses, evaluation.passes, evaluation.executed) == (1, 2, 8 + 2)
+
+
+@pytest.mark.parametrize("forecast", ["off", "linear", "quadratic"])
+def test_what_was_stored_before_the_latest_computed_step_is_not_used(forecast):
+    """A pass that was not there when everything was computed last finds nothing, however much it has stored before."""
+    passes = Passes(with_forecast(DeltaCachePolicy(N=2), forecast))
+    always, late = (BASE, 100), (BASE | {"uuids": ["comes and goes"]}, 200)
+    for step, present in enumerate([(always, late), (always, late), (always,), (always, late), (always, late)]):
+        passes.evaluate(step, *present)
+    evaluations = passes.run.report.evaluations
+    assert [bool(evaluation.reuse) for evaluation in evaluations] == [False, True, False, True, False]
+    assert [evaluation.misses for evaluation in evaluations] == [0, 0, 0, 1, 0]
+    assert evaluations[3].passes == 2 and evaluations[3].executed < evaluations[3].total
+
+
+@pytest.mark.parametrize("N", [2, 3, 4])
+@pytest.mark.parametrize("forecast, anchors", [("off", 1), ("linear", 2), ("quadratic", 3)])
+def test_passes_that_come_no_more_leave_nothing_behind(forecast, anchors, N):
+    """Two new ones in each evaluation: no more is held than two take that are always there."""
+    held = {}
+    for moving in (False, True):
+        passes = Passes(with_forecast(DeltaCachePolicy(N=N), forecast))
+        for step in range(STEPS):
+            names = [f"{place} {step * moving}" for place in ("left", "right")]
+            passes.evaluate(step, *((BASE | {"uuids": [name]}, 100) for name in names))
+        held[moving] = max(evaluation.cache_bytes for evaluation in passes.run.report.evaluations)
+        one = min(evaluation.cache_bytes for evaluation in passes.run.report.evaluations if evaluation.cache_bytes)
+    assert held[True] <= held[False] <= anchors * one
