@@ -6,10 +6,12 @@ evaluation a step gets the plan itself. One with two gets the same share of reus
 adaptive one, which may stay within one step for long, computes every N-th evaluation there.
 
 Whatever a sampler does, no more evaluations than a group has reusing steps follow a computed one, and none that is
-more steps away from it: a step into a new group, a jump, or a way back over more steps than that is computed.
+more steps away from it: a step into a new group, a jump, or a way back over more steps than that is computed. Where
+the noise has risen nothing from before is reused, whatever the plan says.
 """
 
 from dataclasses import dataclass
+from typing import Collection
 
 from .plan import COMPUTE, Decision, Plan, Reuse
 
@@ -33,7 +35,9 @@ class Group:
 class Pace:
     """The decisions of one run, in the order of its evaluations."""
 
-    def __init__(self, plan: Plan):
+    def __init__(self, plan: Plan, begins: Collection[int] = ()):
+        """begins: the steps at which the noise has risen."""
+        self._begins = begins
         self._plan(plan)
         self._furthest = self._anchor = -1  # the latest group that was begun, and the step computed last
         self._left = 0  # evaluations that may still reuse it
@@ -47,7 +51,7 @@ class Pace:
             self._left = len(group.reuses) - (step - group.first - 1)
 
     def _plan(self, plan: Plan) -> None:
-        self._groups = _groups(plan)
+        self._groups = _groups(plan, self._begins)
         self._stores = [decision.store for decision in plan.decisions]
 
     def decide(self, step: int) -> Decision:
@@ -71,16 +75,16 @@ class Pace:
                 and abs(step - self._anchor) <= len(group.reuses))
 
 
-def _groups(plan: Plan) -> dict[int, Group]:
+def _groups(plan: Plan, begins: Collection[int]) -> dict[int, Group]:
     """The group of each step that is in one."""
     groups: dict[int, Group] = {}
     first, reuses = -1, []
     for step, decision in enumerate((*plan.decisions, COMPUTE)):
-        if decision.reuse is not None:
+        if decision.reuse is not None and step not in begins:
             reuses.append(decision.reuse)
             continue
         if reuses:
-            group = Group(first, tuple(reuses), inside=first - 1 in groups)
+            group = Group(first, tuple(reuses), inside=first - 1 in groups and first not in begins)
             groups |= dict.fromkeys(range(first, step), group)
         first, reuses = step, []
     return groups

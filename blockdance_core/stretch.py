@@ -7,6 +7,8 @@ nowhere that a forecast knows of, so it is computed; after a rise the next stret
 from dataclasses import dataclass
 from typing import Callable, Sequence
 
+ROUNDING = 1e-4  # of a sigma: a smaller rise is none
+
 
 @dataclass(frozen=True)
 class Stretch:
@@ -28,11 +30,11 @@ class Stretch:
 def stretches_of(sigmas: Sequence[float], time_of: Callable[[float], float]) -> tuple[Stretch, ...]:
     """The stretches of a schedule. A repeated sigma belongs to the step that goes on from it."""
     found: list[list[int]] = []
-    lowest = float("-inf")
+    lowest = 0.
     for step, (start, end) in enumerate(zip(sigmas, sigmas[1:])):
         if not time_of(end) < time_of(start):
             continue
-        if not found or start > lowest:
+        if not found or start > lowest * (1 + ROUNDING):
             found.append([])
         found[-1].append(step)
         lowest = end

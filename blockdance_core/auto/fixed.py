@@ -1,20 +1,21 @@
 """A plan that was made before, by Auto and other methods or by hand."""
 
 from dataclasses import dataclass, replace
-from typing import Callable
+from typing import Callable, Sequence
 
 import numpy as np
 
 from ..flow_time import Quantity
 from ..forecasting import FORECASTS
-from ..plan import COMPUTE, Kind, Plan, Transformer
+from ..plan import COMPUTE, Kind, Plan, Reuse, Transformer
 from ..plan_text import MEASURED, WrittenPlan
 from ..schedule import Schedule
 from .forecaster import KernelForecaster
 from .kernel import Kernel
-from .observation import Samplers, observed
+from .observation import Samplers
 from .planner import rules_for, search
 from .policy import quantity_of
+from .watch import watched
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,13 @@ class FixedPolicy:
                         f"{schedule.steps}, so everything is computed")
         if self.written.forecast != MEASURED:
             return Plan.from_reuses(reuses, forecaster=FORECASTS[self.written.forecast])
-        if (traits := observed(self.samplers, schedule.sampler)) is not None:
-            schedule = replace(schedule, sampler=traits)
+        return watched(schedule, self.samplers, lambda sampler, _: self._measured(
+            replace(schedule, sampler=sampler), reuses))
+
+    def _measured(self, schedule: Schedule, reuses: Sequence[Reuse | None]) -> Plan:
+        """The plan with forecasts by a profile, as Auto does for such a sampler."""
         quantity = quantity_of(schedule)
-        if not schedule.sampler.whole:  # as Auto does: such a sampler takes more than the output
+        if not schedule.sampler.whole:  # such a sampler takes more than the output
             reuses = [reuse and replace(reuse, kind=Kind.DELTA) for reuse in reuses]
         forecaster = KernelForecaster(self.kernel(quantity, schedule.steps), quantity)
         if stretch := max(schedule.stretches, key=len, default=None):
@@ -43,4 +47,4 @@ class FixedPolicy:
             computed = [place for place, step in enumerate(stretch.steps) if place == 0 or reuses[step] is None]
             expected = search(forecaster.gram(times[:-1]), times, forecaster.rules, quantity, only=computed)[0]
             forecaster = replace(forecaster, rules=rules_for(expected.quality, forecaster.rules))
-        return replace(Plan.from_reuses(reuses, forecaster=forecaster), sampler=traits)
+        return Plan.from_reuses(reuses, forecaster=forecaster)

@@ -5,13 +5,12 @@ of their span but rounding. Fresh noise does, by about as much as the noise leve
 shows in the sigmas that it asks for, and whether it takes more than the output in the functions that it puts in.
 """
 
-from dataclasses import dataclass, replace
-from typing import Callable, Protocol
+from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 import torch
 
-from ..plan import Adviser, Moment, Plan
 from ..schedule import TOLERANCE, Origin, SamplerTraits, Schedule
 
 SAMPLED = 2 ** 12  # numbers of a latent and of an output
@@ -81,19 +80,21 @@ class Observation:
 
     def hear(self, latent: torch.Tensor, denoised: torch.Tensor, sigma: float, whole: bool = True) -> None:
         """As of a Listener (plan.py)."""
-        if self._heard:
-            self.noise(latent, sigma)
-        pair = torch.stack([self._places.of(latent), self._places.of(denoised)]).cpu().double().numpy()
-        if self._heard and self._heard[0].shape != pair.shape:  # another size of picture
-            self._heard = []
-        self._heard = [*self._heard, pair / np.maximum(np.linalg.norm(pair, axis=1, keepdims=True), 1e-30)][-MEMORY:]
+        if self._schedule.sampler.shown:
+            if self._heard:
+                self.noise(latent, sigma)
+            pair = torch.stack([self._places.of(latent), self._places.of(denoised)]).cpu().double().numpy()
+            if self._heard and self._heard[0].shape != pair.shape:  # another size of picture
+                self._heard = []
+            unit = pair / np.maximum(np.linalg.norm(pair, axis=1, keepdims=True), 1e-30)
+            self._heard = [*self._heard, unit][-MEMORY:]
         self._sigmas.append(sigma)
         self._whole = self._whole and whole
 
     def traits(self) -> SamplerTraits | None:
         """None where the run does not show enough."""
-        self._heard = []  # the report of a run outlives it
-        begins = _begins(self._schedule)
+        self._heard, self._places = [], Places(SAMPLED)  # the report of a run outlives it
+        begins = rises(self._schedule)
         shares = np.array([share for now, share in self._fresh.items() if share is not None and now not in begins])
         if not self._schedule.sampler.shown or not len(shares):
             return None
@@ -110,66 +111,6 @@ class Observation:
             abs(sigma - wanted) <= TOLERANCE * sigma for sigma, wanted in zip(self._sigmas, self._schedule.sigmas))
 
 
-@dataclass
-class Watch:
-    """The Listener and Adviser (plan.py) of a run by a sampler that is not known by its name: it keeps what it has
-    observed, and goes by another plan from the first noise on.
-
-    adviser: of the plan that is followed; noisy: the plan for a sampler that adds noise, if that is another, where
-    noise was seen (True) or it cannot be told (False).
-    """
-    schedule: Schedule
-    samplers: Samplers | None
-    adviser: Adviser | None = None
-    noisy: Callable[[bool], Plan] | None = None
-
-    def __post_init__(self):
-        self._observation = Observation(self.schedule)
-        self._heard = False
-
-    def hear(self, latent: torch.Tensor, denoised: torch.Tensor, sigma: float, whole: bool = True) -> None:
-        self._observation.hear(latent, denoised, sigma, whole)
-        self._heard = True
-
-    def advise(self, moment: Moment) -> Plan | None:
-        sigma = self.schedule.sigmas[moment.step]
-        if self._heard and self.noisy is not None and sigma > 0 and moment.step not in _begins(self.schedule):
-            share = self._observation.noise(moment.latent, sigma)
-            if share is None or share > TRACE:
-                plan, self.noisy = self.noisy(share is not None), None
-                self.adviser = plan.adviser
-                begin = replace(moment, step=0)  # what its adviser would have looked at before the run
-                return self.adviser and self.adviser.advise(begin) or plan
-        return self.adviser and self.adviser.advise(moment)
-
-    def finish(self) -> str:
-        return told(self._observation.traits(), self.samplers)
-
-
-def _begins(schedule: Schedule) -> set[int]:
+def rises(schedule: Schedule) -> set[int]:
     """The steps at which the noise has risen, which takes new noise of any sampler."""
     return {stretch.steps[0] for stretch in schedule.stretches}
-
-
-def told(traits: SamplerTraits | None, samplers: Samplers | None) -> str:
-    """Keep what was observed, and what to say of it."""
-    if traits is None or samplers is None or not samplers.keep(traits):
-        return ""
-    noise = ("adds no noise" if traits.steady else "adds noise") if traits.whole else "takes more than the output"
-    often = "evaluates the model once a step" if traits.counted else "does not evaluate the model once a step"
-    return f"seen of this sampler, for later runs: it {noise} and {often}"
-
-
-def hoped(sampler: SamplerTraits) -> SamplerTraits:
-    """What a plan may take a sampler for that is not known, as long as the run is watched and does not show more."""
-    if sampler.origin is not Origin.GUESS or not (sampler.shown and sampler.whole):
-        return sampler
-    return replace(sampler, counted=True, steady=True)
-
-
-def observed(samplers: Samplers | None, sampler: SamplerTraits) -> SamplerTraits | None:
-    """What runs have shown of a sampler that is not known by its name."""
-    if samplers is None or sampler.origin is not Origin.GUESS or not sampler.key:
-        return None
-    found = samplers.find(sampler.key)
-    return found and replace(sampler, counted=found.counted, steady=found.steady, whole=found.whole, origin=Origin.RUN)

@@ -15,10 +15,11 @@ from .correction import Correction
 from .drift import Rules
 from .forecaster import KernelForecaster
 from .kernel import Kernel
-from .observation import Observation, Samplers, Watch, hoped, observed
+from .observation import Observation, Samplers
 from .planner import best, count_of, enough, ranked
 from .recorder import FEWEST, Recorder
 from .speed import Speed, speed
+from .watch import watched
 
 MOST = 4.  # times faster
 KEPT = 4  # choices for schedules that were planned before, as the tiles of a picture are sampled by the same
@@ -63,25 +64,10 @@ class AutoPolicy:
         return f"BlockDance Auto {self.speedup:g}x"
 
     def plan(self, schedule: Schedule, transformer: Transformer) -> Plan:
-        def plan_for(sampler: SamplerTraits, save: Callable | None = self.save) -> Plan:
-            policy = self if save is self.save else replace(self, save=save)
-            return replace(policy._plan(replace(schedule, sampler=sampler), transformer), sampler=sampler)
-        if schedule.sampler.origin is not Origin.GUESS:
-            return self._plan(schedule, transformer)
-        known = observed(self.samplers, schedule.sampler)
-        sampler = known or hoped(schedule.sampler)
-        plan = plan_for(sampler)
-        if plan.listener is not None:  # it records, and watches meanwhile
-            return plan
-        watch = Watch(schedule, None if known else self.samplers)
-        if plan.reused_steps and sampler.steady and sampler.shown:
-            def noisy(seen: bool) -> Plan:
-                return plan_for(replace(sampler, steady=False, origin=Origin.RUN if seen else Origin.GUESS), None)
-            watch = replace(watch, adviser=plan.adviser, noisy=noisy)
-            plan = replace(plan, adviser=watch)
-        return replace(plan, listener=watch)
+        return watched(schedule, self.samplers, lambda sampler, records: self._plan(
+            replace(schedule, sampler=sampler), transformer, records))
 
-    def _plan(self, schedule: Schedule, transformer: Transformer) -> Plan:
+    def _plan(self, schedule: Schedule, transformer: Transformer, records: bool) -> Plan:
         steps = schedule.steps
         full: list[Reuse | None] = [None] * steps
         if self.speedup == 1:
@@ -92,7 +78,7 @@ class AutoPolicy:
         quantity = quantity_of(schedule)
         kernel, note = self.measured(quantity, len(stretches[0])), ""
         if kernel is None:
-            if self._records(schedule, quantity):
+            if records and self._records(schedule, quantity):
                 return Plan(Plan.from_reuses(full).decisions, "this model was not measured yet: this run computes "
                             "everything and records, the next will be faster",
                             listener=_recorder(schedule, self.save, self.samplers))
@@ -129,10 +115,10 @@ class AutoPolicy:
         """What would measure the model for runs like this, if anything would."""
         if self.save is None or schedule.sampler.origin is Origin.GUESS:
             return ""
-        if schedule.sampler.counted:
-            return f"not measured on this model: a full run of {FEWEST} steps or more does that"
-        other = "euler" if schedule.sampler.steady else "euler_ancestral"
-        return f"not measured on this model: a full run with {other} does that, for this sampler, too"
+        helps, noise = f"of {FEWEST} steps or more", "" if schedule.sampler.steady else " with noise at every step"
+        if not schedule.sampler.counted:
+            helps = f"with {'euler' if schedule.sampler.steady else 'euler_ancestral'}"
+        return f"not measured on this model{noise}: a full run {helps} does that"
 
 
 @dataclass(frozen=True)

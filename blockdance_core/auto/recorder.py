@@ -7,7 +7,8 @@ import torch
 
 from ..flow_time import FlowTime, Quantity
 from .kernel import Kernel
-from .observation import Observation, Places, Samplers, told
+from .observation import Observation, Places, Samplers
+from .watch import told
 
 SAMPLED = 2 ** 17  # numbers kept of an evaluation, 512 KiB; 50 evaluations take 25 MiB at most
 MOST = 240  # evaluations of a kernel; of longer runs some are left out

@@ -40,7 +40,7 @@ class Run:
         self._on_evaluation = on_evaluation
         self._clock = Clock(schedule, undisturbed)
         self._flow_time = schedule.flow_time
-        self._pace = Pace(plan)
+        self._pace = Pace(plan, {stretch.steps[0] for stretch in schedule.stretches})
         self._adviser = plan.adviser
         self._passes = Passes(self.report, family, self.telling, self._run_out_of_memory)
         self._outputs = self._outputs_of(plan, schedule)

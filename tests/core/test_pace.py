@@ -34,6 +34,19 @@ def test_with_one_evaluation_a_step_it_is_the_plan(plan):
         set(decision.store) for decision in plan.decisions if decision.reuse is None]
 
 
+@given(PLANS, st.sets(st.integers(0, 24)), st.booleans())
+def test_nothing_from_before_a_rise_of_the_noise_is_reused(plan, begins, twice):
+    """Whatever the plan says; and what follows has something to reuse."""
+    pace, kept = Pace(plan, begins), set()
+    for step in range(plan.steps):
+        for evaluation in range(1 + twice):
+            if step in begins and not evaluation:
+                kept = set()
+            decision = pace.decide(step)
+            assert decision.reuse is None or decision.reuse in kept
+            kept |= set(decision.store if decision.reuse is None else ())
+
+
 @given(PLANS, st.data())
 def test_nothing_is_reused_from_too_far(plan, data):
     pace, evaluations, anchor = Pace(plan), 0, None

@@ -45,6 +45,11 @@ def test_stretches_are_the_steps_whose_sigma_falls(sigmas, planned):
         assert (np.diff(stretch.times) < 0).all()
 
 
+def test_a_rise_by_rounding_begins_no_stretch():
+    found, = stretches_of((1., .8, .80000003, .6, 0.), lambda sigma: sigma)
+    assert found.steps == (0, 2, 3)
+
+
 @pytest.mark.parametrize("sigmas", [(), (1.,), (1., 1.), (0., .5, 1.)])
 def test_where_nothing_falls_there_is_none(sigmas):
     assert stretches_of(sigmas, lambda sigma: sigma) == ()

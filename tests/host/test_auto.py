@@ -91,7 +91,7 @@ def test_every_sampler(sampler):
     report = last_report(accelerated)
     steady = traits_of(comfy.samplers.sampler_object(sampler)).steady
     assert torch.isfinite(picture).all() and 0 < distance(picture, full) < (.3 if steady else float("inf"))
-    assert ("adds noise" in report.plan.note) != steady
+    assert ("adds noise at every step" in report.plan.note) != steady
     assert not report.failures and not report.misses and report.executed < report.total
     kinds = {evaluation.reuse.kind for evaluation in report.evaluations if evaluation.reuse}
     assert kinds == {Kind.DELTA if sampler.endswith("cfg_pp") else Kind.OUTPUT}

@@ -119,6 +119,8 @@ def test_a_schedule_that_goes_back(sampler):
     sigmas = torch.tensor([1., .8, .6, .4, .2, .9, .7, .5, .3, .1, 0.])
     picture = custom(patched, comfy.samplers.sampler_object(sampler), sigmas)
     assert torch.isfinite(picture).all() and 0 < reports[0].reused < len(reports[0].evaluations)
+    again = next(evaluation for evaluation in reports[0].evaluations if evaluation.step == 5)  # sigma .9
+    assert reports[0].plan.decisions[5].reuse and again.reuse is None and again.stored
 
 
 def test_a_wrapper_that_leaves_evaluations_out():
