@@ -34,7 +34,8 @@ INTRODUCTION = f"""# Forecasts with each scheduler
 
 Written by `python3 -m benchmarks.start benchmarks/forecasts.py --publish`; do not edit. PSNR against the full run of
 the same seed without a forecast, and how many dB a forecast adds: {STEPS} Euler steps at cfg 3, means of so many
-captions. Delta-Cache begins in pure noise, where one caption is off by 2 dB from another; its rows say little of one.
+captions. Rows that are not here were not measured yet. Delta-Cache begins next to pure noise, where a forecast of one
+step can cost one caption 2 dB and give another as much, so that a row of one caption says little there.
 [How it works](how-it-works.md#forecasts-of-the-paper-modes) says how forecasts are bounded.
 
 """

@@ -10,7 +10,7 @@ WIDE = .67  # methods with N = 3
 NEAR = .1  # of all sampling, between anchors that bear the usual anywhere
 FAR = .125  # of all sampling: the furthest reach for more than a wide one
 APART = .2  # of all sampling, between anchors: too far to tell a curve
-TWICE = 2.  # how much further a reach may be in time than in log-SNR
+TWICE, QUARTER = 2., 1.25  # how much further a reach may be in time than in log-SNR, by anchors NEAR or not
 ROUNDED = 1.01  # schedules that are even come as float32 numbers and from tables
 EDGE = 1e-3  # times this close to 0 and 1 count as one: their log-SNR is infinite
 
@@ -38,8 +38,9 @@ class DividedDifferences:
     Anchors that are close together say little of a value far away. What an order adds is therefore never more than it
     would be one distance ahead of anchors at equal distances: the weights' absolute values sum to at most 3, and with a
     parabola to 3 + 4 * damping. And what a model computes changes with the log-SNR as well: an order that reaches more
-    than twice as far in time as in log-SNR, in distances of its anchors, is left out, with those above it. That is so
-    next to pure noise and where the steps of a schedule differ much. Left out are, too, an order that reaches beyond
+    than twice as far in time as in log-SNR, in distances of its anchors, is left out, with those above it; a quarter
+    more is enough where anchors are more than a tenth of sampling apart. That is so next to pure noise and where the
+    steps of a schedule differ much. Left out are, too, an order that reaches beyond
     an eighth of sampling and two thirds of its anchors' distance, and a parabola through anchors with more than a fifth
     of sampling between two of them.
     Anchors at distances of up to a tenth of sampling bear both orders half a distance ahead, wherever they are.
@@ -84,13 +85,14 @@ def _bear(anchors: Sequence[float], time: float) -> bool:
     if not math.isfinite(growth):
         return False
     furthest = max(abs(later - earlier) for later, earlier in zip((time, *anchors), anchors))
-    if furthest <= NEAR * ROUNDED and growth <= _even_growth(order, USUAL) * ROUNDED:
+    near = furthest <= NEAR * ROUNDED
+    if near and growth <= _even_growth(order, USUAL) * ROUNDED:
         return True
     if abs(time - anchors[0]) > FAR and growth > _even_growth(order, WIDE) * ROUNDED:
         return False
     if order > 1 and max(abs(later - earlier) for later, earlier in zip(anchors, anchors[1:])) > APART * ROUNDED:
         return False
-    return growth <= TWICE * abs(_growth(anchors, time, _log_snr))
+    return growth <= (TWICE if near else QUARTER) * abs(_growth(anchors, time, _log_snr))
 
 
 def _growth(anchors: Sequence[float], time: float, axis: Callable[[float], float] = float) -> float:
