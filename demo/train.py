@@ -277,8 +277,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("architecture", choices=sorted(TRAINABLE))
     parser.add_argument("--state", type=Path, required=True, help="folder for checkpoint, weights and curve")
-    parser.add_argument("--start", type=Path, help="weights of an earlier training, at full depth, to go on with; where "
-                        "the folder has no checkpoint yet")
+    parser.add_argument("--start", type=Path, help="weights of an earlier training, at full depth, to go on with "
+                        "where the folder has no checkpoint yet")
     parser.add_argument("--minutes", type=float, default=120,
                         help="of processor time in all (of a GPU: by the clock), earlier runs included")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
