@@ -43,7 +43,7 @@ class DividedDifferences:
     steps of a schedule differ much. Left out are, too, an order that reaches beyond
     an eighth of sampling and two thirds of its anchors' distance, and a parabola through anchors with more than a fifth
     of sampling between two of them.
-    Anchors at distances of up to a tenth of sampling bear both orders half a distance ahead, wherever they are.
+    Anchors at distances of up to a tenth of sampling bear a line half a distance ahead, wherever they are.
     """
     order: int
     damping: float = .5
@@ -86,7 +86,7 @@ def _bear(anchors: Sequence[float], time: float) -> bool:
         return False
     furthest = max(abs(later - earlier) for later, earlier in zip((time, *anchors), anchors))
     near = furthest <= NEAR * ROUNDED
-    if near and growth <= _even_growth(order, USUAL) * ROUNDED:
+    if order == 1 and near and growth <= USUAL * ROUNDED:
         return True
     if abs(time - anchors[0]) > FAR and growth > _even_growth(order, WIDE) * ROUNDED:
         return False

@@ -25,11 +25,13 @@ A, B = Reuse(Span(0, 2), Kind.DELTA), Reuse(Span(3, 5), Kind.DELTA)
 
 @given(st.integers(30, 100), st.integers(1, 10), st.floats(0, .5), NUMBERS, NUMBERS, NUMBERS)
 def test_at_even_spacing_half_a_distance_ahead_it_is_newtons(first, spacing, reach, a, b, c):
-    """From pure noise on, as far as methods with N = 2 go."""
+    """As far as methods with N = 2 go: a line from pure noise on, a parabola away from there."""
     anchors = [(first - number * spacing) / 100 for number in (2, 1, 0)]
     now = anchors[0] - reach * spacing / 100
     for order, value in ((0, lambda t: a), (1, lambda t: a + b * t), (2, lambda t: a + b * t + c * t * t)):
         used = anchors[:order + 1]
+        if used[-1] > .85 and order == 2:
+            continue
         weights = DividedDifferences(order, damping=1.).weights(used, now)
         truth = value(now) if order else value(used[0])
         assert sum(w * value(t) for w, t in zip(weights, used)) == pytest.approx(truth, abs=1e-6)
@@ -53,7 +55,7 @@ def test_anchors_close_together_bear_no_more_than_one_distance(times, reach):
 
 
 @pytest.mark.parametrize("anchors, now, order", [
-    ([.8, .9, 1.], .75, 2),  # even
+    ([.8, .9, 1.], .75, 1), ([.6, .7, .8], .55, 2),  # even
     ([.6952, 1.], .4833, 0),  # exponential begins with a long step out of pure noise
     ([.4819, .6199, 1.], .3711, 1),  # karras
     ([.492, .618], .183, 0),  # linear_quadratic ends in steps that are ever longer
