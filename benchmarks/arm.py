@@ -5,8 +5,8 @@ from typing import Callable, TypeVar
 
 from comfy.model_patcher import ModelPatcher
 
-from ..blockdance_core.host.attach import attach
-from ..blockdance_core.policy import Policy
+from ..blockdance_core.comfy.attach import attach
+from ..blockdance_core.methods.method import Policy
 from .setting import Setting
 from .subject import CALIBRATION, Drawing, Subject
 

@@ -10,19 +10,19 @@ from comfy.samplers import sampler_object
 from comfy_extras.nodes_easycache import EasyCacheNode, LazyCacheNode
 
 from ..blockdance_core.ada.policy_file import SUFFIX, read
+from ..blockdance_core.auto.calibration import refined
 from ..blockdance_core.auto.kernel import Kernel, mean
-from ..blockdance_core.auto.library import general
-from ..blockdance_core.auto.policy import AutoPolicy, RecordPolicy
-from ..blockdance_core.auto.refinement import refined
-from ..blockdance_core.blockdance import BlockDancePolicy
-from ..blockdance_core.delta_cache import DeltaCachePolicy
-from ..blockdance_core.delta_dit import DeltaDiTPolicy
-from ..blockdance_core.flow_time import Quantity
-from ..blockdance_core.forecasting import Forecasting
-from ..blockdance_core.host.anything import ANYTHING
-from ..blockdance_core.host.attach import attach
-from ..blockdance_core.host.clock import traits_of
-from ..blockdance_core.host.fingerprint import fingerprint_of
+from ..blockdance_core.auto.method import AutoPolicy, RecordPolicy
+from ..blockdance_core.auto.profile_library import general
+from ..blockdance_core.comfy.attach import attach
+from ..blockdance_core.comfy.fingerprint import fingerprint_of
+from ..blockdance_core.comfy.models.any_model import ANYTHING
+from ..blockdance_core.comfy.step_tracking import traits_of
+from ..blockdance_core.methods.blockdance import BlockDancePolicy
+from ..blockdance_core.methods.delta_cache import DeltaCachePolicy
+from ..blockdance_core.methods.delta_dit import DeltaDiTPolicy
+from ..blockdance_core.methods.variants import Forecasting
+from ..blockdance_core.plan.flow_time import Quantity
 from .arm import Arm, Calibration, policy
 from .compare import FEWER_STEPS
 from .rivals.dbcache import DBCache

@@ -19,11 +19,11 @@ from blockdance.benchmarks.options import WEIGHTS
 from blockdance.benchmarks.quality import compare
 from blockdance.benchmarks.setting import Setting
 from blockdance.benchmarks.subject import Subject
-from blockdance.blockdance_core.blockdance import BlockDancePolicy
-from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
-from blockdance.blockdance_core.forecasting import FORECASTS, with_forecast
-from blockdance.blockdance_core.host.attach import attach
-from blockdance.blockdance_core.policy import Policy
+from blockdance.blockdance_core.comfy.attach import attach
+from blockdance.blockdance_core.methods.blockdance import BlockDancePolicy
+from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
+from blockdance.blockdance_core.methods.method import Policy
+from blockdance.blockdance_core.methods.variants import FORECASTS, with_forecast
 
 METHODS = {"BlockDance N=2": BlockDancePolicy(N=2), "BlockDance N=3": BlockDancePolicy(N=3),
            "Delta-Cache N=2": DeltaCachePolicy(N=2)}

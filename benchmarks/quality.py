@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ..blockdance_core.perceptual import ssim
+from ..blockdance_core.analysis.metrics import ssim
 from ..demo import checker, model, video, world
 
 

@@ -11,9 +11,9 @@ from itertools import product
 from pathlib import Path
 from typing import Iterable, Iterator
 
-from ..blockdance_core.blockdance import BlockDancePolicy
-from ..blockdance_core.delta_dit import DeltaDiTPolicy
-from ..blockdance_core.policy import Policy
+from ..blockdance_core.methods.blockdance import BlockDancePolicy
+from ..blockdance_core.methods.delta_dit import DeltaDiTPolicy
+from ..blockdance_core.methods.method import Policy
 from . import markdown
 from .arm import Arm, policy
 from .compare import Contest

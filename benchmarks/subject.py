@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from comfy.model_patcher import ModelPatcher
 
-from ..blockdance_core.host.architectures import transformer_of
+from ..blockdance_core.comfy.models.architectures import transformer_of
 from ..demo import model, video, world
 from .setting import Setting
 from .work import Work, WorkCounter

@@ -10,8 +10,8 @@ from typing import Callable
 import torch
 from comfy.model_patcher import ModelPatcher
 
-from ..blockdance_core import cost
-from ..blockdance_core.host.architectures import chain_of
+from ..blockdance_core.comfy.models.architectures import chain_of
+from ..blockdance_core.engine import macs as cost
 
 _LAYERS = (torch.nn.Linear, torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d)
 

@@ -2,18 +2,17 @@
 
 from comfy_api.latest import ComfyExtension, io
 
-from . import notify, policies, preview, profiles
-from .ada import BlockDanceAdaLoader, BlockDanceAdaPatch
-from .ada_reward import BlockDanceAdaReward
+from . import patch as preview
+from . import policies, profiles
+from . import server as notify
+from .ada import BlockDanceAdaLoader, BlockDanceAdaPatch, BlockDanceAdaReward
 from .ada_train import BlockDanceAdaTrain
 from .auto import BlockDanceAuto
-from .blockdance import BlockDancePatch
 from .calibrate import BlockDanceCalibrate
-from .delta_cache import DeltaCachePatch
-from .delta_dit import DeltaDiTPatch
 from .dit import BlockDanceDiTLabel, BlockDanceDiTLoader
+from .paper_methods import BlockDancePatch, DeltaCachePatch, DeltaDiTPatch
 from .plan import BlockDancePlan
-from .preset import BlockDancePreset
+from .presets import BlockDancePreset
 from .probe import BlockDanceProbe, BlockDanceSimilarity
 from .quality import BlockDanceQuality
 from .report import BlockDanceReport

@@ -12,17 +12,18 @@ from comfy_api.latest import io
 from ..blockdance_core.ada import captions as caption_files
 from ..blockdance_core.ada.policy_file import SUFFIX
 from ..blockdance_core.ada.rewards import SSIM
-from ..blockdance_core.ada.settings import BASELINES, Settings
 from ..blockdance_core.ada.training import Progress
+from ..blockdance_core.ada.training_settings import BASELINES, Settings
+from ..blockdance_core.comfy.ada_rollouts import Rollouts, Sampling
+from ..blockdance_core.comfy.ada_training import NETWORKS, train
+from ..blockdance_core.comfy.models.architectures import transformer_of
 from ..blockdance_core.figures.canvas import THEMES, to_tensor
 from ..blockdance_core.figures.learning import of_progress
-from ..blockdance_core.host.architectures import transformer_of
-from ..blockdance_core.host.rollouts import Rollouts, Sampling
-from ..blockdance_core.host.train_ada import NETWORKS, train
-from ..blockdance_core.interval import three_quarters
-from . import notify, policies
+from ..blockdance_core.methods.interval import three_quarters
+from . import policies
+from . import server as notify
 from .patch import CATEGORY, TRANSFORMER
-from .scripts import callable_by_scripts
+from .server import callable_by_scripts
 
 ENDINGS = (".txt", ".csv", ".jsonl")
 BORDERS = {"three quarters": (.75,), "all": (1.,), "three quarters or all": (.75, 1.), "half, three quarters or all":

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 from comfy_api.latest import io
 
-from ..blockdance_core.auto.library import general
-from ..blockdance_core.auto.policy import MOST, AutoPolicy
+from ..blockdance_core.auto.method import MOST, AutoPolicy
 from ..blockdance_core.auto.profile import Profile, ProfileError
-from ..blockdance_core.host.anything import ANYTHING
+from ..blockdance_core.auto.profile_library import general
+from ..blockdance_core.comfy.models.any_model import ANYTHING
 from . import profiles
 from .patch import CATEGORY, PatchNode
 

@@ -7,16 +7,17 @@ from comfy_api.latest import io
 
 from nodes import common_ksampler
 
+from ..blockdance_core.auto.calibration import SPEEDUPS, refined
 from ..blockdance_core.auto.kernel import Kernel, mean
-from ..blockdance_core.auto.policy import AutoPolicy, RecordPolicy
-from ..blockdance_core.auto.refinement import SPEEDUPS, refined
-from ..blockdance_core.flow_time import Quantity
-from ..blockdance_core.host.anything import ANYTHING
-from ..blockdance_core.host.attach import attach, last_report
+from ..blockdance_core.auto.method import AutoPolicy, RecordPolicy
+from ..blockdance_core.comfy.attach import attach, last_report
+from ..blockdance_core.comfy.models.any_model import ANYTHING
+from ..blockdance_core.plan.flow_time import Quantity
 from ..blockdance_core.words import count
-from . import notify, profiles
+from . import profiles
+from . import server as notify
 from .patch import CATEGORY
-from .scripts import callable_by_scripts
+from .server import callable_by_scripts
 
 
 class BlockDanceCalibrate(io.ComfyNode):

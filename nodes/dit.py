@@ -3,7 +3,7 @@
 import folder_paths
 from comfy_api.latest import io
 
-from ..blockdance_core.host import dit
+from ..blockdance_core.comfy.models import dit_xl2 as dit
 
 CATEGORY = "model/patch/blockdance/dit"
 FOLDER = "diffusion_models"

@@ -2,10 +2,10 @@
 
 from comfy_api.latest import io
 
-from ..blockdance_core.auto.fixed import FixedPolicy
-from ..blockdance_core.auto.library import general
-from ..blockdance_core.host.anything import ANYTHING
-from ..blockdance_core.plan_text import MEASURED, read
+from ..blockdance_core.auto.profile_library import general
+from ..blockdance_core.auto.written_plan import FixedPolicy
+from ..blockdance_core.comfy.models.any_model import ANYTHING
+from ..blockdance_core.plan.plan_text import MEASURED, read
 from . import profiles
 from .patch import CATEGORY, PatchNode
 

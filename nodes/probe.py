@@ -4,21 +4,21 @@ import torch
 from comfy_api.latest import io
 from PIL import Image
 
+from ..blockdance_core.analysis.metrics import radial_spectrum
+from ..blockdance_core.analysis.recommendation import TOLERANCE, recommend
+from ..blockdance_core.analysis.similarity import Similarity
+from ..blockdance_core.comfy.probe import MOST, attach_probe
 from ..blockdance_core.figures import curves
 from ..blockdance_core.figures import similarity as figures
 from ..blockdance_core.figures.canvas import THEMES, Theme, message
-from ..blockdance_core.host.probe import MOST, attach_probe
-from ..blockdance_core.interval import three_quarters
-from ..blockdance_core.plan import SPAN_KINDS
-from ..blockdance_core.recommend import TOLERANCE, recommend
-from ..blockdance_core.similarity import Similarity
-from ..blockdance_core.spectrum import radial_spectrum
+from ..blockdance_core.methods.interval import three_quarters
+from ..blockdance_core.plan.plan import SPAN_KINDS
 from ..blockdance_core.words import count
-from . import notify
+from . import server as notify
 from .analysis import CATEGORY, latent_input, shown, theme_input
-from .lineage import runs_behind
 from .patch import TRANSFORMER
-from .scripts import callable_by_scripts
+from .report import runs_behind
+from .server import callable_by_scripts
 
 
 class BlockDanceProbe(io.ComfyNode):

@@ -8,11 +8,11 @@ import folder_paths
 from comfy.model_patcher import ModelPatcher
 
 from ..blockdance_core.auto.kernel import Kernel
-from ..blockdance_core.auto.library import Library
 from ..blockdance_core.auto.profile import Profile
-from ..blockdance_core.flow_time import Quantity
-from ..blockdance_core.host.fingerprint import fingerprint_of, versions
-from ..blockdance_core.schedule import SamplerTraits
+from ..blockdance_core.auto.profile_library import Library
+from ..blockdance_core.comfy.fingerprint import fingerprint_of, versions
+from ..blockdance_core.plan.flow_time import Quantity
+from ..blockdance_core.plan.schedule import SamplerTraits
 
 logger = logging.getLogger(__name__)
 

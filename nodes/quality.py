@@ -6,12 +6,12 @@ import torch
 from comfy_api.latest import io, ui
 from kornia.metrics import psnr
 
-from ..blockdance_core.perceptual import lpips as perceptual_distance
-from ..blockdance_core.perceptual import ssim
+from ..blockdance_core.analysis.metrics import lpips as perceptual_distance
+from ..blockdance_core.analysis.metrics import ssim
 from ..blockdance_core.words import count
-from . import notify
+from . import server as notify
 from .analysis import CATEGORY
-from .scripts import callable_by_scripts
+from .server import callable_by_scripts
 
 
 class BlockDanceQuality(io.ComfyNode):

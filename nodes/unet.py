@@ -2,11 +2,11 @@
 
 from comfy_api.latest import io
 
-from ..blockdance_core.host.unet import UNETS
-from ..blockdance_core.plan import Kind
-from ..blockdance_core.policy import Policy
-from ..blockdance_core.storing import with_storage
-from ..blockdance_core.unet import UNet, UNetPolicy
+from ..blockdance_core.comfy.models.unet import UNETS
+from ..blockdance_core.methods.method import Policy
+from ..blockdance_core.methods.unet import UNet, UNetPolicy
+from ..blockdance_core.methods.variants import with_storage
+from ..blockdance_core.plan.plan import Kind
 from .patch import CATEGORY, PatchNode, storage_inputs
 
 SD15 = UNet("SD1.5", stacks=(1, 2, 2, 1, 2, 2, 1, 2, 2, 1, 1, 1, 3, 1, 1, 2, 2, 2, 3, 2, 2, 3, 2, 2, 2),

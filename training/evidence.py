@@ -24,9 +24,9 @@ from blockdance.benchmarks.setting import Setting
 from blockdance.benchmarks.subject import Subject
 from blockdance.benchmarks.versions import digest
 from blockdance.blockdance_core.ada import policy_file
-from blockdance.blockdance_core.blockdance import BlockDancePolicy
-from blockdance.blockdance_core.host.attach import attach, last_report
-from blockdance.blockdance_core.host.fingerprint import fingerprint_of
+from blockdance.blockdance_core.comfy.attach import attach, last_report
+from blockdance.blockdance_core.comfy.fingerprint import fingerprint_of
+from blockdance.blockdance_core.methods.blockdance import BlockDancePolicy
 from blockdance.training import evidence_report
 from blockdance.training.evidence_report import Row
 

@@ -9,13 +9,13 @@ from dataclasses import fields
 import torch
 
 from ..blockdance_core.ada.policy_file import PolicyError
-from ..blockdance_core.ada.settings import Settings
 from ..blockdance_core.ada.training import Progress
+from ..blockdance_core.ada.training_settings import Settings
 from ..blockdance_core.ada.workers import Workers
+from ..blockdance_core.comfy.models.architectures import transformer_of
 from ..blockdance_core.figures.canvas import THEMES
 from ..blockdance_core.figures.learning import of_progress
-from ..blockdance_core.host.architectures import transformer_of
-from ..blockdance_core.interval import three_quarters
+from ..blockdance_core.methods.interval import three_quarters
 from .options import Options, parse
 
 
@@ -40,9 +40,9 @@ def main() -> int:
 
 
 def _train(options: Options, workers: Workers) -> None:
-    from ..blockdance_core.host.foresight import Foresight
-    from ..blockdance_core.host.rollouts import Rollouts, Sampling
-    from ..blockdance_core.host.train_ada import train
+    from ..blockdance_core.comfy.ada_predicted_rollouts import Foresight
+    from ..blockdance_core.comfy.ada_rollouts import Rollouts, Sampling
+    from ..blockdance_core.comfy.ada_training import train
     from .subject import load, reward_of
     subject = load(options)
     depth = transformer_of(subject.model.model.diffusion_model).depth

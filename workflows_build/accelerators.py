@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass, field
 
-from ..blockdance_core.auto.library import general
-from ..blockdance_core.auto.policy import AutoPolicy
-from ..blockdance_core.blockdance import BlockDancePolicy
-from ..blockdance_core.delta_cache import DeltaCachePolicy
-from ..blockdance_core.delta_dit import DeltaDiTPolicy
-from ..blockdance_core.plan import Transformer
-from ..blockdance_core.schedule import Schedule
+from ..blockdance_core.auto.method import AutoPolicy
+from ..blockdance_core.auto.profile_library import general
+from ..blockdance_core.methods.blockdance import BlockDancePolicy
+from ..blockdance_core.methods.delta_cache import DeltaCachePolicy
+from ..blockdance_core.methods.delta_dit import DeltaDiTPolicy
+from ..blockdance_core.plan.plan import Transformer
+from ..blockdance_core.plan.schedule import Schedule
 from .graph import Node, Output, Value
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import torch
 from comfy.model_patcher import ModelPatcher
 
-from ...blockdance_core.host.attach import attach, last_report
+from ...blockdance_core.comfy.attach import attach, last_report
 from ..speed.methods import METHODS, compiled
 from . import models
 from .methods import UNPATCHED

@@ -6,8 +6,8 @@ from statistics import median
 import torch
 from comfy.model_patcher import ModelPatcher
 
-from ...blockdance_core.host.attach import attach, last_report
-from ...blockdance_core.report import Report
+from ...blockdance_core.comfy.attach import attach, last_report
+from ...blockdance_core.engine.report import Report
 from ..speed import overhead
 from ..speed.methods import METHODS
 from . import synchronisations

@@ -19,9 +19,9 @@ import comfy_aimdo.control
 import torch
 from comfy.model_patcher import ModelPatcher
 
-from ...blockdance_core.host.architectures import chain_of
-from ...blockdance_core.host.attach import attach, last_report
-from ...blockdance_core.report import Report
+from ...blockdance_core.comfy.attach import attach, last_report
+from ...blockdance_core.comfy.models.architectures import chain_of
+from ...blockdance_core.engine.report import Report
 from ..speed.methods import METHODS
 from . import models
 from .methods import UNPATCHED

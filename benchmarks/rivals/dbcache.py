@@ -5,8 +5,8 @@ cache-dit, DBCache: First Block Cache is F = 1, B = 0 without its warm-up and it
 
 from dataclasses import dataclass
 
-from ...blockdance_core.chain import Chain
-from ...blockdance_core.plan import Kind, Reuse, Span
+from ...blockdance_core.engine.blocks import Chain
+from ...blockdance_core.plan.plan import Kind, Reuse, Span
 from .first_block import Probing
 from .rival import Rival, Stream
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import torch
 
-from ...blockdance_core.cache import Stored
-from ...blockdance_core.chain import Chain
-from ...blockdance_core.plan import Kind, Reuse, Span
+from ...blockdance_core.engine.blocks import Chain
+from ...blockdance_core.engine.cache import Stored
+from ...blockdance_core.plan.plan import Kind, Reuse, Span
 from .distance import picture, relative_l1
 from .rival import Moment, Rival, Sight, Stream
 

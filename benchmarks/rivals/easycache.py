@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import torch
 from torch.nn import Module
 
-from ...blockdance_core.cache import Stored
-from ...blockdance_core.chain import Chain
-from ...blockdance_core.hidden import Contract, Hidden
+from ...blockdance_core.engine.blocks import Chain
+from ...blockdance_core.engine.cache import Stored
+from ...blockdance_core.engine.hidden_state import Contract, Hidden
 from .rival import Moment, Sight, Stream, WholeDelta
 
 

@@ -5,11 +5,11 @@ from typing import Callable
 import torch
 from torch.nn import Module
 
-from ...blockdance_core.cache import Stored
-from ...blockdance_core.chain import Chain
-from ...blockdance_core.hidden import Hidden, copy
-from ...blockdance_core.interception import Recorder, Replay
-from ...blockdance_core.plan import Reuse
+from ...blockdance_core.engine.blocks import Chain
+from ...blockdance_core.engine.cache import Stored
+from ...blockdance_core.engine.hidden_state import Hidden, copy
+from ...blockdance_core.engine.interception import Recorder, Replay
+from ...blockdance_core.plan.plan import Reuse
 from .rival import Sight
 
 # The first projection of attention in a block, fed with the modulated input of the picture

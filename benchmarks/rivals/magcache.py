@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from ...blockdance_core.cache import Stored
+from ...blockdance_core.engine.cache import Stored
 from .distance import change
 from .rival import Moment, Sight, Stream, WholeDelta
 

@@ -7,11 +7,11 @@ from typing import Callable, Sequence
 import torch
 from torch.nn import Module
 
-from ...blockdance_core.cache import Stored
-from ...blockdance_core.chain import Chain
-from ...blockdance_core.hidden import Hidden
-from ...blockdance_core.host.architectures import chain_of
-from ...blockdance_core.plan import Kind, Reuse, Span
+from ...blockdance_core.comfy.models.architectures import chain_of
+from ...blockdance_core.engine.blocks import Chain
+from ...blockdance_core.engine.cache import Stored
+from ...blockdance_core.engine.hidden_state import Hidden
+from ...blockdance_core.plan.plan import Kind, Reuse, Span
 
 
 @dataclass(frozen=True)

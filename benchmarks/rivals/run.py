@@ -6,11 +6,11 @@ from comfy.model_base import BaseModel
 from comfy.model_patcher import ModelPatcher
 from torch.nn import Module
 
-from ...blockdance_core.cache import Stored
-from ...blockdance_core.host.attach import install
-from ...blockdance_core.host.identity import identity
-from ...blockdance_core.interception import Interception
-from ...blockdance_core.schedule import Schedule
+from ...blockdance_core.comfy.attach import install
+from ...blockdance_core.comfy.pass_key import identity
+from ...blockdance_core.engine.cache import Stored
+from ...blockdance_core.engine.interception import Interception
+from ...blockdance_core.plan.schedule import Schedule
 from .gate import Gate
 from .rival import Moment, Rival, Sight, Stream, combine
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...blockdance_core.chain import Chain
-from ...blockdance_core.plan import Kind, Reuse, Span
+from ...blockdance_core.engine.blocks import Chain
+from ...blockdance_core.plan.plan import Kind, Reuse, Span
 from .rival import Moment, Rival, Sight, Stream
 
 

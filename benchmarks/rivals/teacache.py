@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from ...blockdance_core.cache import Stored
+from ...blockdance_core.engine.cache import Stored
 from .distance import change, picture, relative_l1
 from .rival import Moment, Sight, Stream, WholeDelta
 

@@ -8,13 +8,13 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from comfy_api.torch_helpers import set_torch_compile_wrapper
 
-from ...blockdance_core.auto.library import general
-from ...blockdance_core.auto.policy import AutoPolicy
-from ...blockdance_core.blockdance import BlockDancePolicy
-from ...blockdance_core.delta_cache import DeltaCachePolicy
-from ...blockdance_core.delta_dit import DeltaDiTPolicy
-from ...blockdance_core.host.attach import attach, last_report
-from ...blockdance_core.policy import Policy
+from ...blockdance_core.auto.method import AutoPolicy
+from ...blockdance_core.auto.profile_library import general
+from ...blockdance_core.comfy.attach import attach, last_report
+from ...blockdance_core.methods.blockdance import BlockDancePolicy
+from ...blockdance_core.methods.delta_cache import DeltaCachePolicy
+from ...blockdance_core.methods.delta_dit import DeltaDiTPolicy
+from ...blockdance_core.methods.method import Policy
 from .models import Size, chosen
 from .options import Options
 from .race import Pair, race, realised

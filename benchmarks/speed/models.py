@@ -9,7 +9,7 @@ import comfy.supported_models as supported
 import torch
 from comfy.model_patcher import ModelPatcher
 
-from ...blockdance_core.host.architectures import chain_of
+from ...blockdance_core.comfy.models.architectures import chain_of
 from .options import Options
 
 SEED, SPREAD = 0, .02  # of the weights; their standard deviation

@@ -4,9 +4,9 @@ import time
 from dataclasses import dataclass, replace
 from typing import Callable, Iterator
 
-from ...blockdance_core.meter import Meter
-from ...blockdance_core.plan import Transformer
-from ...blockdance_core.schedule import Schedule
+from ...blockdance_core.engine.macs import Meter
+from ...blockdance_core.plan.plan import Transformer
+from ...blockdance_core.plan.schedule import Schedule
 from .methods import METHODS
 from .models import narrow
 

@@ -8,9 +8,9 @@ import comfy.supported_models as supported
 import torch
 from comfy.model_patcher import ModelPatcher
 
-from ...blockdance_core.hidden import Contract
-from ...blockdance_core.host.architectures import chain_of
-from ...blockdance_core.host.attach import attach, last_report
+from ...blockdance_core.comfy.attach import attach, last_report
+from ...blockdance_core.comfy.models.architectures import chain_of
+from ...blockdance_core.engine.hidden_state import Contract
 from .methods import METHODS
 from .models import Size, narrow
 from .race import Timing, clocked, least

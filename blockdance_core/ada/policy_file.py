@@ -10,8 +10,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from ..auto.profile import Fingerprint
+from .method import AdaPolicy
 from .network import DecisionNetwork, Sizes
-from .policy import AdaPolicy
 
 FORMAT = "blockdance ada policy 1"
 SUFFIX = ".safetensors"

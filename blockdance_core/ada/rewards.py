@@ -8,7 +8,7 @@ from typing import Callable, Mapping, Protocol
 import torch
 from PIL import Image
 
-from ..perceptual import ssim
+from ..analysis.metrics import ssim
 
 REGISTER = "BLOCKDANCE_REWARDS"  # a module's mapping of names to functions of (picture, reference, caption)
 

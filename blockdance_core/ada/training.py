@@ -6,9 +6,9 @@ from typing import Callable, Protocol
 
 import torch
 
-from .choices import Choices, saving
+from .decisions import Choices, saving
 from .network import DecisionNetwork, State
-from .settings import Settings
+from .training_settings import Settings
 from .workers import Workers
 
 SURE = 1.5  # logits of decisions that training starts from: 82 %

@@ -5,9 +5,9 @@ from typing import Sequence
 import numpy as np
 import torch
 
-from ..forecast import Forecaster
-from ..stretch import Stretch
-from .forecaster import Course, KernelForecaster
+from ..plan.extrapolation import Forecaster
+from ..plan.schedule import Stretch
+from .weights import Course, KernelForecaster
 
 # A squared error this many times the largest so far, as multiples of the expected one. In runs of three models, other
 # numbers of steps, samplers and cfg than those that were measured it was up to 16; where the prompt changed, 8 to 700.

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
-from ..flow_time import Quantity
-from ..schedule import Origin, SamplerTraits
+from ..plan.flow_time import Quantity
+from ..plan.schedule import Origin, SamplerTraits
 from .kernel import Kernel
 
 FORMAT = "blockdance profile 1"

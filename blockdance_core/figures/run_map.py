@@ -5,8 +5,8 @@ from itertools import accumulate
 
 from PIL import Image, ImageDraw
 
-from ..plan import Kind
-from ..report import Evaluation, Report
+from ..engine.report import Evaluation, Report
+from ..plan.plan import Kind
 from .canvas import GAP, SMALL, Theme, sheet, text_width, write
 from .heat import axes
 

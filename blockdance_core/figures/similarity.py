@@ -3,9 +3,9 @@
 import torch
 from PIL import Image
 
-from .. import pca
-from ..plan import SPAN_KINDS, Kind
-from ..similarity import Similarity
+from ..analysis import similarity as pca
+from ..analysis.similarity import Similarity
+from ..plan.plan import SPAN_KINDS, Kind
 from .canvas import SMALL, Theme, beside, message, sheet, text_width, write
 from .heat import heat_map
 

@@ -10,7 +10,7 @@ from blockdance.benchmarks.rivals.first_block import FirstBlockCache
 from blockdance.benchmarks.rivals.magcache import MagCache, RatioLog
 from blockdance.benchmarks.rivals.rival import Moment, Sight
 from blockdance.benchmarks.rivals.teacache import ChangeLog, TeaCache
-from blockdance.blockdance_core.cache import Stored
+from blockdance.blockdance_core.engine.cache import Stored
 
 
 def tokens(value: float) -> torch.Tensor:

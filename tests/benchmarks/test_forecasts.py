@@ -10,7 +10,7 @@ from blockdance.benchmarks.rivals.hicache import HiCache, scaled_hermite
 from blockdance.benchmarks.rivals.rival import Moment, Sight, combine
 from blockdance.benchmarks.rivals.spectrum import Spectrum
 from blockdance.benchmarks.rivals.taylorseer import TaylorSeer
-from blockdance.blockdance_core.cache import Stored
+from blockdance.blockdance_core.engine.cache import Stored
 
 COUNT = 50
 NOWHERE = Sight((), (), None)

@@ -10,7 +10,7 @@ import torch
 
 from blockdance.benchmarks.gpu import compiling, document, methods, models, options, streaming, synchronisations
 from blockdance.benchmarks.gpu.record import Record
-from blockdance.blockdance_core.host.architectures import chain_of
+from blockdance.blockdance_core.comfy.models.architectures import chain_of
 
 LATER = 3600.
 CPU = torch.device("cpu")
@@ -93,7 +93,7 @@ def test_a_wait_is_counted_at_the_line_that_asks_for_it():
     synchronisations.note(found, "something else")
     (place, count), = found.items()
     assert "test_gpu.py:" in place and count == 1 and synchronisations.own(found) == 0
-    assert synchronisations.own(Counter({"blockdance_core/host/clock.py:3": 2, "comfy/samplers.py:9": 5})) == 2
+    assert synchronisations.own(Counter({"blockdance_core/comfy/step_tracking.py:3": 2, "comfy/samplers.py:9": 5})) == 2
 
 
 def test_the_document_says_what_was_measured_and_what_was_not(tmp_path):

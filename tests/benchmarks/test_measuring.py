@@ -12,8 +12,8 @@ from blockdance.benchmarks.rivals.fora import FORA
 from blockdance.benchmarks.setting import BASE, Setting
 from blockdance.benchmarks.subject import Subject
 from blockdance.benchmarks.work import WorkCounter
-from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
-from blockdance.blockdance_core.host.attach import attach
+from blockdance.blockdance_core.comfy.attach import attach
+from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
 from blockdance.tests.host.tiny import FLUX, PIXART, SD3, sample
 
 HALF = rival("FORA", "N=2", FORA(2))

@@ -16,9 +16,9 @@ from blockdance.benchmarks.rivals.spectrum import Spectrum
 from blockdance.benchmarks.rivals.taylorseer import TaylorSeer
 from blockdance.benchmarks.rivals.teacache import TeaCache
 from blockdance.benchmarks.work import WorkCounter
-from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
-from blockdance.blockdance_core.host.architectures import chain_of, transformer_of
-from blockdance.blockdance_core.host.attach import attach
+from blockdance.blockdance_core.comfy.attach import attach
+from blockdance.blockdance_core.comfy.models.architectures import chain_of, transformer_of
+from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
 from blockdance.tests.host.tiny import FLUX, PIXART, SD3, Tiny, sample
 from blockdance.tests.host.trial import leftovers
 from blockdance.tests.host.zoo.video import VIDEO

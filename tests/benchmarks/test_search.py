@@ -8,8 +8,8 @@ from blockdance.benchmarks import markdown, options, search
 from blockdance.benchmarks.arm import policy
 from blockdance.benchmarks.compare import compare
 from blockdance.benchmarks.subject import CALIBRATION, MEASURED, Subject
-from blockdance.blockdance_core.plan import Transformer
-from blockdance.blockdance_core.schedule import Schedule
+from blockdance.blockdance_core.plan.plan import Transformer
+from blockdance.blockdance_core.plan.schedule import Schedule
 
 
 @pytest.mark.parametrize("depth", [12, 24, 28])

@@ -11,8 +11,8 @@ from blockdance.benchmarks.speed.models import FULL_SIZE, narrow
 from blockdance.benchmarks.speed.race import Realised, Timing
 from blockdance.blockdance_core.auto import planner
 from blockdance.blockdance_core.auto.planner import search
-from blockdance.blockdance_core.host.architectures import chain_of
-from blockdance.blockdance_core.host.attach import attach, last_report
+from blockdance.blockdance_core.comfy.attach import attach, last_report
+from blockdance.blockdance_core.comfy.models.architectures import chain_of
 
 
 def test_each_run_is_compared_with_the_one_before_it(monkeypatch):

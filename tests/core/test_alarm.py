@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from blockdance.blockdance_core.alarm import Alarm
+from blockdance.blockdance_core.engine.moved_latent import Alarm
 
 
 def flag(up: bool, device: str = "cpu") -> torch.Tensor:

@@ -5,22 +5,21 @@ import math
 import pytest
 import torch
 
-from blockdance.blockdance_core import pca
-from blockdance.blockdance_core.blockdance import BlockDancePolicy
-from blockdance.blockdance_core.delta_dit import DeltaDiTPolicy
+from blockdance.blockdance_core.analysis import similarity as pca
+from blockdance.blockdance_core.analysis.metrics import FLOOR, radial_spectrum
+from blockdance.blockdance_core.analysis.recommendation import by_step, longest, recommend
+from blockdance.blockdance_core.analysis.similarity import Change, Similarity
+from blockdance.blockdance_core.analysis.token_samples import SAMPLED, WIDTH, Grid, Sketcher
+from blockdance.blockdance_core.engine.report import Evaluation, Report
 from blockdance.blockdance_core.figures import curves
 from blockdance.blockdance_core.figures import similarity as figures
 from blockdance.blockdance_core.figures.canvas import THEMES, to_tensor
 from blockdance.blockdance_core.figures.heat import colors
 from blockdance.blockdance_core.figures.run_map import Cell, cells, run_map
-from blockdance.blockdance_core.grid import Grid
-from blockdance.blockdance_core.plan import SPAN_KINDS, Kind, Reuse, Span, Transformer
-from blockdance.blockdance_core.recommend import by_step, longest, recommend
-from blockdance.blockdance_core.report import Evaluation, Report
-from blockdance.blockdance_core.schedule import Schedule
-from blockdance.blockdance_core.similarity import Change, Similarity
-from blockdance.blockdance_core.sketch import SAMPLED, WIDTH, Sketcher
-from blockdance.blockdance_core.spectrum import FLOOR, radial_spectrum
+from blockdance.blockdance_core.methods.blockdance import BlockDancePolicy
+from blockdance.blockdance_core.methods.delta_dit import DeltaDiTPolicy
+from blockdance.blockdance_core.plan.plan import SPAN_KINDS, Kind, Reuse, Span, Transformer
+from blockdance.blockdance_core.plan.schedule import Schedule
 
 THEME = THEMES["dark"]
 

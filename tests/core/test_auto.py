@@ -9,21 +9,21 @@ import pytest
 import torch
 
 from blockdance.blockdance_core.auto import planner
-from blockdance.blockdance_core.auto.drift import Drift, Rules
-from blockdance.blockdance_core.auto.fixed import FixedPolicy
-from blockdance.blockdance_core.auto.forecaster import Course, KernelForecaster
+from blockdance.blockdance_core.auto.calibration import refined
 from blockdance.blockdance_core.auto.kernel import Kernel
-from blockdance.blockdance_core.auto.library import Library, general
+from blockdance.blockdance_core.auto.latent_error import Drift, Rules
+from blockdance.blockdance_core.auto.measurement import SAMPLED, Recorder, kernel_of
+from blockdance.blockdance_core.auto.method import AutoPolicy, RecordPolicy
 from blockdance.blockdance_core.auto.outputs import Outputs
 from blockdance.blockdance_core.auto.planner import Begun, best, search
-from blockdance.blockdance_core.auto.policy import AutoPolicy, RecordPolicy
 from blockdance.blockdance_core.auto.profile import Fingerprint, Profile, ProfileError
-from blockdance.blockdance_core.auto.recorder import SAMPLED, Recorder, kernel_of
-from blockdance.blockdance_core.auto.refinement import refined
-from blockdance.blockdance_core.flow_time import FlowTime, Quantity
-from blockdance.blockdance_core.plan import Kind, Transformer
-from blockdance.blockdance_core.plan_text import read, written
-from blockdance.blockdance_core.schedule import SamplerTraits, Schedule
+from blockdance.blockdance_core.auto.profile_library import Library, general
+from blockdance.blockdance_core.auto.weights import Course, KernelForecaster
+from blockdance.blockdance_core.auto.written_plan import FixedPolicy
+from blockdance.blockdance_core.plan.flow_time import FlowTime, Quantity
+from blockdance.blockdance_core.plan.plan import Kind, Transformer
+from blockdance.blockdance_core.plan.plan_text import read, written
+from blockdance.blockdance_core.plan.schedule import SamplerTraits, Schedule
 
 PIXART = Transformer("PixArtMS", (28,))
 FINGERPRINT = Fingerprint("PixArtMS", (28,), 600_000_000, False)

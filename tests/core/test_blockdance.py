@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blockdance.blockdance_core.blockdance import BlockDancePolicy
-from blockdance.blockdance_core.plan import COMPUTE, Kind, Plan, Reuse, Span, Transformer
-from blockdance.blockdance_core.schedule import Schedule
+from blockdance.blockdance_core.methods.blockdance import BlockDancePolicy
+from blockdance.blockdance_core.plan.plan import COMPUTE, Kind, Plan, Reuse, Span, Transformer
+from blockdance.blockdance_core.plan.schedule import Schedule
 
 PIXART = Transformer("PixArtMS", (28,))
 

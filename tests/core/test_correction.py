@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from blockdance.blockdance_core.auto.correction import Correction
-from blockdance.blockdance_core.auto.forecaster import KernelForecaster
-from blockdance.blockdance_core.auto.library import general
+from blockdance.blockdance_core.auto.method import AutoPolicy
 from blockdance.blockdance_core.auto.outputs import Outputs
 from blockdance.blockdance_core.auto.planner import Begun, search
-from blockdance.blockdance_core.auto.policy import AutoPolicy
-from blockdance.blockdance_core.flow_time import Quantity
-from blockdance.blockdance_core.plan import Moment, Plan, Transformer
-from blockdance.blockdance_core.schedule import SamplerTraits, Schedule
+from blockdance.blockdance_core.auto.profile_library import general
+from blockdance.blockdance_core.auto.replanning import Correction
+from blockdance.blockdance_core.auto.weights import KernelForecaster
+from blockdance.blockdance_core.plan.flow_time import Quantity
+from blockdance.blockdance_core.plan.plan import Moment, Plan, Transformer
+from blockdance.blockdance_core.plan.schedule import SamplerTraits, Schedule
 from blockdance.tests.core.test_auto import curve, even, kernel
 
 STEPS = 20

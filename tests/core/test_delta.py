@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
-from blockdance.blockdance_core.delta_dit import DeltaDiTPolicy, solve_budget
-from blockdance.blockdance_core.plan import Kind, Reuse, Span, Transformer
-from blockdance.blockdance_core.presets import PRESETS
-from blockdance.blockdance_core.schedule import Schedule
+from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
+from blockdance.blockdance_core.methods.delta_dit import DeltaDiTPolicy, solve_budget
+from blockdance.blockdance_core.methods.presets import PRESETS
+from blockdance.blockdance_core.plan.plan import Kind, Reuse, Span, Transformer
+from blockdance.blockdance_core.plan.schedule import Schedule
 
 PIXART = Transformer("PixArtMS", (28,))
 

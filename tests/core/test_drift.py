@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blockdance.blockdance_core.auto.answer import DOUBT, LATE, STEADY, Answer
-from blockdance.blockdance_core.auto.drift import NO_ANCHOR, Drift, Rules, best_weights
-from blockdance.blockdance_core.auto.forecaster import Course, KernelForecaster
+from blockdance.blockdance_core.auto.error_propagation import DOUBT, LATE, STEADY, Answer
+from blockdance.blockdance_core.auto.latent_error import NO_ANCHOR, Drift, Rules, best_weights
 from blockdance.blockdance_core.auto.planner import search, weight
-from blockdance.blockdance_core.flow_time import Quantity
+from blockdance.blockdance_core.auto.weights import Course, KernelForecaster
+from blockdance.blockdance_core.plan.flow_time import Quantity
 from blockdance.tests.core.test_auto import curve, even, kernel
 
 cases = st.tuples(st.integers(0, 10 ** 6), st.sampled_from(Quantity), st.sampled_from([0., .5, 1.]), st.integers(1, 5))
@@ -226,7 +226,7 @@ def test_the_error_is_the_real_one():
 def test_the_answer_is_that_of_a_model_that_answers(quantity, monkeypatch):
     """The latent, integrated with real vectors of a model that is drawn to its own course, against what the kernel of
     a full run says of it."""
-    monkeypatch.setattr("blockdance.blockdance_core.auto.answer.DOUBT", 0.)
+    monkeypatch.setattr("blockdance.blockdance_core.auto.error_propagation.DOUBT", 0.)
     times = np.append(even(12), 0.)
     outputs = curve(even(12)).numpy()
     outputs /= np.sqrt((outputs ** 2).sum(1).mean())
@@ -253,7 +253,7 @@ def test_the_answer_is_that_of_a_model_that_answers(quantity, monkeypatch):
 def test_doubts_make_less_be_expected(monkeypatch):
     gram, times = kernel(30, roughness=.01).gram, np.append(even(30), 0.)
     expected = np.mean([found.quality for found in search(gram, times)[7:15]])
-    monkeypatch.setattr("blockdance.blockdance_core.auto.answer.DOUBT", 0.)
+    monkeypatch.setattr("blockdance.blockdance_core.auto.error_propagation.DOUBT", 0.)
     assert expected < np.mean([found.quality for found in search(gram, times)[7:15]]) - .3
 
 

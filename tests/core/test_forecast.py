@@ -7,15 +7,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blockdance.blockdance_core.auto.fixed import FixedPolicy
-from blockdance.blockdance_core.auto.library import general
-from blockdance.blockdance_core.blockdance import BlockDancePolicy
-from blockdance.blockdance_core.cache import Anchor, Cache, Stored
-from blockdance.blockdance_core.forecast import DividedDifferences
-from blockdance.blockdance_core.forecasting import FORECASTS, Forecasting, with_forecast
-from blockdance.blockdance_core.plan import Kind, Plan, Reuse, Span, Transformer
-from blockdance.blockdance_core.plan_text import read, written
-from blockdance.blockdance_core.schedule import Schedule
+from blockdance.blockdance_core.auto.profile_library import general
+from blockdance.blockdance_core.auto.written_plan import FixedPolicy
+from blockdance.blockdance_core.engine.cache import Anchor, Cache, Stored
+from blockdance.blockdance_core.methods.blockdance import BlockDancePolicy
+from blockdance.blockdance_core.methods.variants import FORECASTS, Forecasting, with_forecast
+from blockdance.blockdance_core.plan.extrapolation import DividedDifferences
+from blockdance.blockdance_core.plan.plan import Kind, Plan, Reuse, Span, Transformer
+from blockdance.blockdance_core.plan.plan_text import read, written
+from blockdance.blockdance_core.plan.schedule import Schedule
 
 TIMES = st.lists(st.integers(0, 100), min_size=4, max_size=4, unique=True).map(
     lambda found: [time / 100 for time in sorted(found)])

@@ -5,18 +5,18 @@ import re
 
 import pytest
 
-from blockdance.blockdance_core import plan_text
-from blockdance.blockdance_core.auto.fixed import FixedPolicy
-from blockdance.blockdance_core.auto.library import general
-from blockdance.blockdance_core.auto.policy import AutoPolicy
-from blockdance.blockdance_core.blockdance import BlockDancePolicy
-from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
-from blockdance.blockdance_core.delta_dit import DeltaDiTPolicy
-from blockdance.blockdance_core.hidden import Contract, ContractError, shapes
-from blockdance.blockdance_core.plan import Plan, Transformer
-from blockdance.blockdance_core.plan_text import PlanError
-from blockdance.blockdance_core.report import Evaluation, Report
-from blockdance.blockdance_core.schedule import Schedule
+from blockdance.blockdance_core.auto.method import AutoPolicy
+from blockdance.blockdance_core.auto.profile_library import general
+from blockdance.blockdance_core.auto.written_plan import FixedPolicy
+from blockdance.blockdance_core.engine.hidden_state import Contract, ContractError, shapes
+from blockdance.blockdance_core.engine.report import Evaluation, Report
+from blockdance.blockdance_core.methods.blockdance import BlockDancePolicy
+from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
+from blockdance.blockdance_core.methods.delta_dit import DeltaDiTPolicy
+from blockdance.blockdance_core.plan import plan_text
+from blockdance.blockdance_core.plan.plan import Plan, Transformer
+from blockdance.blockdance_core.plan.plan_text import PlanError
+from blockdance.blockdance_core.plan.schedule import Schedule
 
 SINGLE = Transformer("Single", (1,))
 POLICIES = [BlockDancePolicy(), BlockDancePolicy(block_index=5), DeltaCachePolicy(n_cached=1),

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from blockdance.blockdance_core.auto.library import Library, general
-from blockdance.blockdance_core.auto.observation import Observation
-from blockdance.blockdance_core.auto.policy import AutoPolicy, RecordPolicy
+from blockdance.blockdance_core.auto.method import AutoPolicy, RecordPolicy
 from blockdance.blockdance_core.auto.profile import Profile, ProfileError
-from blockdance.blockdance_core.flow_time import Quantity
-from blockdance.blockdance_core.plan import Moment
-from blockdance.blockdance_core.schedule import Origin, SamplerTraits, Schedule
+from blockdance.blockdance_core.auto.profile_library import Library, general
+from blockdance.blockdance_core.auto.sampler_observation import Observation
+from blockdance.blockdance_core.plan.flow_time import Quantity
+from blockdance.blockdance_core.plan.plan import Moment
+from blockdance.blockdance_core.plan.schedule import Origin, SamplerTraits, Schedule
 from blockdance.tests.core.test_auto import FINGERPRINT, PIXART, kernel
 
 STEPS, SIZE = 12, 600

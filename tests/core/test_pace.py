@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blockdance.blockdance_core.pace import Pace
-from blockdance.blockdance_core.plan import COMPUTE, Kind, Plan, Reuse, Span
+from blockdance.blockdance_core.engine.step_groups import Pace
+from blockdance.blockdance_core.plan.plan import COMPUTE, Kind, Plan, Reuse, Span
 
 SHALLOW, DEEP = Reuse(Span(0, 3), Kind.FEATURE), Reuse(Span(4, 7), Kind.DELTA)
 PLANS = st.lists(st.sampled_from([None, None, SHALLOW, DEEP]), max_size=24).map(

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from blockdance.blockdance_core.packing import pack
+from blockdance.blockdance_core.engine.cache import pack
 
 
 def tensor(*shape: int, scale: float = 1., dtype: torch.dtype = torch.float32) -> torch.Tensor:

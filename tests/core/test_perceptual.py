@@ -7,7 +7,7 @@ from urllib.error import URLError
 import pytest
 import torch
 
-from blockdance.blockdance_core.perceptual import lpips
+from blockdance.blockdance_core.analysis.metrics import lpips
 
 PICTURES = torch.rand(3, 3, 40, 48, generator=torch.Generator().manual_seed(0))
 

@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from blockdance.blockdance_core.continuity import Continuity
-from blockdance.blockdance_core.place import Places
+from blockdance.blockdance_core.engine.moved_latent import Continuity, Places
 
 SHAPES = [(4, 24, 32), (16, 5, 12, 20), (1, 4000)]
 

@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blockdance.blockdance_core.auto.fixed import FixedPolicy
-from blockdance.blockdance_core.auto.forecaster import KernelForecaster
-from blockdance.blockdance_core.auto.library import general
-from blockdance.blockdance_core.auto.policy import AutoPolicy
-from blockdance.blockdance_core.blockdance import BlockDancePolicy
-from blockdance.blockdance_core.delta_dit import DeltaDiTPolicy
-from blockdance.blockdance_core.forecasting import Forecasting
-from blockdance.blockdance_core.plan import Kind, Plan, Reuse, Span, Transformer
-from blockdance.blockdance_core.plan_text import PlanError, read, written
-from blockdance.blockdance_core.schedule import SamplerTraits, Schedule
+from blockdance.blockdance_core.auto.method import AutoPolicy
+from blockdance.blockdance_core.auto.profile_library import general
+from blockdance.blockdance_core.auto.weights import KernelForecaster
+from blockdance.blockdance_core.auto.written_plan import FixedPolicy
+from blockdance.blockdance_core.methods.blockdance import BlockDancePolicy
+from blockdance.blockdance_core.methods.delta_dit import DeltaDiTPolicy
+from blockdance.blockdance_core.methods.variants import Forecasting
+from blockdance.blockdance_core.plan.plan import Kind, Plan, Reuse, Span, Transformer
+from blockdance.blockdance_core.plan.plan_text import PlanError, read, written
+from blockdance.blockdance_core.plan.schedule import SamplerTraits, Schedule
 
 MODEL = Transformer("PixArt", (28,))
 POLICIES = [AutoPolicy(2.5, lambda *_: None, general), BlockDancePolicy(N=3), DeltaDiTPolicy(),

@@ -4,8 +4,8 @@ import subprocess
 from pathlib import Path
 
 from blockdance.blockdance_core.ada.policy_file import SUFFIX
-from blockdance.blockdance_core.auto.library import GENERAL
 from blockdance.blockdance_core.auto.profile import FORMAT
+from blockdance.blockdance_core.auto.profile_library import GENERAL
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blockdance.blockdance_core.schedule import Schedule
+from blockdance.blockdance_core.plan.schedule import Schedule
 
 
 def schedule(*sigmas: float) -> Schedule:

@@ -6,15 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from blockdance.blockdance_core.auto.fixed import FixedPolicy
-from blockdance.blockdance_core.auto.forecaster import KernelForecaster
-from blockdance.blockdance_core.auto.library import general
+from blockdance.blockdance_core.auto.method import RecordPolicy
 from blockdance.blockdance_core.auto.outputs import Outputs
-from blockdance.blockdance_core.auto.policy import RecordPolicy
-from blockdance.blockdance_core.plan import Moment, Plan
-from blockdance.blockdance_core.plan_text import read, written
-from blockdance.blockdance_core.schedule import Schedule
-from blockdance.blockdance_core.stretch import Stretch, stretches_of
+from blockdance.blockdance_core.auto.profile_library import general
+from blockdance.blockdance_core.auto.weights import KernelForecaster
+from blockdance.blockdance_core.auto.written_plan import FixedPolicy
+from blockdance.blockdance_core.plan.plan import Moment, Plan
+from blockdance.blockdance_core.plan.plan_text import read, written
+from blockdance.blockdance_core.plan.schedule import Schedule, Stretch, stretches_of
 from blockdance.tests.core.test_auto import PIXART, kernel, policy
 
 FALLING = tuple(1 - step / 20 for step in range(21))

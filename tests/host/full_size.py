@@ -9,11 +9,11 @@ from comfy.ldm.modules.diffusionmodules.mmdit import OpenAISignatureMMDITWrapper
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 from comfy.ldm.pixart.pixartms import PixArtMS
 
-from blockdance.blockdance_core.chain import Chain
-from blockdance.blockdance_core.cost import Cost, count
-from blockdance.blockdance_core.host.architectures import chain_of
-from blockdance.blockdance_core.host.unet import UNETS
-from blockdance.blockdance_core.unet import UNet
+from blockdance.blockdance_core.comfy.models.architectures import chain_of
+from blockdance.blockdance_core.comfy.models.unet import UNETS
+from blockdance.blockdance_core.engine.blocks import Chain
+from blockdance.blockdance_core.engine.macs import Cost, count
+from blockdance.blockdance_core.methods.unet import UNet
 
 META = dict(device="meta", dtype=torch.bfloat16, operations=comfy.ops.disable_weight_init)
 PASSES = 2  # cond and uncond, as both papers count a step

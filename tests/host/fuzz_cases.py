@@ -10,14 +10,14 @@ import comfy.model_patcher
 import comfy.samplers
 from hypothesis import strategies as st
 
-from blockdance.blockdance_core.auto.library import general
-from blockdance.blockdance_core.auto.policy import AutoPolicy
-from blockdance.blockdance_core.blockdance import BlockDancePolicy
-from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
-from blockdance.blockdance_core.delta_dit import DeltaDiTPolicy
-from blockdance.blockdance_core.forecasting import Forecasting
-from blockdance.blockdance_core.plan import SPAN_KINDS, Kind, Plan, Reuse, Span
-from blockdance.blockdance_core.policy import Policy
+from blockdance.blockdance_core.auto.method import AutoPolicy
+from blockdance.blockdance_core.auto.profile_library import general
+from blockdance.blockdance_core.methods.blockdance import BlockDancePolicy
+from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
+from blockdance.blockdance_core.methods.delta_dit import DeltaDiTPolicy
+from blockdance.blockdance_core.methods.method import Policy
+from blockdance.blockdance_core.methods.variants import Forecasting
+from blockdance.blockdance_core.plan.plan import SPAN_KINDS, Kind, Plan, Reuse, Span
 from blockdance.tests.host.test_host_features_control import controlled
 from blockdance.tests.host.test_matrix_conditions import NEGATIVE, NEGATIVES, POSITIVE, POSITIVES
 from blockdance.tests.host.tiny import PIXART, Tiny, sample

@@ -11,17 +11,17 @@ from comfy.nested_tensor import NestedTensor
 
 from blockdance.blockdance_core.ada import policy_file
 from blockdance.blockdance_core.ada.captions import Caption
+from blockdance.blockdance_core.ada.method import AdaPolicy
 from blockdance.blockdance_core.ada.network import DecisionNetwork, Sizes
-from blockdance.blockdance_core.ada.policy import AdaPolicy
 from blockdance.blockdance_core.ada.policy_file import PolicyError
 from blockdance.blockdance_core.ada.rewards import SSIM, Distance
-from blockdance.blockdance_core.ada.settings import Settings
-from blockdance.blockdance_core.host.attach import attach, last_report
-from blockdance.blockdance_core.host.fingerprint import fingerprint_of
-from blockdance.blockdance_core.host.foresight import Foresight
-from blockdance.blockdance_core.host.rollouts import Rollouts, Sampling
-from blockdance.blockdance_core.host.train_ada import train
-from blockdance.blockdance_core.plan import Kind, Plan, Reuse, Span
+from blockdance.blockdance_core.ada.training_settings import Settings
+from blockdance.blockdance_core.comfy.ada_predicted_rollouts import Foresight
+from blockdance.blockdance_core.comfy.ada_rollouts import Rollouts, Sampling
+from blockdance.blockdance_core.comfy.ada_training import train
+from blockdance.blockdance_core.comfy.attach import attach, last_report
+from blockdance.blockdance_core.comfy.fingerprint import fingerprint_of
+from blockdance.blockdance_core.plan.plan import Kind, Plan, Reuse, Span
 from blockdance.tests.host.test_advice import Fixed
 from blockdance.tests.host.tiny import DIT, PIXART, sample
 from blockdance.tests.host.trial import Counter, distance, leftovers
@@ -275,6 +275,6 @@ class TestTraining:
 
     def test_reuse_that_does_not_work_is_an_error_and_no_wrong_policy(self, tmp_path, monkeypatch):
         made = studio()
-        monkeypatch.setattr("blockdance.blockdance_core.interception.Recorder.stored", lambda self: None)
+        monkeypatch.setattr("blockdance.blockdance_core.engine.interception.Recorder.stored", lambda self: None)
         with pytest.raises(RuntimeError, match="training needs reuse to work on this model"):
             made.quality(0, (1,) * 6)

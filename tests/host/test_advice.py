@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import torch
 
-from blockdance.blockdance_core.host.architectures import chain_of
-from blockdance.blockdance_core.host.attach import attach
-from blockdance.blockdance_core.plan import COMPUTE, Decision, Kind, Moment, Plan, Reuse, Span, Transformer
-from blockdance.blockdance_core.schedule import Schedule
+from blockdance.blockdance_core.comfy.attach import attach
+from blockdance.blockdance_core.comfy.models.architectures import chain_of
+from blockdance.blockdance_core.plan.plan import COMPUTE, Decision, Kind, Moment, Plan, Reuse, Span, Transformer
+from blockdance.blockdance_core.plan.schedule import Schedule
 from blockdance.tests.host.tiny import sample
 
 

@@ -5,13 +5,13 @@ import comfy.samplers
 import pytest
 import torch
 
-from blockdance.blockdance_core.auto.library import general
-from blockdance.blockdance_core.auto.policy import AutoPolicy
-from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
-from blockdance.blockdance_core.host.architectures import chain_of
-from blockdance.blockdance_core.host.attach import attach
-from blockdance.blockdance_core.interception import Interception, Recorder, Replay
-from blockdance.blockdance_core.plan import SPAN_KINDS, Reuse, Span
+from blockdance.blockdance_core.auto.method import AutoPolicy
+from blockdance.blockdance_core.auto.profile_library import general
+from blockdance.blockdance_core.comfy.attach import attach
+from blockdance.blockdance_core.comfy.models.architectures import chain_of
+from blockdance.blockdance_core.engine.interception import Interception, Recorder, Replay
+from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
+from blockdance.blockdance_core.plan.plan import SPAN_KINDS, Reuse, Span
 from blockdance.tests.host.test_architectures import conditioned
 from blockdance.tests.host.tiny import apply_model
 from blockdance.tests.host.zoo import ZOO

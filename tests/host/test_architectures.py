@@ -17,13 +17,13 @@ import comfy.sample
 import pytest
 import torch
 
-from blockdance.blockdance_core.blockdance import BlockDancePolicy
-from blockdance.blockdance_core.chain import Chain
-from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
-from blockdance.blockdance_core.host.architectures import ARCHITECTURES, NO_TRANSFORMERS, chain_of
-from blockdance.blockdance_core.host.attach import attach
-from blockdance.blockdance_core.interception import Interception, Recorder, Replay
-from blockdance.blockdance_core.plan import SPAN_KINDS, Kind, Reuse, Span
+from blockdance.blockdance_core.comfy.attach import attach
+from blockdance.blockdance_core.comfy.models.architectures import ARCHITECTURES, NO_TRANSFORMERS, chain_of
+from blockdance.blockdance_core.engine.blocks import Chain
+from blockdance.blockdance_core.engine.interception import Interception, Recorder, Replay
+from blockdance.blockdance_core.methods.blockdance import BlockDancePolicy
+from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
+from blockdance.blockdance_core.plan.plan import SPAN_KINDS, Kind, Reuse, Span
 from blockdance.tests.documents import check_table
 from blockdance.tests.host.tiny import Tiny, apply_model
 from blockdance.tests.host.zoo import AUDIO_AND_3D, VIDEO, ZOO

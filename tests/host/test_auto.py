@@ -17,23 +17,23 @@ from comfy.patcher_extension import WrappersMP
 from comfy_extras.nodes_advanced_samplers import sample_euler_pp
 
 from blockdance.blockdance_core.auto import outputs
-from blockdance.blockdance_core.auto.drift import Rules
-from blockdance.blockdance_core.auto.fixed import FixedPolicy
-from blockdance.blockdance_core.auto.forecaster import KernelForecaster
 from blockdance.blockdance_core.auto.kernel import Kernel
-from blockdance.blockdance_core.auto.library import general
-from blockdance.blockdance_core.auto.policy import AutoPolicy, RecordPolicy
-from blockdance.blockdance_core.blockdance import BlockDancePolicy
-from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
-from blockdance.blockdance_core.flow_time import Quantity
-from blockdance.blockdance_core.forecast import DividedDifferences
-from blockdance.blockdance_core.forecasting import FORECASTS, Forecasting
-from blockdance.blockdance_core.host.anything import ANYTHING
-from blockdance.blockdance_core.host.attach import attach, last_report
-from blockdance.blockdance_core.host.clock import traits_of
-from blockdance.blockdance_core.host.fingerprint import fingerprint_of, versions
-from blockdance.blockdance_core.plan import Kind, Plan, Reuse, Span
-from blockdance.blockdance_core.plan_text import read, written
+from blockdance.blockdance_core.auto.latent_error import Rules
+from blockdance.blockdance_core.auto.method import AutoPolicy, RecordPolicy
+from blockdance.blockdance_core.auto.profile_library import general
+from blockdance.blockdance_core.auto.weights import KernelForecaster
+from blockdance.blockdance_core.auto.written_plan import FixedPolicy
+from blockdance.blockdance_core.comfy.attach import attach, last_report
+from blockdance.blockdance_core.comfy.fingerprint import fingerprint_of, versions
+from blockdance.blockdance_core.comfy.models.any_model import ANYTHING
+from blockdance.blockdance_core.comfy.step_tracking import traits_of
+from blockdance.blockdance_core.methods.blockdance import BlockDancePolicy
+from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
+from blockdance.blockdance_core.methods.variants import FORECASTS, Forecasting
+from blockdance.blockdance_core.plan.extrapolation import DividedDifferences
+from blockdance.blockdance_core.plan.flow_time import Quantity
+from blockdance.blockdance_core.plan.plan import Kind, Plan, Reuse, Span
+from blockdance.blockdance_core.plan.plan_text import read, written
 from blockdance.tests.host.test_matrix_samplers import custom
 from blockdance.tests.host.test_unet import SD
 from blockdance.tests.host.tiny import DIT, FLUX, PIXART, SD3, sample

@@ -4,15 +4,15 @@ import comfy.context_windows
 import pytest
 import torch
 
-from blockdance.blockdance_core.blockdance import BlockDancePolicy
-from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
-from blockdance.blockdance_core.forecasting import with_forecast
-from blockdance.blockdance_core.host.architectures import TRANSFORMERS
-from blockdance.blockdance_core.host.clock import traits_of
-from blockdance.blockdance_core.host.identity import identity
-from blockdance.blockdance_core.host.run import Run
-from blockdance.blockdance_core.policy import Policy
-from blockdance.blockdance_core.schedule import Schedule
+from blockdance.blockdance_core.comfy.models.architectures import TRANSFORMERS
+from blockdance.blockdance_core.comfy.pass_key import identity
+from blockdance.blockdance_core.comfy.run import Run
+from blockdance.blockdance_core.comfy.step_tracking import traits_of
+from blockdance.blockdance_core.methods.blockdance import BlockDancePolicy
+from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
+from blockdance.blockdance_core.methods.method import Policy
+from blockdance.blockdance_core.methods.variants import with_forecast
+from blockdance.blockdance_core.plan.schedule import Schedule
 from blockdance.tests.host.tiny import FLUX, seeded
 
 STEPS = 10

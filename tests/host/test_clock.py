@@ -3,9 +3,10 @@
 import comfy.samplers
 import pytest
 
-from blockdance.blockdance_core.blockdance import BlockDancePolicy
-from blockdance.blockdance_core.host import clock, run
-from blockdance.blockdance_core.host.attach import attach
+from blockdance.blockdance_core.comfy import run
+from blockdance.blockdance_core.comfy import step_tracking as clock
+from blockdance.blockdance_core.comfy.attach import attach
+from blockdance.blockdance_core.methods.blockdance import BlockDancePolicy
 from blockdance.tests.host.tiny import FLUX, PIXART, sample
 
 

@@ -4,13 +4,13 @@ import comfy.ops
 import pytest
 import torch
 
-from blockdance.blockdance_core.blockdance import BlockDancePolicy
-from blockdance.blockdance_core.host import architectures
-from blockdance.blockdance_core.host.architectures import ARCHITECTURES, chain_of
-from blockdance.blockdance_core.host.attach import attach
-from blockdance.blockdance_core.host.stacks import UnsupportedModel
-from blockdance.blockdance_core.interception import Interception, Recorder, Replay
-from blockdance.blockdance_core.plan import SPAN_KINDS, Reuse, Span
+from blockdance.blockdance_core.comfy.attach import attach
+from blockdance.blockdance_core.comfy.models import architectures
+from blockdance.blockdance_core.comfy.models.architectures import ARCHITECTURES, chain_of
+from blockdance.blockdance_core.comfy.models.stacks import UnsupportedModel
+from blockdance.blockdance_core.engine.interception import Interception, Recorder, Replay
+from blockdance.blockdance_core.methods.blockdance import BlockDancePolicy
+from blockdance.blockdance_core.plan.plan import SPAN_KINDS, Reuse, Span
 from blockdance.tests.host.tiny import PIXART, apply_model, sample
 from blockdance.tests.host.zoo import ZOO
 

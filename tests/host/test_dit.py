@@ -8,8 +8,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from blockdance.blockdance_core.host import dit
-from blockdance.blockdance_core.host.architectures import chain_of
+from blockdance.blockdance_core.comfy.models import dit_xl2 as dit
+from blockdance.blockdance_core.comfy.models.architectures import chain_of
 from blockdance.tests.host.full_size import META, PASSES, FullSize
 from blockdance.tests.host.tiny import DIT, sample, seeded
 

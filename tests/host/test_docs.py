@@ -4,7 +4,7 @@ import re
 
 from PIL import Image
 
-from blockdance.blockdance_core.host import architectures
+from blockdance.blockdance_core.comfy.models import architectures
 from blockdance.tests.documents import ROOT, fenced, run
 from blockdance.tests.host.zoo import ZOO
 

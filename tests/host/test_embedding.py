@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from blockdance.blockdance_core.plan import Plan, Transformer
-from blockdance.blockdance_core.report import Report
-from blockdance.nodes import notify
+from blockdance.blockdance_core.engine.report import Report
+from blockdance.blockdance_core.plan.plan import Plan, Transformer
+from blockdance.nodes import server as notify
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(__file__).with_name("embedding_program.py")

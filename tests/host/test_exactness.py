@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from blockdance.blockdance_core.host.architectures import chain_of
-from blockdance.blockdance_core.interception import Interception, Recorder, Replay
-from blockdance.blockdance_core.plan import SPAN_KINDS, Kind, Reuse, Span
+from blockdance.blockdance_core.comfy.models.architectures import chain_of
+from blockdance.blockdance_core.engine.interception import Interception, Recorder, Replay
+from blockdance.blockdance_core.plan.plan import SPAN_KINDS, Kind, Reuse, Span
 from blockdance.tests.host.tiny import apply_model
 
 

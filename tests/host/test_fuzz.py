@@ -18,8 +18,8 @@ import torch
 from comfy.model_management import InterruptProcessingException
 from hypothesis import HealthCheck, assume, given, seed, settings
 
-from blockdance.blockdance_core.host import attach as attach_module
-from blockdance.blockdance_core.host.architectures import chain_of
+from blockdance.blockdance_core.comfy import attach as attach_module
+from blockdance.blockdance_core.comfy.models.architectures import chain_of
 from blockdance.tests.host.fuzz_cases import CASES, MODELS, Case
 from blockdance.tests.host.fuzz_record import Record
 from blockdance.tests.host.tiny import sample

@@ -2,7 +2,7 @@
 
 from comfy_execution.utils import CurrentNodeContext
 
-from blockdance.blockdance_core.host.history import History, Place
+from blockdance.blockdance_core.comfy.run_history import History, Place
 
 
 def ran(history: History, result: str | None, prompt: str, node: str, call: int = 0) -> None:

@@ -3,8 +3,8 @@
 import torch
 from comfy.patcher_extension import WrappersMP
 
-from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
-from blockdance.blockdance_core.host.attach import attach
+from blockdance.blockdance_core.comfy.attach import attach
+from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
 from blockdance.tests.host.tiny import FLUX, sample
 
 POLICY = DeltaCachePolicy(N=2, n_cached=4)

@@ -6,9 +6,9 @@ from comfy_api.torch_helpers import set_torch_compile_wrapper
 from comfy_extras.nodes_torch_compile import TorchCompileModel, skip_torch_compile_dict
 from torch._dynamo.utils import counters
 
-from blockdance.blockdance_core.blockdance import BlockDancePolicy
-from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
-from blockdance.blockdance_core.host.attach import attach
+from blockdance.blockdance_core.comfy.attach import attach
+from blockdance.blockdance_core.methods.blockdance import BlockDancePolicy
+from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
 from blockdance.tests.host.test_host_features_weights import patched_weights
 from blockdance.tests.host.tiny import FLUX, PIXART, SD3, sample
 from blockdance.tests.host.trial import OFF, leftovers

@@ -7,8 +7,8 @@ import node_helpers
 import pytest
 import torch
 
-from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
-from blockdance.blockdance_core.plan import Kind
+from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
+from blockdance.blockdance_core.plan.plan import Kind
 from blockdance.tests.host.tiny import Tiny, sample
 from blockdance.tests.host.trial import TINIES, Trial, guided_by
 

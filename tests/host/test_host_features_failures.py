@@ -10,12 +10,12 @@ import pytest
 import torch
 from comfy.model_management import InterruptProcessingException
 
-from blockdance.blockdance_core import interception
-from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
-from blockdance.blockdance_core.host.attach import attach
-from blockdance.blockdance_core.host.unet import UNETS
-from blockdance.blockdance_core.plan import Kind
-from blockdance.blockdance_core.unet import UNetPolicy
+from blockdance.blockdance_core.comfy.attach import attach
+from blockdance.blockdance_core.comfy.models.unet import UNETS
+from blockdance.blockdance_core.engine import interception
+from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
+from blockdance.blockdance_core.methods.unet import UNetPolicy
+from blockdance.blockdance_core.plan.plan import Kind
 from blockdance.tests.host.test_host_features_control import Residuals
 from blockdance.tests.host.test_unet import SD
 from blockdance.tests.host.tiny import FLUX, Tiny, sample

@@ -8,11 +8,11 @@ import torch
 from comfy_extras.nodes_easycache import EasyCacheNode, LazyCacheNode
 from comfy_extras.nodes_tomesd import TomePatchModel
 
-from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
-from blockdance.blockdance_core.host.attach import attach
-from blockdance.blockdance_core.host.unet import UNETS
-from blockdance.blockdance_core.plan import SPAN_KINDS, Kind
-from blockdance.blockdance_core.unet import UNetPolicy
+from blockdance.blockdance_core.comfy.attach import attach
+from blockdance.blockdance_core.comfy.models.unet import UNETS
+from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
+from blockdance.blockdance_core.methods.unet import UNetPolicy
+from blockdance.blockdance_core.plan.plan import SPAN_KINDS, Kind
 from blockdance.tests.host.test_unet import SD
 from blockdance.tests.host.tiny import FLUX, Tiny, sample
 from blockdance.tests.host.trial import OFF, TINIES, Trial, distance

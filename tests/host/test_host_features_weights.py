@@ -9,8 +9,8 @@ from comfy.model_management import InterruptProcessingException
 from comfy.weight_adapter.bypass import BypassInjectionManager
 from comfy.weight_adapter.lora import LoRAAdapter
 
-from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
-from blockdance.blockdance_core.host.attach import attach
+from blockdance.blockdance_core.comfy.attach import attach
+from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
 from blockdance.tests.host.tiny import FLUX, sample, seeded
 from blockdance.tests.host.trial import OFF, TINIES, Trial, distance, guided_by, leftovers
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from blockdance.blockdance_core.host.attach import attach
-from blockdance.blockdance_core.presets import PRESETS
+from blockdance.blockdance_core.comfy.attach import attach
+from blockdance.blockdance_core.methods.presets import PRESETS
 from blockdance.tests.host.tiny import PIXART, sample
 
 

@@ -7,17 +7,17 @@ import pytest
 import torch
 from comfy.model_management import InterruptProcessingException
 
-from blockdance.blockdance_core import meter
-from blockdance.blockdance_core.auto.library import general
-from blockdance.blockdance_core.auto.policy import AutoPolicy, RecordPolicy
-from blockdance.blockdance_core.blockdance import BlockDancePolicy
-from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
-from blockdance.blockdance_core.host.anything import ANYTHING
-from blockdance.blockdance_core.host.architectures import chain_of
-from blockdance.blockdance_core.host.attach import attach, last_report
-from blockdance.blockdance_core.host.probe import attach_probe, last_similarity
-from blockdance.blockdance_core.plan import COMPUTE, Plan
-from blockdance.blockdance_core.sketch import Sketcher
+from blockdance.blockdance_core.analysis.token_samples import Sketcher
+from blockdance.blockdance_core.auto.method import AutoPolicy, RecordPolicy
+from blockdance.blockdance_core.auto.profile_library import general
+from blockdance.blockdance_core.comfy.attach import attach, last_report
+from blockdance.blockdance_core.comfy.models.any_model import ANYTHING
+from blockdance.blockdance_core.comfy.models.architectures import chain_of
+from blockdance.blockdance_core.comfy.probe import attach_probe, last_similarity
+from blockdance.blockdance_core.engine import macs as meter
+from blockdance.blockdance_core.methods.blockdance import BlockDancePolicy
+from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
+from blockdance.blockdance_core.plan.plan import COMPUTE, Plan
 from blockdance.tests.host.tiny import FLUX, sample
 from blockdance.tests.host.trial import distance, leftovers
 

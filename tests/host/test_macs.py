@@ -9,13 +9,13 @@ import torch
 from comfy_api.torch_helpers import set_torch_compile_wrapper
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
-from blockdance.blockdance_core.blockdance import BlockDancePolicy
-from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
-from blockdance.blockdance_core.host import passes as passes_module
-from blockdance.blockdance_core.host.attach import attach, last_report
-from blockdance.blockdance_core.host.unet import UNETS
-from blockdance.blockdance_core.meter import Meter
-from blockdance.blockdance_core.unet import UNetPolicy
+from blockdance.blockdance_core.comfy import passes as passes_module
+from blockdance.blockdance_core.comfy.attach import attach, last_report
+from blockdance.blockdance_core.comfy.models.unet import UNETS
+from blockdance.blockdance_core.engine.macs import Meter
+from blockdance.blockdance_core.methods.blockdance import BlockDancePolicy
+from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
+from blockdance.blockdance_core.methods.unet import UNetPolicy
 from blockdance.demo import model as demo
 from blockdance.demo import world
 from blockdance.tests.host.test_unet import SD

@@ -8,8 +8,8 @@ import node_helpers
 import pytest
 import torch
 
-from blockdance.blockdance_core.cache import Cache
-from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
+from blockdance.blockdance_core.engine.cache import Cache
+from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
 from blockdance.tests.host.tiny import FLUX, Tiny, sample, seeded
 from blockdance.tests.host.trial import TINIES, Trial, guided_by
 

@@ -26,9 +26,9 @@ from comfy_extras.nodes_perpneg import PerpNegGuider
 from comfy_extras.nodes_slg import SkipLayerGuidanceDiT, SkipLayerGuidanceDiTSimple
 from comfy_extras.nodes_tcfg import TCFG
 
-from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
-from blockdance.blockdance_core.forecasting import with_forecast
-from blockdance.blockdance_core.host.attach import attach
+from blockdance.blockdance_core.comfy.attach import attach
+from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
+from blockdance.blockdance_core.methods.variants import with_forecast
 from blockdance.tests.host.tiny import FLUX, PIXART, Tiny, sample
 from blockdance.tests.host.trial import OFF, TINIES, Trial, custom, distance, guided_by, leftovers
 

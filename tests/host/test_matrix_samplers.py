@@ -8,10 +8,10 @@ import pytest
 import torch
 from comfy.patcher_extension import WrappersMP
 
-from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
-from blockdance.blockdance_core.host.attach import attach
-from blockdance.blockdance_core.host.clock import ONE_EVALUATION_A_STEP, Clock, traits_of
-from blockdance.blockdance_core.schedule import Schedule
+from blockdance.blockdance_core.comfy.attach import attach
+from blockdance.blockdance_core.comfy.step_tracking import ONE_EVALUATION_A_STEP, Clock, traits_of
+from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
+from blockdance.blockdance_core.plan.schedule import Schedule
 from blockdance.tests.host.tiny import CPU, FLUX, sample
 from blockdance.tests.host.trial import TINIES, Trial, distance
 

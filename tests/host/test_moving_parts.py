@@ -6,13 +6,13 @@ import comfy.samplers
 import pytest
 import torch
 
-from blockdance.blockdance_core.auto.library import general
-from blockdance.blockdance_core.auto.policy import AutoPolicy
-from blockdance.blockdance_core.blockdance import BlockDancePolicy
-from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
-from blockdance.blockdance_core.forecasting import Forecasting
-from blockdance.blockdance_core.host.anything import ANYTHING
-from blockdance.blockdance_core.host.attach import attach, last_report
+from blockdance.blockdance_core.auto.method import AutoPolicy
+from blockdance.blockdance_core.auto.profile_library import general
+from blockdance.blockdance_core.comfy.attach import attach, last_report
+from blockdance.blockdance_core.comfy.models.any_model import ANYTHING
+from blockdance.blockdance_core.methods.blockdance import BlockDancePolicy
+from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
+from blockdance.blockdance_core.methods.variants import Forecasting
 from blockdance.tests.host.test_matrix_samplers import custom
 from blockdance.tests.host.tiny import CPU, FLUX, PIXART, sample
 from blockdance.tests.host.trial import distance

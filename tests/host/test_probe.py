@@ -9,16 +9,16 @@ import pytest
 import torch
 from comfy_extras.nodes_custom_sampler import BasicGuider, DualCFGGuider, RandomNoise, SamplerCustomAdvanced
 
-from blockdance.blockdance_core.blockdance import BlockDancePolicy
-from blockdance.blockdance_core.host import probe as probe_module
-from blockdance.blockdance_core.host.architectures import chain_of, transformer_of
-from blockdance.blockdance_core.host.attach import attach, last_report
-from blockdance.blockdance_core.host.probe import ProbeRun, attach_probe, last_similarity
-from blockdance.blockdance_core.interception import Interception
-from blockdance.blockdance_core.plan import SPAN_KINDS, Kind
-from blockdance.blockdance_core.probe import Listener, Probe
-from blockdance.blockdance_core.recommend import recommend
-from blockdance.blockdance_core.schedule import Schedule
+from blockdance.blockdance_core.analysis.probe import Listener, Probe
+from blockdance.blockdance_core.analysis.recommendation import recommend
+from blockdance.blockdance_core.comfy import probe as probe_module
+from blockdance.blockdance_core.comfy.attach import attach, last_report
+from blockdance.blockdance_core.comfy.models.architectures import chain_of, transformer_of
+from blockdance.blockdance_core.comfy.probe import ProbeRun, attach_probe, last_similarity
+from blockdance.blockdance_core.engine.interception import Interception
+from blockdance.blockdance_core.methods.blockdance import BlockDancePolicy
+from blockdance.blockdance_core.plan.plan import SPAN_KINDS, Kind
+from blockdance.blockdance_core.plan.schedule import Schedule
 from blockdance.tests.host.tiny import FLUX, PIXART, SD3, apply_model, sample
 from blockdance.tests.host.zoo import ZOO
 

@@ -7,12 +7,12 @@ import comfy.model_management
 import pytest
 import torch
 
-from blockdance.blockdance_core.blockdance import BlockDancePolicy
-from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
-from blockdance.blockdance_core.delta_dit import DeltaDiTPolicy
-from blockdance.blockdance_core.host.architectures import chain_of
-from blockdance.blockdance_core.host.attach import attach
-from blockdance.blockdance_core.plan import Kind
+from blockdance.blockdance_core.comfy.attach import attach
+from blockdance.blockdance_core.comfy.models.architectures import chain_of
+from blockdance.blockdance_core.methods.blockdance import BlockDancePolicy
+from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
+from blockdance.blockdance_core.methods.delta_dit import DeltaDiTPolicy
+from blockdance.blockdance_core.plan.plan import Kind
 from blockdance.tests.host.tiny import FLUX, PIXART, sample
 from blockdance.tests.host.trial import Counter
 

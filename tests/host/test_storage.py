@@ -6,15 +6,14 @@ import comfy.model_management as management
 import pytest
 import torch
 
-from blockdance.blockdance_core import cache
-from blockdance.blockdance_core.blockdance import BlockDancePolicy
-from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
-from blockdance.blockdance_core.delta_dit import DeltaDiTPolicy
-from blockdance.blockdance_core.forecasting import Forecasting
-from blockdance.blockdance_core.host import passes
-from blockdance.blockdance_core.host.memory import has_room
-from blockdance.blockdance_core.plan import Kind
-from blockdance.blockdance_core.storing import with_storage
+from blockdance.blockdance_core.comfy import passes
+from blockdance.blockdance_core.comfy.memory import has_room
+from blockdance.blockdance_core.engine import cache
+from blockdance.blockdance_core.methods.blockdance import BlockDancePolicy
+from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
+from blockdance.blockdance_core.methods.delta_dit import DeltaDiTPolicy
+from blockdance.blockdance_core.methods.variants import Forecasting, with_storage
+from blockdance.blockdance_core.plan.plan import Kind
 from blockdance.tests.host.tiny import FLUX, PIXART, SD3, sample
 from blockdance.tests.host.trial import Trial, distance
 

@@ -5,10 +5,10 @@ MACs in tera, cond and uncond together, linear layers only, as published.
 
 import pytest
 
-from blockdance.blockdance_core.interception import Interception, Recorder
-from blockdance.blockdance_core.plan import Kind, Plan, Reuse, Span, Transformer
-from blockdance.blockdance_core.presets import PRESETS
-from blockdance.blockdance_core.schedule import Schedule
+from blockdance.blockdance_core.engine.interception import Interception, Recorder
+from blockdance.blockdance_core.methods.presets import PRESETS
+from blockdance.blockdance_core.plan.plan import Kind, Plan, Reuse, Span, Transformer
+from blockdance.blockdance_core.plan.schedule import Schedule
 from blockdance.tests.host import full_size
 
 TERA = 1e12

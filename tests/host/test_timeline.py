@@ -2,12 +2,12 @@
 
 import pytest
 
-from blockdance.blockdance_core.blockdance import BlockDancePolicy
-from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
-from blockdance.blockdance_core.delta_dit import DeltaDiTPolicy
-from blockdance.blockdance_core.host.architectures import TRANSFORMERS
-from blockdance.blockdance_core.host.attach import attach, preview
-from blockdance.blockdance_core.schedule import Schedule
+from blockdance.blockdance_core.comfy.attach import attach, preview
+from blockdance.blockdance_core.comfy.models.architectures import TRANSFORMERS
+from blockdance.blockdance_core.methods.blockdance import BlockDancePolicy
+from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
+from blockdance.blockdance_core.methods.delta_dit import DeltaDiTPolicy
+from blockdance.blockdance_core.plan.schedule import Schedule
 from blockdance.tests.host.tiny import PIXART, sample
 
 

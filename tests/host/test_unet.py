@@ -10,14 +10,14 @@ from comfy.supported_models import SD15, SDXL
 from comfy_extras.nodes_freelunch import FreeU, FreeU_V2
 from comfy_extras.nodes_model_downscale import PatchModelAddDownscale
 
-from blockdance.blockdance_core.blockdance import BlockDancePolicy
-from blockdance.blockdance_core.cost import count
-from blockdance.blockdance_core.host.attach import attach
-from blockdance.blockdance_core.host.unet import UNETS
-from blockdance.blockdance_core.interception import Interception, Recorder, Replay
-from blockdance.blockdance_core.plan import SPAN_KINDS, Kind, Reuse
-from blockdance.blockdance_core.schedule import Schedule
-from blockdance.blockdance_core.unet import UNetPolicy
+from blockdance.blockdance_core.comfy.attach import attach
+from blockdance.blockdance_core.comfy.models.unet import UNETS
+from blockdance.blockdance_core.engine.interception import Interception, Recorder, Replay
+from blockdance.blockdance_core.engine.macs import count
+from blockdance.blockdance_core.methods.blockdance import BlockDancePolicy
+from blockdance.blockdance_core.methods.unet import UNetPolicy
+from blockdance.blockdance_core.plan.plan import SPAN_KINDS, Kind, Reuse
+from blockdance.blockdance_core.plan.schedule import Schedule
 from blockdance.tests.host import full_size
 from blockdance.tests.host.tiny import PIXART, Tiny, apply_model, sample, seeded
 

@@ -7,14 +7,14 @@ import comfy.samplers
 import pytest
 import torch
 
-from blockdance.blockdance_core.auto.library import general
-from blockdance.blockdance_core.auto.policy import AutoPolicy
-from blockdance.blockdance_core.flow_time import Quantity
-from blockdance.blockdance_core.host.anything import ANYTHING
-from blockdance.blockdance_core.host.attach import attach, last_report
-from blockdance.blockdance_core.host.clock import traits_of
-from blockdance.blockdance_core.plan import Kind
-from blockdance.blockdance_core.schedule import Origin, SamplerTraits
+from blockdance.blockdance_core.auto.method import AutoPolicy
+from blockdance.blockdance_core.auto.profile_library import general
+from blockdance.blockdance_core.comfy.attach import attach, last_report
+from blockdance.blockdance_core.comfy.models.any_model import ANYTHING
+from blockdance.blockdance_core.comfy.step_tracking import traits_of
+from blockdance.blockdance_core.plan.flow_time import Quantity
+from blockdance.blockdance_core.plan.plan import Kind
+from blockdance.blockdance_core.plan.schedule import Origin, SamplerTraits
 from blockdance.tests.core.test_observation import Kept
 from blockdance.tests.host.test_matrix_samplers import SAMPLERS
 from blockdance.tests.host.tiny import CPU, FLUX, PIXART

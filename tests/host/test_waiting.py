@@ -6,14 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from blockdance.blockdance_core.auto.library import general
-from blockdance.blockdance_core.auto.policy import AutoPolicy
-from blockdance.blockdance_core.blockdance import BlockDancePolicy
-from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
-from blockdance.blockdance_core.delta_dit import DeltaDiTPolicy
-from blockdance.blockdance_core.forecasting import Forecasting
-from blockdance.blockdance_core.host.attach import attach, last_report
-from blockdance.blockdance_core.storing import with_storage
+from blockdance.blockdance_core.auto.method import AutoPolicy
+from blockdance.blockdance_core.auto.profile_library import general
+from blockdance.blockdance_core.comfy.attach import attach, last_report
+from blockdance.blockdance_core.methods.blockdance import BlockDancePolicy
+from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
+from blockdance.blockdance_core.methods.delta_dit import DeltaDiTPolicy
+from blockdance.blockdance_core.methods.variants import Forecasting, with_storage
 from blockdance.tests.host.tiny import FLUX, PIXART, sample
 
 PACK = str(Path(__file__).resolve().parents[2] / "blockdance_core")

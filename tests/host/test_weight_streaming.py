@@ -18,10 +18,10 @@ import comfy.sample
 import pytest
 import torch
 
-from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
-from blockdance.blockdance_core.host.architectures import chain_of
-from blockdance.blockdance_core.host.attach import attach
-from blockdance.blockdance_core.report import Report
+from blockdance.blockdance_core.comfy.attach import attach
+from blockdance.blockdance_core.comfy.models.architectures import chain_of
+from blockdance.blockdance_core.engine.report import Report
+from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
 from blockdance.tests.documents import check_table
 from blockdance.tests.host.test_architectures import APART, conditioned
 from blockdance.tests.host.zoo import ZOO

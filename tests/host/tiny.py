@@ -12,7 +12,7 @@ import comfyui_version
 import pytest
 import torch
 
-from blockdance.blockdance_core.host import dit
+from blockdance.blockdance_core.comfy.models import dit_xl2 as dit
 
 CPU = torch.device("cpu")
 # Buffers that have no value before a checkpoint is loaded

@@ -8,12 +8,12 @@ import pytest
 import torch
 from comfy.model_patcher import ModelPatcher
 
-from blockdance.blockdance_core.delta_cache import DeltaCachePolicy
-from blockdance.blockdance_core.host.architectures import chain_of
-from blockdance.blockdance_core.host.attach import attach
-from blockdance.blockdance_core.host.run import Run
-from blockdance.blockdance_core.policy import Policy
-from blockdance.blockdance_core.report import Report
+from blockdance.blockdance_core.comfy.attach import attach
+from blockdance.blockdance_core.comfy.models.architectures import chain_of
+from blockdance.blockdance_core.comfy.run import Run
+from blockdance.blockdance_core.engine.report import Report
+from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
+from blockdance.blockdance_core.methods.method import Policy
 from blockdance.tests.host.tiny import FLUX, PIXART, SD3, Tiny
 
 OFF = DeltaCachePolicy(N=1)

@@ -10,8 +10,8 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
 
-from blockdance.blockdance_core.plan import Transformer
-from blockdance.blockdance_core.schedule import Schedule
+from blockdance.blockdance_core.plan.plan import Transformer
+from blockdance.blockdance_core.plan.schedule import Schedule
 from blockdance.demo.world import CHANNELS
 from blockdance.tests.server.checkpoints import FAMILIES, Family
 from blockdance.workflows_build.accelerators import POLICIES

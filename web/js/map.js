@@ -7,7 +7,7 @@
  *     misses: number, seconds: number}} Evaluation
  * @typedef {{method: string, model: string, stacks: number[], steps: number, executed_blocks: number,
  *     total_blocks: number, seconds: number, cache_bytes: number, note: string, outcome: string, failures: string[],
- *     plan: Planned[], evaluations: Evaluation[]}} Report  as Report.as_dict() in blockdance_core/report.py makes it
+ *     plan: Planned[], evaluations: Evaluation[]}} Report  as Report.as_dict() in blockdance_core/engine/report.py makes it
  * @typedef {"planned" | "running" | "finished" | "stopped"} Phase
  * @typedef {{reuse: Reuse | null, stored: Reuse[], partly: boolean, state: "done" | "current" | "ahead",
  *     text: string}} Column

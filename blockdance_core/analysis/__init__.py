@@ -1,0 +1,1 @@
+"""What a model's blocks do from step to step, and what that recommends."""

@@ -1,0 +1,82 @@
+"""Listens to the outputs of a full run and makes a kernel of them."""
+
+from typing import Callable
+
+import numpy as np
+import torch
+
+from ..plan.flow_time import FlowTime, Quantity
+from .kernel import Kernel
+from .sampler_observation import Observation, Places, Samplers, told
+
+SAMPLED = 2 ** 17  # numbers kept of an evaluation, 512 KiB; 50 evaluations take 25 MiB at most
+MOST = 240  # evaluations of a kernel; of longer runs some are left out
+FEWEST = 8  # evaluations: fewer say too little of the times in between
+
+
+class Recorder:
+    """A Listener (blockdance_core/plan/plan.py). `save` gets the kernel of a finished run and says what came of it.
+
+    It is that of the longest stretch of evaluations whose noise falls; of several at one noise level the last counts.
+    """
+
+    def __init__(self, flow_time: FlowTime, quantity: Quantity, save: Callable[[Quantity, Kernel], str],
+                 observation: Observation | None = None, samplers: Samplers | None = None):
+        """observation: of a sampler that is not known, and so decides on the quantity at the end; samplers: keeps what
+        was observed."""
+        self._flow_time = flow_time
+        self._quantity = quantity
+        self._save = save
+        self._observation = observation
+        self._samplers = samplers
+        self._quantities = (quantity,) if observation is None else tuple(Quantity)
+        self._places: Places | None = Places(SAMPLED)
+        self._times: list[float] = []
+        self._samples: list[torch.Tensor] = []  # (quantities, n) each
+        self._longest: tuple[list[float], list[torch.Tensor]] = [], []  # before a rise of the noise
+
+    def hear(self, latent: torch.Tensor, denoised: torch.Tensor, sigma: float, whole: bool = True) -> None:
+        if self._observation is not None:
+            self._observation.hear(latent, denoised, sigma, whole)
+        time = self._flow_time.time(sigma)
+        if time <= 0:  # no noise is left, and no velocity
+            return
+        if self._times and time > self._times[-3:][0]:  # some samplers go back, by an evaluation or two
+            self._longest, self._times, self._samples = self._best(), [], []
+        if self._times and time == self._times[-1]:
+            self._times.pop()
+            self._samples.pop()
+        if self._times and time > self._times[-1]:
+            return
+        if len(self._times) == 2 * MOST:
+            del self._times[1::2], self._samples[1::2]
+        latent, denoised = map(self._places.of, (latent, denoised))
+        self._times.append(time)
+        self._samples.append(torch.stack([self._flow_time.read(quantity, latent, denoised, sigma)
+                                          for quantity in self._quantities]))
+
+    def finish(self) -> str:
+        times, samples = self._best()
+        self._samples, self._longest, self._places = [], ([], []), None  # the report of a run outlives it
+        traits = self._observation and self._observation.traits()
+        if self._observation is not None:
+            self._quantity = Quantity.VELOCITY if traits and traits.steady else Quantity.PICTURE
+        if len(times) < 2 or (self._observation is not None and len(times) < FEWEST):
+            return (f"nothing was measured: {len(times)} evaluations in a row had less and less noise, which says too "
+                    "little of the model; BlockDance Calibrate measures it with another sampler, such as euler")
+        chosen = np.linspace(0, len(times) - 1, min(MOST, len(times))).round().astype(int).tolist()
+        row = self._quantities.index(self._quantity)
+        outputs = torch.stack([samples[place][row] for place in chosen]).cpu()
+        saved = self._save(self._quantity, kernel_of([times[place] for place in chosen], outputs))
+        return "; ".join(filter(None, (saved, told(traits, self._samplers))))
+
+    def _best(self) -> tuple[list[float], list[torch.Tensor]]:
+        """The longest stretch so far."""
+        return max(self._longest, (self._times, self._samples), key=lambda stretch: len(stretch[0]))
+
+
+def kernel_of(times: list[float], outputs: torch.Tensor) -> Kernel:
+    """The kernel of the outputs (T, n) of one run."""
+    outputs = outputs.double()  # the products differ in the eighth digit
+    gram = (outputs @ outputs.T).numpy()
+    return Kernel(np.array(times), gram / (np.trace(gram) / len(gram)))

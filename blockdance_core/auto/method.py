@@ -1,0 +1,256 @@
+"""Auto: as many evaluations as the wanted speed-up leaves, chosen and forecast by what was measured of the model."""
+
+import math
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Callable, Collection, Sequence
+
+import numpy as np
+
+from ..plan.flow_time import Quantity
+from ..plan.plan import Kind, Plan, Reuse, Span, Transformer
+from ..plan.schedule import Origin, SamplerTraits, Schedule, Stretch
+from .kernel import Kernel
+from .latent_error import Rules
+from .measurement import FEWEST, Recorder
+from .planner import best, count_of, enough, ranked
+from .replanning import Correction
+from .sampler_observation import Observation, Samplers, watched
+from .speedup import Speed, speed
+from .weights import KernelForecaster
+
+MOST = 4.  # times faster
+KEPT = 4  # choices for schedules that were planned before, as the tiles of a picture are sampled by the same
+RECORDED = .9, .05  # a recording begins at least as noisy and ends at least as clean as this
+RECORDING = "this model was not measured yet, so this run computes everything and records it"
+RECORDING_ANEW = "measuring anew: this run computes everything and records it"
+UNMEASURABLE = f"this run cannot measure, which takes {FEWEST} steps from noise to a picture, evaluated once each"
+OFF = "the speed-up is 1, so everything is computed"
+NAMED = 6  # steps that a note names one by one
+UNMEASURED = "how close it comes is not known yet"
+NOISY = "this sampler adds noise at every step, which no forecast can know: expect less than with others"
+UNKNOWN = "whether this sampler adds noise is not known"
+WATCHED = f"{UNKNOWN}: it is watched in this run"
+CAREFUL = f"{UNKNOWN}, so the plan allows for it"
+
+
+@dataclass(frozen=True)
+class AutoPolicy:
+    """Settings of Auto.
+
+    speedup: how many times fewer evaluations are computed, 1 to 4.
+    measured: gives the kernel of a quantity for a number of steps, or None where the model was not measured yet.
+    fallback: the kernel of a quantity that serves any model.
+    save: takes what a full run has shown and says what came of it; None where nothing is to be recorded.
+    least_quality: lowers the speed-up until the result is expected this close to the full one, in dB; 0 = as asked.
+    corrects: changes the plan where the run turns out otherwise (correction.py).
+    samplers: what runs of the model have shown of samplers that are not known by name; None where nothing is kept.
+    expects: whether `measured` gives what was measured of the model that runs, so that its quality can be expected.
+    anew: whether every run that can measure the model does, whatever is known of it.
+    """
+    speedup: float
+    measured: Callable[[Quantity, int], Kernel | None]
+    fallback: Callable[[Quantity], Kernel]
+    save: Callable[[Quantity, Kernel], str] | None = None
+    least_quality: float = 0.
+    rules: Rules = Rules()
+    corrects: bool = True
+    samplers: Samplers | None = None
+    expects: bool = True
+    anew: bool = False
+    _choice: Callable = field(default_factory=lambda: lru_cache(KEPT)(_choose), init=False, repr=False, compare=False)
+
+    def __post_init__(self):
+        if not 1 <= self.speedup <= MOST:
+            raise ValueError(f"speedup is {self.speedup:g}; use 1 (nothing forecast) to {MOST:g}")
+        if not 0 <= self.least_quality < 200:
+            raise ValueError(f"least_quality is {self.least_quality:g} dB; use 0 (as fast as asked) to 100")
+
+    @property
+    def name(self) -> str:
+        return f"BlockDance Auto {self.speedup:g}x"
+
+    def plan(self, schedule: Schedule, transformer: Transformer) -> Plan:
+        return watched(schedule, self.samplers, lambda sampler, records: self._plan(
+            replace(schedule, sampler=sampler), transformer, records))
+
+    def _plan(self, schedule: Schedule, transformer: Transformer, records: bool) -> Plan:
+        steps = schedule.steps
+        full: list[Reuse | None] = [None] * steps
+        if self.speedup == 1 and not self.anew:
+            return Plan.from_reuses(full, OFF)
+        stretches = sorted((stretch for stretch in schedule.stretches if len(stretch) > 1), key=len, reverse=True)
+        if not stretches:
+            return Plan.from_reuses(full, "nothing to forecast: the noise does not fall over two steps or more")
+        quantity = quantity_of(schedule)
+        kernel, note = self.measured(quantity, len(stretches[0])), ""
+        own = self.expects and kernel is not None
+        if records and (kernel is None or self.anew) and self._records(schedule, quantity):
+            return Plan(Plan.from_reuses(full).decisions, RECORDING_ANEW if self.anew else RECORDING,
+                        listener=_recorder(schedule, self.save, self.samplers))
+        if self.speedup == 1:
+            return Plan.from_reuses(full, OFF)
+        if kernel is None:
+            kernel, note = self.fallback(quantity), self._advice(schedule)
+        if self.anew:
+            note = UNMEASURABLE
+        reuse = Reuse(Span(0, transformer.depth - 1), Kind.OUTPUT if schedule.sampler.whole else Kind.DELTA)
+        choice = self._choice(KernelForecaster(kernel, quantity, self.rules), stretches[0].times, self.speedup,
+                              self.least_quality)
+        chosen = _over(stretches, choice, self.speedup) | (set(range(steps)) - {step for stretch in stretches
+                                                                  for step in stretch.steps})
+        made = speed(schedule, chosen)
+        fewer = steps - sum(len(stretch) - count_of(len(stretch), self.speedup) for stretch in stretches)
+        asked = replace(made, computed=round(made.computed * fewer / len(chosen)))
+        words = (choice.words(made, asked, self.least_quality, own), note,
+                 _still(schedule, stretches), _of_sampler(schedule.sampler))
+
+        def plan_of(computed: Collection[int], forecaster: KernelForecaster, news: str = "") -> Plan:
+            reuses = [None if step in computed else reuse for step in range(steps)]
+            return Plan.from_reuses(reuses, "; ".join(filter(None, (*words, news))), forecaster)
+        plan = plan_of(chosen, choice.forecaster)
+        if not (self.corrects and schedule.sampler.counted):
+            return plan
+        return replace(plan, adviser=Correction(schedule, stretches, choice.forecaster, chosen, plan_of))
+
+    def _records(self, schedule: Schedule, quantity: Quantity) -> bool:
+        """Whether this run is to measure the model. A sampler that is not known is none to do so where the model was
+        measured by another."""
+        if self.save is None or not _shows_all(schedule):
+            return False
+        steps = schedule.steps
+        return schedule.sampler.origin is not Origin.GUESS or not any(
+            self.measured(other, steps) for other in Quantity if other is not quantity)
+
+    def _advice(self, schedule: Schedule) -> str:
+        """What would measure the model for runs like this, if anything would."""
+        if self.save is None or schedule.sampler.origin is Origin.GUESS:
+            return ""
+        helps, noise = f"of {FEWEST} steps or more", "" if schedule.sampler.steady else " with noise at every step"
+        if not schedule.sampler.counted:
+            helps = f"with {'euler' if schedule.sampler.steady else 'euler_ancestral'}"
+        return f"not measured on this model{noise}: a full run {helps} does that"
+
+
+@dataclass(frozen=True)
+class RecordPolicy:
+    """Compute everything and record. save, samplers: as of AutoPolicy."""
+    save: Callable[[Quantity, Kernel], str]
+    name: str = "BlockDance Calibrate"
+    samplers: Samplers | None = None
+
+    def plan(self, schedule: Schedule, transformer: Transformer) -> Plan:
+        if schedule.sampler.origin is Origin.NAME and not schedule.sampler.counted:
+            raise ValueError("this sampler evaluates the model several times a step, which makes no profile: measure "
+                             "with another, such as euler or dpmpp_2m; the profile serves this one, too")
+        if not _shows_all(schedule):
+            longest = max(schedule.stretches, key=len, default=None)
+            range_ = f" from {longest.times[0]:.0%} to {longest.times[-1]:.0%} noise" if longest else ""
+            raise ValueError(f"{len(longest or ())} steps{range_} say too little of a model: use {FEWEST} or more that "
+                             "begin in noise and end in a picture")
+        return Plan(Plan.from_reuses([None] * schedule.steps).decisions,
+                    listener=_recorder(schedule, self.save, self.samplers))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What to compute of a stretch. forecaster: with the rules that suit. computed: places in the stretch.
+
+    expected: how close the result is expected to be, in dB; asked: with as many evaluations as were asked for,
+    `wanted` of `steps`. proven: whether it came closest in runs.
+    """
+    forecaster: KernelForecaster
+    computed: tuple[int, ...]
+    expected: float
+    asked: float
+    steps: int
+    wanted: int
+    proven: bool
+
+    def words(self, speed: Speed, asked: Speed, least_quality: float, own: bool) -> str:
+        """What the user should know of it, in a run of this speed; asked: the one that it was to have.
+
+        own: whether the model itself was measured. Another one says where few steps leave nothing to forecast, but not
+        how close the result comes.
+        """
+        close = f"{_decibels(self.expected)} expected" if own or len(self.computed) == self.steps else UNMEASURED
+        said = f"{speed}, {close}" + (", the best plan in runs" if self.proven else "")
+        if len(self.computed) <= self.wanted:
+            return said
+        return (f"nothing to gain here: {said}" if speed.computed == speed.made else said) + (
+            f": at {asked} it would be {_decibels(self.asked)}, below the least of {least_quality:g} dB"
+            if own else f": {asked} would be too much for the toy model of the profile 'general'")
+
+
+def _choose(forecaster: KernelForecaster, times: tuple[float, ...], speedup: float, least_quality: float) -> Choice:
+    steps = len(times) - 1
+    wanted = count_of(steps, speedup)
+    known = forecaster.gram(times[:-1]), np.array(times), forecaster.rules, forecaster.quantity
+    rules, (asked, *_) = ranked(*known, wanted)
+    chosen = asked
+    if asked.quality < least_quality and wanted < steps:
+        for count in enough(*known, asked, least_quality):
+            rules, (chosen, *_) = ranked(*known, count)
+            if chosen.quality >= least_quality:
+                break
+    proven = forecaster.kernel.proven_at(times[:-1], len(chosen.computed))
+    return Choice(replace(forecaster, rules=rules), proven or chosen.computed, chosen.quality, asked.quality, steps,
+                  wanted, proven is not None)
+
+
+def _over(stretches: Sequence[Stretch], choice: Choice, speedup: float) -> set[int]:
+    """The steps to compute of the stretches, the first of which was chosen for, and the others at the same speed."""
+    first, *others = stretches
+    chosen = {first.steps[place] for place in choice.computed}
+    forecaster = choice.forecaster
+    if len(choice.computed) > choice.wanted:
+        speedup = len(first) / len(choice.computed)
+    for stretch in others:
+        count = count_of(len(stretch), speedup)
+        found, = best(forecaster.gram(stretch.times[:-1]), np.array(stretch.times), forecaster.rules,
+                      forecaster.quantity, count)
+        chosen |= {stretch.steps[place] for place in found.computed}
+    return chosen
+
+
+def _still(schedule: Schedule, stretches: Sequence[Stretch]) -> str:
+    """Which steps are computed as they are in no stretch."""
+    still = sorted(set(range(schedule.steps)) - {step for stretch in stretches for step in stretch.steps})
+    if not still:
+        return ""
+    *others, last = (str(step + 1) for step in still)
+    named = f"steps {', '.join(others)} and {last} are" if others else f"step {last} is"
+    if len(still) > NAMED:
+        named = f"{len(still)} steps are"
+    return f"{named} computed, as the noise does not go on falling there"
+
+
+def _of_sampler(sampler: SamplerTraits) -> str:
+    """What the user should know of a sampler, unless it is known to add no noise."""
+    if sampler.steady:
+        return WATCHED if sampler.origin is Origin.GUESS else ""
+    seen = sampler.origin is Origin.NAME or (sampler.origin is Origin.RUN and sampler.whole)
+    return NOISY if seen else CAREFUL
+
+
+def quantity_of(schedule: Schedule) -> Quantity:
+    return Quantity.VELOCITY if schedule.sampler.steady else Quantity.PICTURE
+
+
+def _recorder(schedule: Schedule, save: Callable[[Quantity, Kernel], str], samplers: Samplers | None) -> Recorder:
+    observation = Observation(schedule) if schedule.sampler.origin is Origin.GUESS else None
+    return Recorder(schedule.flow_time, quantity_of(schedule), save, observation, samplers)
+
+
+def _decibels(quality: float) -> str:
+    return f"{quality:.0f} dB" if math.isfinite(quality) else "the full result"
+
+
+def _shows_all(schedule: Schedule) -> bool:
+    """Whether a run of this schedule says enough of a model to plan others by it. Whether a sampler evaluates as it has
+    to shows in the run where it is not known."""
+    begin, end = RECORDED
+    longest = max(schedule.stretches, key=len, default=None)
+    usable = schedule.sampler.counted or schedule.sampler.origin is Origin.GUESS
+    return (usable and longest is not None and len(longest) >= FEWEST and longest.times[0] >= begin
+            and longest.times[-1] <= end)

@@ -1,0 +1,197 @@
+"""What a sampler does with the model, as a run shows it: tables of names do not know the samplers of other packs.
+
+A sampler that adds no noise makes its next latent of the latents and outputs so far, so that nothing of it lies outside
+of their span but rounding. Fresh noise does, by about as much as the noise level. Whether it evaluates once a step
+shows in the sigmas that it asks for, and whether it takes more than the output in the functions that it puts in.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Callable, Protocol
+
+import numpy as np
+import torch
+
+from ..plan.plan import Adviser, Moment, Plan
+from ..plan.schedule import TOLERANCE, Origin, SamplerTraits, Schedule
+
+SAMPLED = 2 ** 12  # numbers of a latent and of an output
+MEMORY = 8  # evaluations before a latent that it may be made of; ComfyUI's samplers read up to 4
+FEWEST = 8 * MEMORY  # numbers: fewer are nearly spanned by what is compared
+TRACE = .01  # of the noise level: less is rounding, or too little to matter
+SOME = .25  # of the evaluations: a sampler adds noise if it shows at so many
+
+
+class Samplers(Protocol):
+    """Keeps what was observed of samplers, by SamplerTraits.key."""
+
+    def find(self, key: str) -> SamplerTraits | None:
+        """What was observed of this one."""
+
+    def keep(self, traits: SamplerTraits) -> bool:
+        """Whether it could be kept."""
+
+
+class Places:
+    """The same numbers of each tensor of a run, chosen at random, `most` of them at most."""
+
+    def __init__(self, most: int):
+        self._most = most
+        self._chosen: torch.Tensor | None = None
+        self._size = 0
+
+    def of(self, tensor: torch.Tensor) -> torch.Tensor:
+        """(B, C, ...) -> (n,), a copy in float32."""
+        if self._chosen is None or self._size != tensor.numel() or self._chosen.device != tensor.device:
+            generator = torch.Generator().manual_seed(0)  # its own: the sampler's noise must not change
+            self._size = count = tensor.numel()
+            places = torch.arange(count)
+            if count > self._most:
+                places = torch.randperm(count, generator=generator)[:self._most]
+            self._chosen = places.to(tensor.device)
+        return tensor.flatten()[self._chosen].float()
+
+
+class Observation:
+    """Of the sampler of one run."""
+
+    def __init__(self, schedule: Schedule):
+        self._schedule = schedule
+        self._places = Places(SAMPLED)
+        self._sigmas: list[float] = []
+        self._heard: list[np.ndarray] = []  # (2, n) each, unit length: the latest latents and outputs
+        self._fresh: dict[int, float | None] = {}  # noise of each latent but the first, by evaluation
+        self._whole = True
+
+    def noise(self, latent: torch.Tensor, sigma: float) -> float | None:
+        """How much of the next latent is made of none before it and of no output, as a share of the noise level; None
+        where that cannot be told."""
+        now = len(self._sigmas)
+        if now not in self._fresh:
+            self._fresh[now] = self._outside(latent, sigma)
+        return self._fresh[now]
+
+    def _outside(self, latent: torch.Tensor, sigma: float) -> float | None:
+        taken = self._places.of(latent).cpu().double().numpy()
+        before = np.concatenate(self._heard)  # (2 * T, n)
+        if sigma <= 0 or before.shape[1] != len(taken) or len(taken) < FEWEST or not (
+                np.isfinite(before).all() and np.isfinite(taken).all()):
+            return None
+        outside = abs(np.linalg.qr(np.concatenate([before, taken[None]]).T, mode="r")[-1, -1])
+        return float(outside / np.sqrt(len(taken) - len(before)) / sigma)
+
+    def hear(self, latent: torch.Tensor, denoised: torch.Tensor, sigma: float, whole: bool = True) -> None:
+        """As of a Listener (plan.py)."""
+        if self._schedule.sampler.shown:
+            if self._heard:
+                self.noise(latent, sigma)
+            pair = torch.stack([self._places.of(latent), self._places.of(denoised)]).cpu().double().numpy()
+            if self._heard and self._heard[0].shape != pair.shape:  # another size of picture
+                self._heard = []
+            unit = pair / np.maximum(np.linalg.norm(pair, axis=1, keepdims=True), 1e-30)
+            self._heard = [*self._heard, unit][-MEMORY:]
+        self._sigmas.append(sigma)
+        self._whole = self._whole and whole
+
+    def traits(self) -> SamplerTraits | None:
+        """None where the run does not show enough."""
+        self._heard, self._places = [], Places(SAMPLED)  # the report of a run outlives it
+        begins = rises(self._schedule)
+        shares = np.array([share for now, share in self._fresh.items() if share is not None and now not in begins])
+        if not self._schedule.sampler.shown or not len(shares):
+            return None
+        # where it takes more than the output, the rest is not heard here and looks like noise
+        steady = self._whole and bool((shares > TRACE).mean() < SOME)
+        return replace(self._schedule.sampler, counted=self._counted(), steady=steady, whole=self._whole,
+                       origin=Origin.RUN)
+
+    def _counted(self) -> bool:
+        """Whether there was one evaluation a step, in order, as far as the noise falls."""
+        stretches = self._schedule.stretches
+        last = stretches[-1].steps[-1] if stretches else 0
+        return last < len(self._sigmas) <= self._schedule.steps and all(
+            abs(sigma - wanted) <= TOLERANCE * sigma for sigma, wanted in zip(self._sigmas, self._schedule.sigmas))
+
+
+def rises(schedule: Schedule) -> set[int]:
+    """The steps at which the noise has risen, which takes new noise of any sampler."""
+    return {stretch.steps[0] for stretch in schedule.stretches}
+
+
+def watched(schedule: Schedule, samplers: Samplers | None, plan_for: Callable[[SamplerTraits, bool], Plan]) -> Plan:
+    """The plan of a run whose sampler may not be known.
+
+    plan_for: the plan for what a sampler is taken for, and whether the run may be one that records. A sampler that is
+    not known is taken for what was seen of it, or else for one that adds no noise until it is seen to.
+    """
+    if schedule.sampler.origin is not Origin.GUESS:
+        return plan_for(schedule.sampler, True)
+    known = observed(samplers, schedule.sampler)
+    sampler = known or hoped(schedule.sampler)
+    plan = replace(plan_for(sampler, True), sampler=sampler)
+    if plan.listener is not None or not sampler.shown:  # it records, and watches meanwhile
+        return plan
+    watch = Watch(schedule, None if known else samplers)
+    if plan.forecaster is not None and sampler.steady:
+        def noisy(seen: bool) -> Plan:
+            return plan_for(replace(sampler, steady=False, origin=Origin.RUN if seen else Origin.GUESS), False)
+        watch.adviser, watch.noisy = plan.adviser, noisy
+        return replace(plan, listener=watch, adviser=watch)
+    return plan if known else replace(plan, listener=watch)
+
+
+def hoped(sampler: SamplerTraits) -> SamplerTraits:
+    """What a plan may take a sampler for that is not known, as long as the run is watched and does not show more."""
+    return replace(sampler, counted=True, steady=True) if sampler.shown and sampler.whole else sampler
+
+
+def observed(samplers: Samplers | None, sampler: SamplerTraits) -> SamplerTraits | None:
+    """What runs have shown of a sampler."""
+    if samplers is None or not sampler.key:
+        return None
+    found = samplers.find(sampler.key)
+    return found and replace(sampler, counted=found.counted, steady=found.steady, whole=found.whole, origin=Origin.RUN)
+
+
+@dataclass
+class Watch:
+    """The Listener and Adviser (plan.py) of a run by a sampler that is not known by its name: it keeps what it has
+    observed, and goes by another plan from the first noise on.
+
+    adviser: of the plan that is followed; noisy: the plan for a sampler that adds noise, if that is another, where
+    noise was seen (True) or it cannot be told (False).
+    """
+    schedule: Schedule
+    samplers: Samplers | None
+    adviser: Adviser | None = None
+    noisy: Callable[[bool], Plan] | None = None
+
+    def __post_init__(self):
+        self._observation = Observation(self.schedule)
+        self._heard = False
+
+    def hear(self, latent: torch.Tensor, denoised: torch.Tensor, sigma: float, whole: bool = True) -> None:
+        self._observation.hear(latent, denoised, sigma, whole)
+        self._heard = True
+
+    def advise(self, moment: Moment) -> Plan | None:
+        sigma = self.schedule.sigmas[moment.step]
+        if self._heard and self.noisy is not None and sigma > 0 and moment.step not in rises(self.schedule):
+            share = self._observation.noise(moment.latent, sigma)
+            if share is None or share > TRACE:
+                plan, self.noisy = self.noisy(share is not None), None
+                self.adviser = plan.adviser
+                begin = replace(moment, step=0)  # what its adviser would have looked at before the run
+                return self.adviser and self.adviser.advise(begin) or plan
+        return self.adviser and self.adviser.advise(moment)
+
+    def finish(self) -> str:
+        return told(self._observation.traits(), self.samplers)
+
+
+def told(traits: SamplerTraits | None, samplers: Samplers | None) -> str:
+    """Keep what was observed, and what to say of it."""
+    if traits is None or samplers is None or not samplers.keep(traits):
+        return ""
+    noise = ("adds no noise" if traits.steady else "adds noise") if traits.whole else "takes more than the output"
+    often = "evaluates the model once a step" if traits.counted else "does not evaluate the model once a step"
+    return f"seen of this sampler, for later runs: it {noise} and {often}"

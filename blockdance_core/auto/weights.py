@@ -1,0 +1,101 @@
+"""Forecasts whose weights come from a kernel."""
+
+from dataclasses import dataclass
+from typing import Sequence
+
+import numpy as np
+
+from ..plan.flow_time import Quantity
+from .error_propagation import Answer
+from .kernel import Kernel
+from .latent_error import Drift, Rules, best_weights
+
+IN_COMMON = .5  # of outputs on both sides of a bend; hardly matters, as anchors on this side do so much better
+
+
+@dataclass(frozen=True)
+class KernelForecaster:
+    """The best weights for what a kernel has measured, which is `quantity` of the model's output.
+
+    bends: times at which the outputs of this run change their course, as where another prompt begins to apply.
+    """
+    kernel: Kernel
+    quantity: Quantity = Quantity.VELOCITY
+    rules: Rules = Rules()
+    bends: tuple[float, ...] = ()
+
+    @property
+    def anchors(self) -> int:
+        return self.rules.anchors
+
+    def weights(self, anchors: Sequence[float], time: float) -> tuple[float, ...]:
+        """Each forecast by itself, for evaluations whose order is not known beforehand. Anchors from before a rise of
+        the noise have no weight."""
+        falling = next((place for place in range(1, len(anchors)) if anchors[place] <= anchors[place - 1]),
+                       len(anchors))
+        return (*self.foresee(anchors[:falling], time)[0], *[0.] * (len(anchors) - falling))
+
+    def foresee(self, anchors: Sequence[float], time: float) -> tuple[tuple[float, ...], float]:
+        """The weights of a forecast, and its error to be expected: squared, as a fraction of the output's square."""
+        return foresee(self.gram((*anchors, time)), self.rules.ridge)
+
+    def gram(self, times: Sequence[float]) -> np.ndarray:
+        """What is known of the outputs of this run at these times: (T, T)."""
+        moments = np.asarray(times)
+        part = (np.array(self.bends)[:, None] > moments).sum(0)
+        return self.kernel.at(moments) * IN_COMMON ** np.abs(part[:, None] - part)
+
+
+def foresee(gram: np.ndarray, ridge: float) -> tuple[tuple[float, ...], float]:
+    """As of KernelForecaster, from what is known of the anchors, newest first, and of the output, last: (M + 1, M + 1).
+    """
+    weights = best_weights(gram[:-1, :-1, None], gram[:-1, -1:], ridge)[:, 0]
+    wrong = np.append(weights, -1)
+    return tuple(weights.tolist()), float(wrong @ gram @ wrong / gram[-1, -1])
+
+
+class Course:
+    """The forecasts of one run whose evaluations are known beforehand, each making up for those before it."""
+
+    def __init__(self, forecaster: KernelForecaster, times: Sequence[float], done: int = 0):
+        """times: of the evaluations, and of the result at the end: T + 1. done: evaluations of which nothing is kept.
+        """
+        self._times = np.array(times)
+        self._computed: list[int] = []
+        self._begin(forecaster, np.zeros(done))
+
+    def follow(self, forecaster: KernelForecaster) -> None:
+        """Go on with another view of the outputs."""
+        self._begin(forecaster, self.error)
+
+    def _begin(self, forecaster: KernelForecaster, error: np.ndarray) -> None:
+        self._ridge = forecaster.rules.ridge
+        self._gram = forecaster.gram(self._times[:-1])
+        self._drift = Drift(self._gram, self._times, forecaster.rules, forecaster.quantity, error, self._computed)
+        self._answer = None
+        if forecaster.rules.answering:
+            self._answer = Answer(self._gram, self._times, forecaster.quantity, self._drift.error[0],
+                                  self._drift.anchors[:, 0])
+
+    @property
+    def error(self) -> np.ndarray:
+        """Of the latent, an entry for each evaluation so far: drift.py."""
+        return (self._answer or self._drift).error[0]
+
+    def next(self, computed: bool) -> dict[int, float]:
+        """The weights of the next evaluation's output, by the evaluation that computed it; its own included."""
+        now, before = self._drift.now, self._drift.anchors[:, 0].tolist()
+        weights, only = None, np.zeros(1, int)
+        if self._answer is not None:
+            weights = self._answer.weights((computed,), self._drift.anchors, self._ridge)
+            self._answer.follow(self._answer.step(weights, (computed,)), only)
+        step = self._drift.step((computed,), weights)
+        self._drift.follow(step, only)
+        if computed:
+            self._computed.append(now)
+        return {anchor: weight for anchor, weight in zip((now, *before), step.weights[:, 0].tolist()) if weight}
+
+    def foresee(self, anchors: Sequence[int]) -> tuple[tuple[float, ...], float]:
+        """As of KernelForecaster, of the next evaluation by these that were computed, newest first."""
+        known = [*anchors, self._drift.now]
+        return foresee(self._gram[np.ix_(known, known)], self._ridge)

@@ -1,0 +1,62 @@
+"""What a run has to say beside its picture: once in its report, once in the log."""
+
+import logging
+import threading
+from contextlib import contextmanager
+from typing import Iterator
+
+import torch
+from comfy.model_management import InterruptProcessingException
+
+from ..engine.report import Report
+
+logger = logging.getLogger(__name__)
+
+
+class Telling:
+    """Safe to use from several passes at once."""
+
+    def __init__(self, report: Report):
+        self._report = report
+        self._lock = threading.Lock()
+
+    def fail(self, reason: str) -> None:
+        """Something is computed that was to be reused, or lost that was to be kept."""
+        if self._is_new(self._report.failures, reason):
+            logger.warning("%s: %s", self._report.method, reason)
+
+    @contextmanager
+    def survive(self, what: str, memory: bool = True) -> Iterator[None]:
+        """Whatever goes wrong within is told after `what`, and the run goes on: nothing that listens, measures or
+        reports may cost the picture. memory: whether running out of it is among that."""
+        try:
+            yield
+        except InterruptProcessingException:  # the user's wish, and an Exception in older releases
+            raise
+        except Exception as error:
+            if not memory and isinstance(error, torch.OutOfMemoryError):
+                raise
+            logger.debug("%s: %s", self._report.method, what, exc_info=error)
+            self.fail(f"{what}: {words_of(error)}")
+
+    def note(self, what: str) -> None:
+        """Something went another way than usual, with the same result."""
+        if self._is_new(self._report.notes, what):
+            logger.info("%s: %s", self._report.method, what)
+
+    def leave_out(self, what: str) -> None:
+        """Something does work that is not counted; the log has no use for it."""
+        self._is_new(self._report.uncounted, f"MACs do not include {what}")
+
+    def _is_new(self, told: list[str], what: str) -> bool:
+        with self._lock:
+            if what in told:
+                return False
+            told.append(what)
+            return True
+
+
+def words_of(error: Exception) -> str:
+    """An error in words; of one that is raised without a sentence, its kind besides."""
+    text = str(error)
+    return text if isinstance(error, (ValueError, RuntimeError, OSError)) and text else f"{type(error).__name__} {text}"

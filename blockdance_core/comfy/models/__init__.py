@@ -1,0 +1,1 @@
+"""Which blocks each of ComfyUI's models has: a row for each architecture."""

@@ -1,0 +1,247 @@
+"""Where multiply-accumulates cannot be counted, or not all of them."""
+
+import threading
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import Callable, Hashable
+
+import comfy.ldm.modules.attention
+import torch
+from comfy.model_base import BaseModel
+from comfy.patcher_extension import WrappersMP
+from comfy_api.torch_helpers.torch_compile import COMPILE_KEY
+from torch.nn import Module
+
+from ..engine.blocks import Chain
+from ..engine.cache import Anchor, Cache, Stored
+from ..engine.interception import Diverged, Interception, Recorder, Replay
+from ..engine.mac_account import Ledger
+from ..engine.macs import Meter
+from ..engine.report import Evaluation, Report
+from ..plan.plan import COMPUTE, Decision, Kind, Reuse
+from ..plan.storage import DTYPES
+from ..words import article, count
+from .memory import has_room
+from .messages import Telling
+from .models.architectures import Family, UnsupportedModel
+from .moving_parts import Watch
+from .pass_key import identity
+
+_SEEN = {"attention_pytorch", "attention_basic", "attention_split", "attention_sub_quad"}  # those of torch's operators
+
+
+def is_compiled(diffusion_model: Module, transformer_options: dict) -> bool:
+    """Whether torch.compile has its hand in this pass: under a meter it would compile anew, or not at all."""
+    wrappers = transformer_options.get("wrappers", {}).get(WrappersMP.APPLY_MODEL, {})
+    return COMPILE_KEY in wrappers or any(
+        "_orig_mod" in module._modules or module._compiled_call_impl is not None
+        for module in diffusion_model.modules())
+
+
+def unseen_attention(transformer_options: dict) -> str | None:
+    """The attention of ComfyUI or of a node, where its kernel is not made of torch's operators."""
+    if "optimized_attention_override" in transformer_options:
+        return "the attention that another node has put in"
+    name = comfy.ldm.modules.attention.optimized_attention.__name__
+    return None if name in _SEEN else name
+
+
+@dataclass
+class Current:
+    """The evaluation that is going on. time: in that of a flow; latent: the sampler's, (B, C, ...)."""
+    evaluation: Evaluation
+    decision: Decision
+    time: float
+    latent: torch.Tensor
+    occurrences: dict[Hashable, int] = field(default_factory=dict)  # the latest pass of each key
+
+
+class Passes:
+    """on_out_of_memory: called where storing or reusing took more than there is; give_up: with the reason why nothing
+    may be reused from now on. Both set the decision to COMPUTE. watch: None where nothing is reused anyway."""
+
+    def __init__(self, report: Report, family: Family, telling: Telling, watch: Watch | None,
+                 on_out_of_memory: Callable[[], None], give_up: Callable[[str], None]):
+        plan = report.plan
+        self._report = report
+        self._family = family
+        self._telling = telling
+        self._watch = watch
+        self._on_out_of_memory = on_out_of_memory
+        self._give_up = give_up
+        self._storage = plan.storage
+        self.cache = Cache(plan.forecaster.anchors if plan.forecaster else 1, DTYPES[plan.storage.dtype])
+        self._ledger = Ledger()
+        self._most = 1  # passes of an evaluation so far
+        self._countable: bool | None = None
+        self._interceptions: dict[int, Interception] = {}
+        self._fits: dict[Module, bool] = {}
+        self._lock = threading.Lock()
+
+    def forget(self) -> None:
+        """Nothing is reused any more."""
+        self.cache.clear()
+        self._watch = None
+
+    def finish(self, current: Current) -> None:
+        """After an evaluation: what passes that come no more have stored is let go, as windows that move would pile it
+        up."""
+        self._most = max(self._most, current.evaluation.passes)
+        self.cache.limit(self._most)
+
+    def apply_model(self, current: Current, forward: Callable, model: BaseModel, x, transformer_options: dict,
+                    control: dict | None):
+        """One pass, with the model's blocks intercepted as the decision says. `forward` may be called twice."""
+        outer = self._interceptions.get(id(model))
+        if outer is not None:
+            with outer.suspended():
+                return forward()
+        chain = self._chain(model)
+        if chain is None:
+            return forward()
+        if "ar_state" in transformer_options:
+            self._telling.fail("frames are made one after the other from the keys and values of every block, so all "
+                               "are computed")
+            self._telling.leave_out("frames made one after the other")
+            return self._pass(current, None, COMPUTE, forward, model, chain)
+        if self._countable is None:
+            self._countable = False
+            with self._telling.survive("MACs are not counted"):
+                self._countable = self._survey(model, transformer_options)
+        key = self._key(current, model, x, transformer_options, control)
+        if key is None:
+            return self._pass(current, None, COMPUTE, forward, model, chain)
+        if self._watch is not None:
+            self._look(self._watch, current, key, x)
+        return self._surely(current, key, forward, model, chain)
+
+    def _key(self, current: Current, model: BaseModel, x, transformer_options: dict, control: dict | None
+             ) -> Hashable | None:
+        """What tells this pass from others of the evaluation, and is the same in the next; None if nothing does."""
+        with self._telling.survive("a pass is computed, as nothing tells it from others"):
+            key = identity(model, x, transformer_options, control)
+            with self._lock:
+                occurrence = current.occurrences[key] = current.occurrences.get(key, -1) + 1
+            return key, occurrence
+        return None
+
+    def _look(self, watch: Watch, current: Current, key: Hashable, x) -> None:
+        """Give up reusing where this pass shows another part of the latent than it did before."""
+        reason = "it is not known which part of the latent a pass shows"
+        with self._telling.survive(reason):
+            watch.a_pass(key, x, current.latent)
+            reason = watch.rings() if current.decision.reuse is not None else ""
+        if reason:
+            self._give_up(reason)
+
+    def _chain(self, model: BaseModel) -> Chain | None:
+        """The blocks of a model; None where the plan does not fit it, as for another model in the negative pass."""
+        diffusion_model = model.diffusion_model
+        if diffusion_model not in self._fits:
+            self._fits[diffusion_model] = self._fit(diffusion_model)
+        return self._family.chain_of(diffusion_model) if self._fits[diffusion_model] else None
+
+    def _fit(self, diffusion_model: Module) -> bool:
+        """Whether the plan is for models like this."""
+        planned = self._report.transformer
+        try:
+            found = self._family.transformer_of(diffusion_model)
+        except UnsupportedModel as error:
+            self._telling.fail(str(error))
+            return False
+        if found != planned:
+            self._telling.fail(f"{article(found.name)} of {count(found.depth, 'block')} computes them all: the plan "
+                               f"is for {planned.name} with {planned.depth}")
+        return found == planned
+
+    def _survey(self, model: BaseModel, transformer_options: dict) -> bool:
+        """Whether multiply-accumulates can be counted; what cannot is noted."""
+        if compiled := is_compiled(model.diffusion_model, transformer_options):
+            self._telling.leave_out("a model that torch.compile has changed")
+        elif attention := unseen_attention(transformer_options):
+            self._telling.leave_out(f"{attention}, whose kernel is no operator of torch")
+        return not compiled
+
+    def _surely(self, current: Current, key: Hashable, forward: Callable, model: BaseModel, chain: Chain):
+        """A pass that reuse cannot fail: if need be it is computed once more, in full."""
+        decision = current.decision
+        try:
+            return self._pass(current, key, decision, forward, model, chain)
+        except Diverged:
+            self.cache.drop(key, decision.reuse)
+        except torch.OutOfMemoryError:
+            if decision == COMPUTE:
+                raise
+            self._on_out_of_memory()
+        return self._pass(current, key, COMPUTE, forward, model, chain)
+
+    def _pass(self, current: Current, key: Hashable, decision: Decision, forward: Callable, model: BaseModel,
+              chain: Chain):
+        evaluation = current.evaluation
+        stored = None if decision.reuse is None else self._stored(key, decision.reuse, current.time)
+        replay = None if stored is None else Replay(chain, decision.reuse, stored)
+        spans = [reuse for reuse in decision.store if reuse.kind is not Kind.OUTPUT]
+        recorders = tuple(Recorder(chain, reuse) for reuse in spans) if replay is None else ()
+        meter = Meter() if self._countable and key is not None and key not in self._ledger else None
+        with Interception(chain, replay, recorders, meter) as interception:
+            self._interceptions[id(model)] = interception
+            try:
+                with meter or nullcontext():
+                    output = forward()
+            finally:
+                del self._interceptions[id(model)]
+                with self._lock:
+                    evaluation.executed += interception.executed
+        replaced = 0
+        if replay is not None:
+            replay.finish()
+            replaced = replay.replaced
+        if interception.executed:  # else another cache has answered in the model's place
+            for recorder in recorders:
+                with self._telling.survive("what blocks have computed is not stored", memory=False):
+                    self._keep(current, key, recorder, model)
+            if meter is not None:
+                self._ledger.enter(key, meter.macs, interception.macs)
+                if meter.missed:
+                    self._telling.leave_out(meter.missed)
+        self._ledger.book(evaluation, key, decision.reuse.span if replaced else None)
+        with self._lock:
+            evaluation.total += interception.executed + replaced
+            evaluation.passes += 1
+            evaluation.misses += bool(evaluation.reuse and interception.executed and not replaced)
+        return output
+
+    def _stored(self, key: Hashable, reuse: Reuse, time: float) -> Stored | None:
+        """What replaces a span in this pass, forecast if the plan says so; None where nothing is stored."""
+        anchors = self.cache.get(key, reuse)
+        forecaster = self._report.plan.forecaster
+        if not anchors or forecaster is None or reuse.kind is Kind.FEATURE:
+            return anchors[0].stored if anchors else None
+        weights = forecaster.weights([anchor.time for anchor in anchors], time)
+        return Stored.weighted([(weight, anchor.stored) for weight, anchor in zip(weights, anchors)])
+
+    def _keep(self, current: Current, key: Hashable, recorder: Recorder, model: BaseModel) -> None:
+        stored = recorder.stored()
+        if stored is None:
+            span = recorder.reuse.span
+            self._telling.fail(f"blocks {span.first}-{span.last} could not be stored "
+                               f"({recorder.failure or 'the model did not run them exactly once'}), so they are "
+                               "computed")
+            return
+        self._put(current, key, recorder.reuse, stored, model)
+        with self._lock:
+            current.evaluation.stored[recorder.reuse] = None
+
+    def _put(self, current: Current, key: Hashable, reuse: Reuse, stored: Stored, model: BaseModel) -> None:
+        anchor, offload = Anchor(current.time, stored), self._storage.offload == "on"
+        if self._storage.offload == "auto":
+            with self._lock:
+                offload = not has_room(model, tuple(current.latent.shape), stored.device)
+            if offload:
+                self._telling.note(f"what is stored goes to main memory: {stored.device} has none to spare")
+        try:
+            self.cache.put(key, reuse, anchor, offload)
+        except TypeError as error:
+            self.cache.dtype = None
+            self._telling.fail(f"stored as it is and not as {self._storage.dtype}: {error}")
+            self.cache.put(key, reuse, anchor, offload)

@@ -1,0 +1,229 @@
+"""One call of a model with its blocks intercepted: counted, recorded, or replaced by what was stored.
+
+Blocks are intercepted through the instance attribute `forward`, for the duration of the call, and put back to what it
+was before. The module tree, the weights' names and the loop between the blocks stay as they are, so whatever a loop
+adds there (ControlNet residuals, adapters) keeps working. Two rules make a replaced span exact for every architecture:
+the first block keeps its input and returns a copy of it, because loops add to it in place and keep references to it;
+the last block ignores its input, because what the loop added on the way is already part of what was stored. Between
+them content does not matter but form does: the loop of a U-Net concatenates, and adds residuals of fixed shapes. Where
+long skip connections carry an output past the end of the span, its block returns what was stored for it, too.
+"""
+
+from contextlib import contextmanager
+from typing import Callable, Iterator
+
+import torch
+from torch.nn import Module
+
+from ..plan.plan import Kind, Reuse
+from .blocks import Chain
+from .cache import Stored
+from .hidden_state import ContractError, Form, Hidden, add, copy, fill, form, shapes, subtract
+from .macs import Meter
+
+
+class Diverged(Exception):
+    """The model calls other blocks than when the span was stored; only computing the whole call is right."""
+
+
+class Replay:
+    """Replaces a span by what was stored for it. Raises Diverged.
+
+    `replaced` counts the blocks that were; `refused` tells that the span was computed instead: the hidden state came in
+    another form than when it was stored (patches that shrink the picture for some steps do that), or the model
+    collects the blocks' keys and values.
+    """
+
+    def __init__(self, chain: Chain, reuse: Reuse, stored: Stored):
+        self.span = reuse.span
+        self.refused = False
+        self.replaced = 0
+        self._order = tuple(stored.returned)
+        self._chain = chain
+        self._kind = reuse.kind
+        self._stored = stored
+        self._segments = chain.segments(reuse.span)
+        self._entered: Hidden = ()
+
+    def stand_in(self, index: int, compute: Callable) -> Callable:
+        """What block `index` of the span does instead of `compute`."""
+        contract, wanted = self._chain.contracts[index], self._stored.returned.get(index)
+        enters, leaves = index == self.span.first, index in self._stored.hidden
+        begins = any(index == segment.first for segment in self._segments)
+
+        def forward(*args, **kwargs):
+            hidden = contract.read(args, kwargs)
+            if enters:
+                self.refused = form(hidden) != self._stored.entered or contract.collects(kwargs)
+            if self.refused:
+                return compute(*args, **kwargs)
+            self._follow(index)
+            if begins:
+                self._entered = hidden
+                hidden = hidden if leaves else copy(hidden)
+            if leaves:
+                hidden = self._restore(index)
+            elif wanted is not None:
+                hidden = fill(hidden, wanted)
+            return contract.pack(hidden)
+        return forward
+
+    def _follow(self, index: int) -> None:
+        if self.replaced == len(self._order) or self._order[self.replaced] != index:
+            raise Diverged
+        self.replaced += 1
+
+    def finish(self) -> None:
+        """To be called after the model: all of the span was called for, or none of it."""
+        if 0 < self.replaced < len(self._order):
+            raise Diverged
+
+    def _restore(self, index: int) -> Hidden:
+        stored = self._stored.hidden[index]
+        return add(self._entered, stored) if self._kind is Kind.DELTA else copy(stored)
+
+
+class Recorder:
+    """Stores what will replace a span later, while the span is computed."""
+
+    def __init__(self, chain: Chain, reuse: Reuse):
+        self.reuse = reuse
+        self.failure = chain.refusal(reuse.span)
+        self._chain = chain
+        self._segments = chain.segments(reuse.span)
+        self._outlets = chain.outlets(reuse)
+        self._before: dict[int, Hidden] = {}
+        self._after: dict[int, Hidden] = {}
+        self._entered: Form | None = None
+        self._returned: dict[int, Form] = {}
+        self._repeated = False
+
+    def listen(self, index: int, forward: Callable) -> Callable:
+        """`forward` of block `index`, overheard in the span."""
+        for number, segment in enumerate(self._segments):
+            if index in segment:
+                forward = self._keep_form(index, forward)
+                if index in self._outlets:
+                    forward = self._keep_output(number, index, forward)
+                if self.reuse.kind is Kind.DELTA and index == segment.first:
+                    forward = self._keep_input(number, index, forward)
+        return forward
+
+    def _keep_form(self, index: int, forward: Callable) -> Callable:
+        contract, enters = self._chain.contracts[index], index == self.reuse.span.first
+
+        def keep(*args, **kwargs):
+            entered = None
+            if enters or contract.guessed:
+                with self._survive():
+                    entered = form(contract.read(args, kwargs))
+            if enters:
+                self._entered = entered
+            output = forward(*args, **kwargs)
+            with self._survive():
+                self._returned[index] = form(contract.unpack(output))
+                if contract.guessed and self._returned[index] != entered:
+                    made = shapes(self._returned[index])
+                    raise ContractError(f"a block made {made} of {shapes(entered)}: no hidden state")
+            return output
+        return keep
+
+    def _keep_input(self, number: int, index: int, forward: Callable) -> Callable:
+        def keep(*args, **kwargs):
+            with self._survive():
+                self._before[number] = copy(self._chain.contracts[index].read(args, kwargs))
+            return forward(*args, **kwargs)
+        return keep
+
+    def _keep_output(self, number: int, index: int, forward: Callable) -> Callable:
+        def keep(*args, **kwargs):
+            output = forward(*args, **kwargs)
+            self._repeated |= index in self._after
+            with self._survive():
+                hidden = self._chain.contracts[index].unpack(output)
+                if self.reuse.kind is Kind.FEATURE:
+                    self._after[index] = copy(hidden)
+                elif number in self._before:
+                    self._after[index] = subtract(hidden, self._before[number])
+            if index == self._segments[number].last:
+                self._before.pop(number, None)
+            return output
+        return keep
+
+    @contextmanager
+    def _survive(self) -> Iterator[None]:
+        """What cannot be stored costs speed, never the picture."""
+        try:
+            yield
+        except ContractError as error:
+            self.failure = str(error)
+        except torch.OutOfMemoryError:  # for the run, which has memory to give back
+            raise
+        except Exception as error:  # whatever another pack's block takes and gives
+            self.failure = f"{type(error).__name__} {error}"
+
+    def stored(self) -> Stored | None:
+        """What was recorded, or None where the span was not computed exactly once."""
+        if self.failure or self._repeated or self._entered is None or len(self._after) < len(self._outlets):
+            return None
+        return Stored(self._after, self._entered, self._returned)
+
+
+class Interception:
+    """Context of one call of the model. `executed` counts the blocks that were computed in it; with a meter around it,
+    `macs` is what each of them took.
+    """
+
+    def __init__(self, chain: Chain, replay: Replay | None = None, recorders: tuple[Recorder, ...] = (),
+                 meter: Meter | None = None):
+        self.executed = 0
+        self.macs = [0] * len(chain.blocks)
+        self._meter = meter
+        self._chain = chain
+        self._replay = replay
+        self._recorders = recorders
+        self._previous: list[tuple[dict, str, Callable | None]] = []
+
+    def __enter__(self) -> "Interception":
+        for index, block in enumerate(self._chain.blocks):
+            self._override(block, "forward", self._intercept(index, block.forward))
+            if self._replay is not None and index in self._replay.span:
+                # ComfyUI walks the next block's modules to move their weights to the GPU ahead of time
+                self._override(block, "modules", lambda *_, **__: iter(()))
+        return self
+
+    def _override(self, block: Module, name: str, value: Callable) -> None:
+        self._previous.append((block.__dict__, name, block.__dict__.get(name)))
+        block.__dict__[name] = value
+
+    def __exit__(self, *_) -> None:
+        while self._previous:
+            attributes, name, value = self._previous.pop()
+            if value is None:
+                del attributes[name]
+            else:
+                attributes[name] = value
+
+    @contextmanager
+    def suspended(self) -> Iterator[None]:
+        """The model untouched again for a while, for a call of it from within this one."""
+        self.__exit__()
+        try:
+            yield
+        finally:
+            self.__enter__()
+
+    def _intercept(self, index: int, original: Callable) -> Callable:
+        def forward(*args, **kwargs):
+            self.executed += 1
+            if self._meter is None:
+                return original(*args, **kwargs)
+            before = self._meter.macs
+            output = original(*args, **kwargs)
+            self.macs[index] += self._meter.macs - before
+            return output
+        if self._replay is not None and index in self._replay.span:
+            return self._replay.stand_in(index, forward)
+        for recorder in self._recorders:
+            forward = recorder.listen(index, forward)
+        return forward

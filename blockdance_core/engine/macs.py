@@ -1,0 +1,136 @@
+"""Counts the multiply-accumulates (MACs) of whatever runs under it, from the shapes that torch's operators see.
+
+Nothing is read from a device and nothing that is computed changes: the operators pass through as they are. Kernels that
+are no operators of torch (SageAttention, Nunchaku) do not pass here and are not counted; `attention` tells.
+"""
+
+from dataclasses import dataclass
+from math import prod
+from typing import Callable, Sequence
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from ..plan.plan import Plan
+
+aten = torch.ops.aten
+
+
+def _matrix_product(out: torch.Tensor, left: torch.Tensor, *_) -> int:
+    return out.numel() * left.shape[-1]
+
+
+def _with_bias(out: torch.Tensor, bias: torch.Tensor, left: torch.Tensor, *_) -> int:
+    return out.numel() * left.shape[-1]
+
+
+def _convolution(out: torch.Tensor, picture: torch.Tensor, weight: torch.Tensor, bias=None, stride=(), padding=(),
+                 dilation=(), transposed: object = False, *_) -> int:
+    # conv1d and its like have their number of groups in the place of `transposed`
+    return (picture if transposed is True else out).numel() * weight[0].numel()
+
+
+def _transposed(out: torch.Tensor, picture: torch.Tensor, weight: torch.Tensor, *_) -> int:
+    return picture.numel() * weight[0].numel()
+
+
+def _attention(out, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *_) -> int:
+    """Heads first: (..., tokens, channels)."""
+    return query.shape[:-1].numel() * key.shape[-2] * (query.shape[-1] + value.shape[-1])
+
+
+def _einsum(out: torch.Tensor, equation: str, operands: Sequence[torch.Tensor], *_) -> int:
+    """Of two operands, with explicit output; without a sum nothing is accumulated."""
+    inputs, _, result = equation.replace(" ", "").partition("->")
+    sizes = {}
+    for labels, operand in zip(inputs.split(","), operands):
+        head, _, tail = labels.partition("...")
+        sizes.update(zip(head, operand.shape))
+        sizes.update(zip(reversed(tail), reversed(operand.shape)))
+    summed = [size for label, size in sizes.items() if label not in result]
+    return out.numel() * prod(summed) if summed and len(operands) > 1 else 0
+
+
+# In inference mode the operators of modules arrive whole, otherwise in parts, hence both
+_LINEAR: dict[object, Callable[..., int]] = {
+    **dict.fromkeys((aten.linear, aten.mm, aten._scaled_mm, aten._int_mm), _matrix_product),
+    aten.addmm: _with_bias,
+    **dict.fromkeys((aten.conv1d, aten.conv2d, aten.conv3d, aten.convolution, aten._convolution), _convolution),
+    **dict.fromkeys((aten.conv_transpose1d, aten.conv_transpose2d, aten.conv_transpose3d), _transposed),
+}
+_ATTENTION: dict[object, Callable[..., int]] = {
+    **dict.fromkeys((aten.bmm, aten.matmul), _matrix_product),
+    aten.baddbmm: _with_bias,
+    aten.einsum: _einsum,
+    **dict.fromkeys((
+        aten.scaled_dot_product_attention, aten._scaled_dot_product_flash_attention,
+        aten._scaled_dot_product_flash_attention_for_cpu, aten._scaled_dot_product_efficient_attention,
+        aten._scaled_dot_product_cudnn_attention), _attention),
+}
+
+
+class Meter(TorchDispatchMode):
+    """Context of the calls to be counted, in this thread.
+
+    linear: MACs so far of linear layers and convolutions, what both papers count; attention: those of products between
+    activations; missed: an operator that was called in a way which says nothing of them, empty if there is none.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.linear = 0
+        self.attention = 0
+        self.missed = ""
+
+    @property
+    def macs(self) -> int:
+        return self.linear + self.attention
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        operator = func.overloadpacket
+        try:
+            if (formula := _LINEAR.get(operator)) is not None:
+                self.linear += formula(out, *args)
+            elif (formula := _ATTENTION.get(operator)) is not None:
+                self.attention += formula(out, *args)
+        except Exception as error:  # it is computed, and need not be counted
+            self.missed = f"{operator} ({type(error).__name__} {error})"
+        return out
+
+
+@dataclass(frozen=True)
+class Cost:
+    """MACs of one pass of a model: of the whole, and of each block."""
+    total: int
+    blocks: tuple[int, ...]
+
+    def of_plan(self, plan: Plan) -> int:
+        """MACs of a whole run, one pass per step."""
+        skipped = sum(self.blocks[block] for decision in plan.decisions if decision.reuse is not None
+                      for block in decision.reuse.span)
+        return self.total * plan.steps - skipped
+
+
+def count(forward: Callable[[], object], blocks: Sequence[torch.nn.Module], linear_only: bool) -> Cost:
+    """The cost of one call of `forward`, in which each of `blocks` runs once."""
+    meter = Meter()
+    costs = [0] * len(blocks)
+    hooks = []
+
+    def macs() -> int:
+        return meter.linear if linear_only else meter.macs
+    for index, block in enumerate(blocks):
+        def enter(*_, index=index):
+            costs[index] -= macs()
+
+        def leave(*_, index=index):
+            costs[index] += macs()
+        hooks += [block.register_forward_pre_hook(enter), block.register_forward_hook(leave)]
+    try:
+        with torch.no_grad(), meter:
+            forward()
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return Cost(macs(), tuple(costs))

@@ -1,0 +1,191 @@
+"""What is found out on a device while it works, read without making it wait."""
+
+import math
+import threading
+from dataclasses import dataclass
+from typing import Hashable
+
+import torch
+
+
+@dataclass(frozen=True)
+class _Flag:
+    """reason: what it means if the flag is up. flag: (); of a CUDA device on its way to main memory, until `ready`."""
+    reason: str
+    flag: torch.Tensor
+    ready: torch.cuda.Event | None
+
+    @classmethod
+    def of(cls, flag: torch.Tensor, reason: str) -> "_Flag":
+        if flag.device.type != "cuda":
+            return cls(reason, flag, None)
+        with torch.cuda.device(flag.device):
+            copied = torch.empty((), dtype=torch.bool, pin_memory=True).copy_(flag, non_blocking=True)
+            ready = torch.cuda.Event()
+            ready.record()
+        return cls(reason, copied, ready)
+
+    def read(self) -> bool:
+        if self.ready is not None:
+            self.ready.synchronize()
+        return bool(self.flag)
+
+
+class Alarm:
+    """Rings once a flag of the run is up: of one on the CPU at once, of any other in the evaluation after.
+
+    By then the device has begun with the evaluation that the flag was raised in, and still has the rest of it to do:
+    it is not kept waiting, and is never more than an evaluation behind.
+    """
+
+    def __init__(self):
+        self._reason = ""
+        self._before: list[_Flag] = []
+        self._now: list[_Flag] = []
+
+    def begin(self) -> None:
+        """An evaluation begins."""
+        self._before += self._now
+        self._now = []
+
+    def add(self, flag: torch.Tensor, reason: str) -> None:
+        """flag: (), a bool. reason: what it means if it is up."""
+        if flag.device.type != "cpu":
+            self._now.append(_Flag.of(flag, reason))
+        elif bool(flag):
+            self._reason = self._reason or reason
+
+    def rings(self) -> str:
+        """The reason, or nothing."""
+        before, self._before = self._before, []
+        for flag in before:
+            if not self._reason and flag.read():
+                self._reason = flag.reason
+        return self._reason
+
+
+SAMPLED = 2 ** 14  # differences that are kept of a latent, 64 KiB
+SHARE = .3  # of the correlation that a sampler keeps at least; less is another place
+CHANCE = 4.  # standard deviations by which that has to exceed the correlation of unlike places
+
+
+class Continuity:
+    """Of the evaluations of one run, in order."""
+
+    def __init__(self):
+        self._last: tuple[float, torch.Tensor] | None = None
+
+    def broken(self, latent: torch.Tensor, time: float) -> torch.Tensor | None:
+        """Whether this latent (B, C, ...) has nothing in common with the last one: (), a bool on its device; None
+        where that cannot be told. time: in that of a flow."""
+        last, now = self._last, _differences(latent)
+        self._last = time, now
+        if last is None or last[1].shape != now.shape or last[1].device != now.device:
+            return None
+        least = SHARE * _kept(last[0], time)
+        if least * math.sqrt(now.numel()) < CHANCE:
+            return None
+        return (now * last[1]).sum() < least * now.norm() * last[1].norm()
+
+
+def _differences(latent: torch.Tensor) -> torch.Tensor:
+    """Of neighbours in some rows of a latent, the same rows each time: (rows, columns)."""
+    rows = latent.reshape(-1, latent.shape[-1])[:, :SAMPLED + 1]
+    rows = rows[::max(1, rows.numel() // SAMPLED)].float()
+    return rows[:, 1:] - rows[:, :-1]
+
+
+def _kept(before: float, now: float) -> float:
+    """The least correlation of the noise at two times: the ratio of noise to picture at one to that at the other."""
+    if before == now:
+        return 1.
+    if not (0 < before < 1 and 0 < now < 1):
+        return 0.
+    ratio = now * (1 - before) / (before * (1 - now))
+    return min(ratio, 1 / ratio)
+
+
+PIXELS, MOST = 16, 32  # looked up of each pass; of each picture of a batch one, up to so many
+CHANNELS = 4  # of a pixel: more than two pixels in a latent have in common, and few enough for a long video
+_PHASE = 40503  # of 2 ** 16, near the golden ratio: pixels in no regular distances
+
+
+@dataclass(frozen=True)
+class Place:
+    """pixels: of the input, by picture of its batch and by number within it, (K,) each; sources: of the latent, the
+    same; found: (K,); of: the shape of the latent."""
+    pixels: tuple[torch.Tensor, torch.Tensor]
+    sources: tuple[torch.Tensor, torch.Tensor]
+    found: torch.Tensor
+    of: torch.Size
+
+    @classmethod
+    def find(cls, x: torch.Tensor, latent: torch.Tensor) -> "Place":
+        """The place of an input (P, C, ...) in a latent (B, C, ...)."""
+        pixels = _spread(x)
+        wanted = _read(x, pixels)  # (K, C)
+        own = pixels[0] % len(latent)
+        if x.shape[1:] == latent.shape[1:]:
+            straight = (_read(latent, (own, pixels[1])).to(x) == wanted).all(1)  # (K,)
+            if x.device.type == "cpu" and bool(straight.all()):
+                return cls(pixels, (own, pixels[1]), straight, latent.shape)
+        else:
+            straight = torch.zeros_like(own, dtype=torch.bool)
+        equal = torch.ones(len(wanted), len(latent), latent[0, 0].numel(), dtype=torch.bool, device=x.device)
+        for channel in range(wanted.shape[1]):
+            values = latent[:, channel].flatten(1).to(x)  # (B, N)
+            equal &= values == wanted[:, channel, None, None]
+        rank = equal.byte()  # (K, B, N)
+        rank[torch.arange(len(own), device=x.device), own] *= 2  # of pictures that are alike, its own
+        where = rank.flatten(1).argmax(1)
+        picture, number = where // rank.shape[2], where % rank.shape[2]
+        sources = torch.where(straight, own, picture), torch.where(straight, pixels[1], number)
+        return cls(pixels, sources, straight | equal.flatten(1).any(1), latent.shape)
+
+    def changed(self, x: torch.Tensor, latent: torch.Tensor) -> torch.Tensor:
+        """Whether an input of the same shape comes from elsewhere: (), a bool on its device.
+
+        Most of the pixels that were found have to be gone, as a node may paste something into a part of the input. Too
+        few that were found tell nothing.
+        """
+        if latent.shape != self.of:
+            return torch.ones((), dtype=torch.bool, device=x.device)
+        gone = (_read(latent, self.sources).to(x) != _read(x, self.pixels)).any(1) & self.found
+        known = self.found.sum()
+        return (4 * known >= len(self.found)) & (2 * gone.sum() > known)
+
+
+class Places:
+    """Those of the passes of a run. Several GPUs may ask at once."""
+
+    def __init__(self):
+        self._places: dict[Hashable, Place] = {}
+        self._lock = threading.Lock()
+
+    def changed(self, key: Hashable, x: torch.Tensor, latent: torch.Tensor) -> torch.Tensor | None:
+        """Whether the pass of this key comes from another place than the first time: (); None where that is not known.
+        """
+        if x.ndim != latent.ndim or x.ndim < 3 or x.shape[1] != latent.shape[1]:
+            return None
+        place = self._places.get(key)
+        if place is not None:
+            return place.changed(x, latent)
+        place = Place.find(x, latent)
+        with self._lock:
+            self._places[key] = place
+        return None
+
+
+def _spread(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Pixels all over an input, in two numbers as of Place."""
+    pictures, numbers = len(x), x[0, 0].numel()
+    count = min(max(PIXELS, min(pictures, MOST)), pictures * numbers)
+    index = torch.arange(count, device=x.device)
+    pixel = (index * pictures * numbers + index * _PHASE % 2 ** 16 * pictures * numbers // 2 ** 16) // count
+    return pixel // numbers, pixel % numbers
+
+
+def _read(latent: torch.Tensor, pixels: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+    """(K, C)"""
+    picture, number = (index.to(latent.device) for index in pixels)
+    return latent[:, :CHANNELS].flatten(2)[picture, :, number]

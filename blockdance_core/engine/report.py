@@ -1,0 +1,163 @@
+"""What a run has executed: counted, not planned."""
+
+from dataclasses import dataclass, field
+
+from .. import words
+from ..plan.plan import Kind, Plan, Reuse, Transformer
+
+
+@dataclass
+class Evaluation:
+    """One call of the denoiser; it may take several passes (conditions apart, areas, context windows)."""
+    step: int
+    reuse: Reuse | None  # as decided; a pass that had nothing stored computed in full all the same
+    executed: int = 0  # blocks computed, over all passes
+    total: int = 0  # blocks that the passes would have computed without reuse
+    passes: int = 0
+    misses: int = 0  # passes that were to reuse but had nothing stored
+    macs: int = 0  # multiply-accumulates of the model, computed, over all passes that could be counted
+    total_macs: int = 0  # those that these passes would have taken without reuse
+    stored: dict[Reuse, None] = field(default_factory=dict)  # what its passes kept for later evaluations
+    cache_bytes: int = 0  # held when it ended
+    seconds: float = 0.  # host time; on a GPU the work may finish later
+
+
+@dataclass
+class Report:
+    """A run's own account. Seconds are those of the whole sampling, bytes the most that the cache has held."""
+    method: str
+    transformer: Transformer
+    plan: Plan
+    evaluations: list[Evaluation] = field(default_factory=list)
+    seconds: float = 0.
+    cache_bytes: int = 0
+    failures: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # what went another way than usual, with the same result
+    outcome: str = ""  # what came of the run beside its picture
+    uncounted: list[str] = field(default_factory=list)  # what the MACs leave out, and why
+    planning_seconds: float = 0.  # host time that the plan took, before the run and in it
+
+    @property
+    def executed(self) -> int:
+        return sum(evaluation.executed for evaluation in self.evaluations)
+
+    @property
+    def total(self) -> int:
+        return sum(evaluation.total for evaluation in self.evaluations)
+
+    @property
+    def reused(self) -> int:
+        return sum(evaluation.executed < evaluation.total for evaluation in self.evaluations)
+
+    @property
+    def misses(self) -> int:
+        return sum(evaluation.misses for evaluation in self.evaluations)
+
+    @property
+    def macs(self) -> int:
+        return sum(evaluation.macs for evaluation in self.evaluations)
+
+    @property
+    def total_macs(self) -> int:
+        return sum(evaluation.total_macs for evaluation in self.evaluations)
+
+    @property
+    def share(self) -> float:
+        """Executed blocks as a fraction of all."""
+        return self.executed / self.total if self.total else 1.
+
+    def repeat(self, evaluation: Evaluation) -> None:
+        """Account for an evaluation of which nothing was computed: it would have taken what the latest full one did."""
+        full = next((past for past in reversed(self.evaluations) if past.passes), evaluation)
+        evaluation.total, evaluation.total_macs = full.total, full.total_macs
+
+    def line(self) -> str:
+        """One line for the log and the node."""
+        steps = "" if len(self.evaluations) == self.plan.steps else f" in {words.count(self.plan.steps, 'step')}"
+        parts = [f"{self.reused} of {len(self.evaluations)} evaluations{steps} reused, "
+                 f"{self.executed} of {self.total} blocks executed ({self.share:.0%}), {self.seconds:.2f} s, "
+                 f"cache {self.cache_bytes / 2 ** 20:.1f} MiB"]
+        if self.misses:
+            parts.append(f"{words.count(self.misses, 'pass', 'passes')} had nothing stored yet and computed in full")
+        parts.extend(filter(None, (self.plan.note, self._speed(), self.outcome, *self.notes, *self.failures)))
+        return "; ".join(dict.fromkeys(parts))
+
+    def _speed(self) -> str:
+        """How much faster it was where evaluations are replaced as a whole and not as many were as the plan has."""
+        whole = any(decision.reuse and len(decision.reuse.span) == self.transformer.depth
+                    for decision in self.plan.decisions)
+        made, computed = len(self.evaluations), len(self.evaluations) - self.reused
+        if not whole or not computed or (made, self.reused) == (self.plan.steps, len(self.plan.reused_steps)):
+            return ""
+        return f"this run: {made / computed:.2f}x, {computed} of {made} evaluations computed"
+
+    @property
+    def _unit(self) -> tuple[str, float]:
+        return ("TMACs", 1e12) if self.total_macs >= 1e12 else ("GMACs", 1e9)
+
+    def savings(self) -> str:
+        """The multiply-accumulates that reuse has saved, in words, and what could not be counted."""
+        parts = list(self.uncounted)
+        if self.total_macs:
+            saved, (name, unit) = self.total_macs - self.macs, self._unit
+            parts.insert(0, f"saved {saved / unit:.4g} of {self.total_macs / unit:.4g} {name} "
+                            f"({saved / self.total_macs:.0%})")
+        return "; ".join(parts)
+
+    def text(self) -> str:
+        """The line, the savings, and one more line for each evaluation."""
+        name, unit = self._unit
+        rows = [f"{'evaluation':>10} {'step':>5} {'blocks':>9} {'seconds':>8} {'MiB':>7} {name + ' saved':>11}  "
+                "decision"]
+        for number, evaluation in enumerate(self.evaluations):
+            blocks = f"{evaluation.executed}/{evaluation.total}"
+            saved = f"{(evaluation.total_macs - evaluation.macs) / unit:.4g}" if evaluation.total_macs else "-"
+            rows.append(f"{number:>10} {evaluation.step:>5} {blocks:>9} {evaluation.seconds:>8.3f} "
+                        f"{evaluation.cache_bytes / 2 ** 20:>7.1f} {saved:>11}  {_decision(evaluation)}")
+        return "\n".join([f"{self.method} on {self.transformer.name}", self.line(), self.savings(), "", *rows])
+
+    def as_dict(self) -> dict:
+        """All of it, for JSON."""
+        return {
+            "method": self.method, "model": self.transformer.name, "stacks": list(self.transformer.stacks),
+            "steps": self.plan.steps, "executed_blocks": self.executed, "total_blocks": self.total,
+            "share_of_blocks": self.share, "macs": self.macs, "total_macs": self.total_macs,
+            "uncounted": self.uncounted, "seconds": self.seconds, "cache_bytes": self.cache_bytes,
+            "misses": self.misses, "note": self.plan.note, "outcome": self.outcome, "notes": self.notes,
+            "failures": self.failures,
+            "plan": [
+                {"step": step, "reuse": _reuse(decision.reuse), "store": [_reuse(reuse) for reuse in decision.store]}
+                for step, decision in enumerate(self.plan.decisions)],
+            "evaluations": [
+                {"step": evaluation.step, "reuse": _reuse(evaluation.reuse), "executed": evaluation.executed,
+                 "total": evaluation.total, "macs": evaluation.macs, "total_macs": evaluation.total_macs,
+                 "passes": evaluation.passes, "misses": evaluation.misses,
+                 "stored": [_reuse(reuse) for reuse in evaluation.stored], "cache_bytes": evaluation.cache_bytes,
+                 "seconds": evaluation.seconds}
+                for evaluation in self.evaluations],
+            "planning_seconds": self.planning_seconds,
+        }
+
+
+def _reuse(reuse: Reuse | None) -> dict | None:
+    return reuse and {"first": reuse.span.first, "last": reuse.span.last, "kind": reuse.kind.value}
+
+
+def _decision(evaluation: Evaluation) -> str:
+    """What it did, in words."""
+    did = [f"stored {_named(reuse)}" for reuse in evaluation.stored]
+    if (reuse := evaluation.reuse) is None or evaluation.executed >= evaluation.total:
+        did.insert(0, "computed")
+    elif reuse.kind is Kind.OUTPUT:
+        did.insert(0, "output forecast from earlier steps")
+    else:
+        did.insert(0, f"reused {_named(reuse)}")
+    if evaluation.misses:
+        did.append(f"{evaluation.misses} of {evaluation.passes} passes had nothing stored")
+    return ", ".join(did)
+
+
+def _named(reuse: Reuse) -> str:
+    if reuse.kind is Kind.OUTPUT:
+        return "the output"
+    return f"the {reuse.kind.value} of blocks {reuse.span.first}-{reuse.span.last}"
