@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from headless import client
+from lab.headless import client
 
 from . import workflow, world
 from .options import Options

@@ -8,8 +8,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from headless import client
-from headless.stopping import Stopping
+from lab.headless import client
+from lab.headless.stopping import Stopping
 
 from . import base, closing, host, server, sheet, table
 from .options import Options, parse

@@ -11,7 +11,7 @@ import tempfile
 import webbrowser
 from pathlib import Path
 
-from headless.stopping import Stopping
+from lab.headless.stopping import Stopping
 
 from . import base, host, server
 

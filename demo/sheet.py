@@ -2,8 +2,8 @@
 
 from PIL import Image, ImageDraw, ImageFont
 
-from headless import quality
-from headless.outputs import decibel
+from lab.headless import quality
+from lab.headless.outputs import decibel
 
 from . import world
 from .picture import Arm, Picture

@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass
 from statistics import fmean, median
 
-from headless import quality
-from headless.outputs import decibel
+from lab.headless import quality
+from lab.headless.outputs import decibel
 
 from . import checker
 from .picture import Arm, Picture

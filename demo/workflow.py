@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from headless.graph import Prompt, replace_links
+from lab.headless.graph import Prompt, replace_links
 
 FILE = Path(__file__).with_name("workflow_api.json")
 PATCH = "BlockDance Patch"

@@ -14,7 +14,7 @@ import torch
 ROOT = Path(__file__).resolve().parent.parent
 
 # `headless` has no parent: it is started from the root, as the demo is, which imports it by this name
-for name, folder in (("blockdance", ROOT), ("headless", ROOT / "headless")):
+for name, folder in (("blockdance", ROOT), ("lab", ROOT / "lab")):
     package = types.ModuleType(name)
     package.__path__ = [str(folder)]
     sys.modules[name] = package

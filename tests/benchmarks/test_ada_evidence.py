@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from blockdance.benchmarks.arm import Arm
-from blockdance.training import evidence_report
-from blockdance.training.evidence_report import Row, adaptivity, found, quality
+from blockdance.lab.benchmarks.arm import Arm
+from blockdance.lab.training import evidence_report
+from blockdance.lab.training.evidence_report import Row, adaptivity, found, quality
 
 N2, N3, ADA = Arm("BlockDance", "N=2"), Arm("BlockDance", "N=3"), Arm("Ada mine")
 ARMS = N2, N3, ADA

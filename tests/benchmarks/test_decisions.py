@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from blockdance.benchmarks.rivals.dbcache import DBCache
-from blockdance.benchmarks.rivals.easycache import EasyCache
-from blockdance.benchmarks.rivals.first_block import FirstBlockCache
-from blockdance.benchmarks.rivals.magcache import MagCache, RatioLog
-from blockdance.benchmarks.rivals.rival import Moment, Sight
-from blockdance.benchmarks.rivals.teacache import ChangeLog, TeaCache
 from blockdance.blockdance_core.engine.cache import Stored
+from blockdance.lab.benchmarks.rivals.dbcache import DBCache
+from blockdance.lab.benchmarks.rivals.easycache import EasyCache
+from blockdance.lab.benchmarks.rivals.first_block import FirstBlockCache
+from blockdance.lab.benchmarks.rivals.magcache import MagCache, RatioLog
+from blockdance.lab.benchmarks.rivals.rival import Moment, Sight
+from blockdance.lab.benchmarks.rivals.teacache import ChangeLog, TeaCache
 
 
 def tokens(value: float) -> torch.Tensor:

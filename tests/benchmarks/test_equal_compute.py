@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from blockdance.benchmarks.equal_compute import heights, leads, mean_leads, speedup_at_paper
-from blockdance.benchmarks.quality import Quality
-from blockdance.benchmarks.record import Record
-from blockdance.benchmarks.row import Row, rows
-from blockdance.benchmarks.setting import BASE
+from blockdance.lab.benchmarks.equal_compute import heights, leads, mean_leads, speedup_at_paper
+from blockdance.lab.benchmarks.quality import Quality
+from blockdance.lab.benchmarks.record import Record
+from blockdance.lab.benchmarks.row import Row, rows
+from blockdance.lab.benchmarks.setting import BASE
 
 RECORD = Record("tiny", BASE, 0, "full", "", 60., 5, 1., 1., 60., 10, 2., 2., ())
 

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from blockdance.benchmarks.rivals.dicache import DiCache, step
-from blockdance.benchmarks.rivals.fora import FORA
-from blockdance.benchmarks.rivals.hicache import HiCache, scaled_hermite
-from blockdance.benchmarks.rivals.rival import Moment, Sight, combine
-from blockdance.benchmarks.rivals.spectrum import Spectrum
-from blockdance.benchmarks.rivals.taylorseer import TaylorSeer
 from blockdance.blockdance_core.engine.cache import Stored
+from blockdance.lab.benchmarks.rivals.dicache import DiCache, step
+from blockdance.lab.benchmarks.rivals.fora import FORA
+from blockdance.lab.benchmarks.rivals.hicache import HiCache, scaled_hermite
+from blockdance.lab.benchmarks.rivals.rival import Moment, Sight, combine
+from blockdance.lab.benchmarks.rivals.spectrum import Spectrum
+from blockdance.lab.benchmarks.rivals.taylorseer import TaylorSeer
 
 COUNT = 50
 NOWHERE = Sight((), (), None)

@@ -8,9 +8,9 @@ import comfy.model_detection
 import pytest
 import torch
 
-from blockdance.benchmarks.gpu import compiling, document, methods, models, options, streaming, synchronisations
-from blockdance.benchmarks.gpu.record import Record
 from blockdance.blockdance_core.comfy.models.architectures import chain_of
+from blockdance.lab.benchmarks.gpu import compiling, document, methods, models, options, streaming, synchronisations
+from blockdance.lab.benchmarks.gpu.record import Record
 
 LATER = 3600.
 CPU = torch.device("cpu")

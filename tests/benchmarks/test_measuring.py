@@ -3,17 +3,17 @@
 import pytest
 import torch
 
-from blockdance.benchmarks import memory
-from blockdance.benchmarks.arm import Arm, Calibration, policy
-from blockdance.benchmarks.arms import ALL, rival, thinned
-from blockdance.benchmarks.compare import compare
-from blockdance.benchmarks.options import WEIGHTS
-from blockdance.benchmarks.rivals.fora import FORA
-from blockdance.benchmarks.setting import BASE, Setting
-from blockdance.benchmarks.subject import Subject
-from blockdance.benchmarks.work import WorkCounter
 from blockdance.blockdance_core.comfy.attach import attach
 from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
+from blockdance.lab.benchmarks import memory
+from blockdance.lab.benchmarks.arm import Arm, Calibration, policy
+from blockdance.lab.benchmarks.arms import ALL, rival, thinned
+from blockdance.lab.benchmarks.compare import compare
+from blockdance.lab.benchmarks.options import WEIGHTS
+from blockdance.lab.benchmarks.rivals.fora import FORA
+from blockdance.lab.benchmarks.setting import BASE, Setting
+from blockdance.lab.benchmarks.subject import Subject
+from blockdance.lab.benchmarks.work import WorkCounter
 from blockdance.tests.host.tiny import FLUX, PIXART, SD3, sample
 
 HALF = rival("FORA", "N=2", FORA(2))

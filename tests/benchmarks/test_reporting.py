@@ -6,16 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from blockdance.benchmarks import document, options, run, worker
-from blockdance.benchmarks.published import joined, read, write
-from blockdance.benchmarks.quality import Quality
-from blockdance.benchmarks.record import Memory, Record, load, reopen
-from blockdance.benchmarks.row import rows, shared
-from blockdance.benchmarks.setting import ALL as SETTINGS
-from blockdance.benchmarks.setting import BASE
-from blockdance.benchmarks.statistics import at, estimate
-from blockdance.benchmarks.table import tables
-from blockdance.benchmarks.versions import NAMES, versions
+from blockdance.lab.benchmarks import document, options, run, worker
+from blockdance.lab.benchmarks.published import joined, read, write
+from blockdance.lab.benchmarks.quality import Quality
+from blockdance.lab.benchmarks.record import Memory, Record, load, reopen
+from blockdance.lab.benchmarks.row import rows, shared
+from blockdance.lab.benchmarks.setting import ALL as SETTINGS
+from blockdance.lab.benchmarks.setting import BASE
+from blockdance.lab.benchmarks.statistics import at, estimate
+from blockdance.lab.benchmarks.table import tables
+from blockdance.lab.benchmarks.versions import NAMES, versions
 
 RECORD = Record("tiny", BASE, 0, "FORA", "N=2", 50., 5, 1., 1., 100., 10, 2., 2., (Quality(30., .9, .1, 4, 3),))
 EQUAL = replace(RECORD, method="other", point="", macs=100., qualities=(Quality(math.inf, 1., 0., 4, 4),))

@@ -3,22 +3,22 @@
 import pytest
 import torch
 
-from blockdance.benchmarks.rivals.dbcache import DBCache
-from blockdance.benchmarks.rivals.dicache import DiCache
-from blockdance.benchmarks.rivals.easycache import EasyCache
-from blockdance.benchmarks.rivals.first_block import FirstBlockCache
-from blockdance.benchmarks.rivals.fora import FORA
-from blockdance.benchmarks.rivals.gate import PROJECTIONS
-from blockdance.benchmarks.rivals.hicache import HiCache
-from blockdance.benchmarks.rivals.magcache import MagCache
-from blockdance.benchmarks.rivals.run import attach_rival
-from blockdance.benchmarks.rivals.spectrum import Spectrum
-from blockdance.benchmarks.rivals.taylorseer import TaylorSeer
-from blockdance.benchmarks.rivals.teacache import TeaCache
-from blockdance.benchmarks.work import WorkCounter
 from blockdance.blockdance_core.comfy.attach import attach
 from blockdance.blockdance_core.comfy.models.architectures import chain_of, transformer_of
 from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
+from blockdance.lab.benchmarks.rivals.dbcache import DBCache
+from blockdance.lab.benchmarks.rivals.dicache import DiCache
+from blockdance.lab.benchmarks.rivals.easycache import EasyCache
+from blockdance.lab.benchmarks.rivals.first_block import FirstBlockCache
+from blockdance.lab.benchmarks.rivals.fora import FORA
+from blockdance.lab.benchmarks.rivals.gate import PROJECTIONS
+from blockdance.lab.benchmarks.rivals.hicache import HiCache
+from blockdance.lab.benchmarks.rivals.magcache import MagCache
+from blockdance.lab.benchmarks.rivals.run import attach_rival
+from blockdance.lab.benchmarks.rivals.spectrum import Spectrum
+from blockdance.lab.benchmarks.rivals.taylorseer import TaylorSeer
+from blockdance.lab.benchmarks.rivals.teacache import TeaCache
+from blockdance.lab.benchmarks.work import WorkCounter
 from blockdance.tests.host.tiny import FLUX, PIXART, SD3, Tiny, sample
 from blockdance.tests.host.trial import leftovers
 from blockdance.tests.host.zoo.video import VIDEO

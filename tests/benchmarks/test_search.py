@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from blockdance.benchmarks import markdown, options, search
-from blockdance.benchmarks.arm import policy
-from blockdance.benchmarks.compare import compare
-from blockdance.benchmarks.subject import CALIBRATION, MEASURED, Subject
 from blockdance.blockdance_core.plan.plan import Transformer
 from blockdance.blockdance_core.plan.schedule import Schedule
+from blockdance.lab.benchmarks import markdown, options, search
+from blockdance.lab.benchmarks.arm import policy
+from blockdance.lab.benchmarks.compare import compare
+from blockdance.lab.benchmarks.subject import CALIBRATION, MEASURED, Subject
 
 
 @pytest.mark.parametrize("depth", [12, 24, 28])

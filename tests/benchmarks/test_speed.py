@@ -6,13 +6,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from blockdance.benchmarks.speed import document, idle, methods, once, options, overhead, race
-from blockdance.benchmarks.speed.models import FULL_SIZE, narrow
-from blockdance.benchmarks.speed.race import Realised, Timing
 from blockdance.blockdance_core.auto import planner
 from blockdance.blockdance_core.auto.planner import search
 from blockdance.blockdance_core.comfy.attach import attach, last_report
 from blockdance.blockdance_core.comfy.models.architectures import chain_of
+from blockdance.lab.benchmarks.speed import document, idle, methods, once, options, overhead, race
+from blockdance.lab.benchmarks.speed.models import FULL_SIZE, narrow
+from blockdance.lab.benchmarks.speed.race import Realised, Timing
 
 
 def test_each_run_is_compared_with_the_one_before_it(monkeypatch):

@@ -21,7 +21,7 @@ def file(request) -> Path:
 
 
 def twin(file: Path) -> dict:
-    return json.loads((file.parents[1] / "workflows_api" / file.name).read_text(encoding="utf-8"))
+    return json.loads((file.parents[1] / "workflows/api" / file.name).read_text(encoding="utf-8"))
 
 
 def open_template(page: ComfyPage, file: Path) -> None:

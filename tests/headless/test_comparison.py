@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from blockdance.tests.headless.test_results import png
-from headless import comparison
-from headless.client import File, Result
-from headless.comparison import Variant
+from lab.headless import comparison
+from lab.headless.client import File, Result
+from lab.headless.comparison import Variant
 
 SAMPLER, SAVE = "6", "8"
 

@@ -11,10 +11,10 @@ from PIL import Image
 
 from blockdance.blockdance_core.figures.canvas import THEMES, to_tensor
 from blockdance.blockdance_core.figures.pareto import Point, pareto
-from headless import outputs, quality
-from headless.client import File, Result
-from headless.errors import Unwritable
-from headless.row import Row, front
+from lab.headless import outputs, quality
+from lab.headless.client import File, Result
+from lab.headless.errors import Unwritable
+from lab.headless.row import Row, front
 
 ROWS = [Row("full", "full", 4., 1., math.inf, 1.), Row("fast", "full", 1., 4., 30., .9),
         Row("slow", "full", 3., 1.3, 29., .8), Row("good", "full", 2., 2., 40., .95),

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from headless import bypass, graph, overrides
-from headless.compared import compared
-from headless.errors import UsageError
-from headless.node_types import Input, NodeType
+from lab.headless import bypass, graph, overrides
+from lab.headless.compared import compared
+from lab.headless.errors import UsageError
+from lab.headless.node_types import Input, NodeType
 
 MODEL, LATENT, IMAGE = Input("MODEL"), Input("LATENT"), Input("IMAGE")
 TYPES = {

@@ -10,7 +10,7 @@ from blockdance.demo.base import DEMO
 from blockdance.demo.picture import blocks
 from blockdance.tests.random_weights import UNKNOWN_DEPTH, write_random_weights
 from blockdance.tests.server.test_timeline import ask
-from headless import client
+from lab.headless import client
 
 WEIGHTS, STEPS = "shallow.safetensors", 8
 CAPTIONS = "".join(f"a {color} circle at {place}, on navy\n" for color in ("red", "green")

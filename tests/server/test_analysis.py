@@ -9,7 +9,7 @@ from PIL import Image
 from blockdance.demo import workflow
 from blockdance.demo.server import Server
 from blockdance.tests.server.test_pack import get
-from headless import client
+from lab.headless import client
 
 # Saved workflows hold widget values by position: ids, names, order and defaults are for ever
 INPUTS = {

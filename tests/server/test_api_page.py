@@ -13,7 +13,7 @@ from blockdance.demo import workflow
 from blockdance.tests.documents import fenced, text
 from blockdance.tests.server.test_timeline import ask
 from blockdance.tests.server.test_workflows import name_missing_files
-from headless import cli, client, errors
+from lab.headless import cli, client, errors
 
 PAGE = text("docs/api.md")
 

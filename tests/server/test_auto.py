@@ -12,7 +12,7 @@ from blockdance.demo import workflow
 from blockdance.demo.picture import blocks
 from blockdance.tests.random_weights import UNKNOWN_DEPTH, write_random_weights
 from blockdance.tests.server.test_timeline import PIXART, ask
-from headless import client
+from lab.headless import client
 
 AUTO = {"speedup": 2., "profile": "auto", "least_quality": 0.}
 FULL, HALF = (8 * UNKNOWN_DEPTH, 8 * UNKNOWN_DEPTH), (4 * UNKNOWN_DEPTH, 8 * UNKNOWN_DEPTH)  # blocks of 8 steps

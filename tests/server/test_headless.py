@@ -1,4 +1,4 @@
-"""`python -m headless` against a running server: what it saves, measures and refuses, and each exit code."""
+"""`python -m lab.headless` against a running server: what it saves, measures and refuses, and each exit code."""
 
 import csv
 import json
@@ -17,10 +17,10 @@ from PIL import Image
 from blockdance.demo import host, server, workflow
 from blockdance.tests.server.test_pack import get
 from blockdance.tests.server.test_workflows import TWINS, read
-from headless import bypass, client
-from headless.compared import compared
-from headless.graph import Prompt, title
-from headless.node_types import node_types
+from lab.headless import bypass, client
+from lab.headless.compared import compared
+from lab.headless.graph import Prompt, title
+from lab.headless.node_types import node_types
 
 TITLES = {"video": ("CreateVideo", {"images": ["8", 0], "fps": 8.}),
           "Clip": ("SaveVideo", {"video": ["video", 0], "filename_prefix": "clip", "format": "auto", "codec": "auto"}),

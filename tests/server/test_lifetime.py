@@ -11,7 +11,7 @@ import pytest
 
 from blockdance.demo import host, server, workflow
 from blockdance.demo.base import make_base
-from headless import client
+from lab.headless import client
 
 
 def start(folder, weights, *arguments):

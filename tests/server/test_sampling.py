@@ -5,7 +5,7 @@ import pytest
 
 from blockdance.demo import workflow
 from blockdance.demo.picture import ARMS, Arm, draw, scenes
-from headless import client
+from lab.headless import client
 
 WINDOW = (("block_index", -1), ("start", .40), ("end", .95))
 FULL = Arm("full")

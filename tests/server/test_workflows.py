@@ -13,13 +13,13 @@ import pytest
 from blockdance.blockdance_core.plan.plan import Transformer
 from blockdance.blockdance_core.plan.schedule import Schedule
 from blockdance.demo.world import CHANNELS
+from blockdance.lab.workflow_builder.accelerators import POLICIES
 from blockdance.tests.server.checkpoints import FAMILIES, Family
-from blockdance.workflows_build.accelerators import POLICIES
-from headless import client
+from lab.headless import client
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-TWINS = {path.stem: path for path in sorted((REPOSITORY / "workflows_api").glob("*.json"))}
-DEMOS = REPOSITORY / "demo" / "workflows_api"
+TWINS = {path.stem: path for path in sorted((REPOSITORY / "workflows/api").glob("*.json"))}
+DEMOS = REPOSITORY / "demo" / "workflows/api"
 FILE_LISTS = {"unet_name", "clip_name", "clip_name1", "clip_name2", "vae_name", "ckpt_name"}
 STEPS = 8  # where those of the workflow would take long
 

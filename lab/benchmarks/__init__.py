@@ -1,0 +1,18 @@
+"""Every method, ours and theirs, on the same host, models, seeds and samplers, at equal compute. Never shipped.
+
+    python3 -m lab.benchmarks --quick
+
+start, options    how the command gets into ComfyUI's Python, and what it can be asked for
+setting, subject  one way of sampling, and a demo model that is sampled in that way
+arm, arms         a method at one point of its knob, and all of them
+rivals            other people's methods, from their published definitions
+work, memory      work that was really done, and bytes that were really held
+quality           how near a picture is to the one of full sampling
+compare           the same captions by several arms: call it to try a new method
+record, worker    measurements as JSON lines that an interrupted run goes on from
+statistics        means with confidence intervals
+row, table        the records of an arm over all captions, and all arms of one model in one setting
+published         the tables as docs/benchmarks.csv, of which a run replaces what it has measured
+pareto, document  curves as pictures, and docs/benchmarks.md
+search            hyper-parameters of the paper modes, chosen on calibration captions
+"""

@@ -1,0 +1,70 @@
+"""A method at one point of its knob: a point of a curve in the end."""
+
+from dataclasses import dataclass, field, replace
+from typing import Callable, TypeVar
+
+from comfy.model_patcher import ModelPatcher
+
+from ...blockdance_core.comfy.attach import attach
+from ...blockdance_core.methods.method import Policy
+from .setting import Setting
+from .subject import CALIBRATION, Drawing, Subject
+
+Learned = TypeVar("Learned")
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What a method may learn from before it is measured: runs of other captions, in the setting at hand."""
+    subject: Subject
+    setting: Setting
+    captions: int = 2
+    _learned: dict[str, object] = field(default_factory=dict)
+
+    def learn(self, name: str, how: Callable[["Calibration"], Learned]) -> Learned:
+        """What `how` finds out, found out once for all arms that ask for this name."""
+        if name not in self._learned:
+            self._learned[name] = how(self)
+        return self._learned[name]
+
+    def draw(self, patched: ModelPatcher) -> list[Drawing]:
+        """The calibration captions, each in a run of its own."""
+        single = replace(self.setting, batch=1)
+        return [self.subject.draw(patched, single, [scene], seed)
+                for seed, scene in enumerate(self.subject.scenes(self.captions, CALIBRATION))]
+
+
+Patch = Callable[[ModelPatcher, Calibration], ModelPatcher]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """method: the curve; point: where on it; patch: puts the method on a model, or None for full sampling.
+
+    share, sampler: full sampling with this fraction of the steps, and another sampler than the setting's.
+    """
+    method: str
+    point: str = ""
+    patch: Patch | None = field(default=None, compare=False)
+    share: float = 1.
+    sampler: str | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.method} {self.point}".strip()
+
+    def prepare(self, calibration: Calibration) -> ModelPatcher:
+        """The model as this arm samples it."""
+        model = calibration.subject.patcher
+        return model if self.patch is None else self.patch(model, calibration)
+
+    def setting(self, of: Setting) -> Setting:
+        return replace(of, steps=max(1, round(self.share * of.steps)), sampler=self.sampler or of.sampler)
+
+
+FULL = Arm("full")
+
+
+def policy(method: str, point: str, of: Policy) -> Arm:
+    """An arm of one of our policies."""
+    return Arm(method, point, lambda model, _: attach(model, of))

@@ -1,0 +1,89 @@
+"""The same captions and seeds by several arms, and how near each comes to full sampling for its compute.
+
+    from blockdance.lab.benchmarks.arm import Arm, policy
+    from blockdance.lab.benchmarks.compare import compare
+    from blockdance.lab.benchmarks.row import text
+    rows = compare("demo/weights/pixart.safetensors", [policy("BlockDance", "N=2", BlockDancePolicy(2))])
+    print(text(rows))
+
+in a script that `python3 -m lab.benchmarks.start` runs.
+"""
+
+from pathlib import Path
+from typing import Callable, Iterator, Sequence
+
+from comfy.model_patcher import ModelPatcher
+
+from . import memory
+from .arm import FULL, Arm, Calibration
+from .quality import compare as judge
+from .record import Memory, Record
+from .row import Row, rows
+from .setting import Setting
+from .subject import Drawing, Scene, Subject
+
+REFERENCE_EVERY = 8  # arms: load and heat change over minutes, so a full run nearby is what seconds are compared with
+FEWER_STEPS = tuple(Arm("fewer steps", f"{share:.0%}", share=share) for share in (.9, .8, .7, .6, .5, .4, .33, .25))
+
+
+class Contest:
+    """Several arms on one model in one setting. `refused` has those that do not fit, and why."""
+
+    def __init__(self, subject: Subject, arms: Sequence[Arm], setting: Setting):
+        self.refused: dict[Arm, str] = {}
+        self._subject = subject
+        self._setting = setting
+        self._arms: list[tuple[Arm, ModelPatcher]] = []
+        calibration = Calibration(subject, setting)
+        for arm in arms:
+            try:
+                self._arms.append((arm, arm.prepare(calibration)))
+            except ValueError as error:
+                self.refused[arm] = str(error)
+
+    def run(self, captions: list[Scene], number: int, seed: int,
+            wanted: Callable[[Arm], bool] = lambda _: True) -> Iterator[Record]:
+        """Arms on one batch of captions, each time another one first."""
+        arms = [(arm, patched) for arm, patched in self._arms if wanted(arm)]
+        shift = number % max(1, len(arms))
+        for place, (arm, patched) in enumerate(arms[shift:] + arms[:shift]):
+            if place % REFERENCE_EVERY == 0:
+                full = self._draw(FULL, self._subject.patcher, captions, seed)
+            drawing = self._draw(arm, patched, captions, seed)
+            yield Record(
+                self._subject.name, self._setting, number, arm.method, arm.point, drawing.work.macs,
+                drawing.work.blocks, drawing.seconds, drawing.cpu, full.work.macs, full.work.blocks, full.seconds,
+                full.cpu, tuple(map(judge, drawing.latents, full.latents, captions)))
+
+    def memory(self, captions: list[Scene], seed: int, wanted: Callable[[Arm], bool]) -> Iterator[Memory]:
+        """What arms take of it, the full one included, in one more run of each."""
+        for arm, patched in ((FULL, self._subject.patcher), *self._arms):
+            if wanted(arm):
+                use = memory.measure(lambda on_step: self._draw(arm, patched, captions, seed, on_step))
+                yield Memory(self._subject.name, self._setting, arm.method, use.peak, use.held)
+
+    def _draw(self, arm: Arm, patched: ModelPatcher, captions: list[Scene], seed: int,
+              on_step: Callable[[], None] | None = None) -> Drawing:
+        return self._subject.draw(patched, arm.setting(self._setting), captions, seed, on_step)
+
+
+def compare(weights: str | Path | Subject, arms: Sequence[Arm], captions: int = 8, steps: int = 30,
+            sampler: str = "euler", scheduler: str = "simple", cfg: float = 3., seed: int = 0, together: bool = True,
+            batch: int = 1, fewer_steps: Sequence[Arm] = FEWER_STEPS) -> list[Row]:
+    """Arms against full sampling, with the curve of fewer steps that they have to beat.
+
+    Raises ValueError for an arm that does not fit the model.
+    """
+    subject = weights if isinstance(weights, Subject) else Subject(Path(weights))
+    setting = Setting(steps, sampler, scheduler, cfg, together, batch)
+    contest = Contest(subject, [*fewer_steps, *arms], setting)
+    for arm, reason in contest.refused.items():
+        raise ValueError(f"{arm.name}: {reason}")
+    return rows(record for number, some in batches(subject, captions, batch)
+                for record in contest.run(some, number, seed + number))
+
+
+def batches(subject: Subject, captions: int, batch: int) -> list[tuple[int, list[Scene]]]:
+    """The measured captions in numbered batches; the last one may be smaller."""
+    wanted = subject.scenes(captions)
+    return [(number, wanted[first:first + batch]) for number, first in enumerate(range(0, captions, batch))]

@@ -1,0 +1,76 @@
+"""The command line. Standard library only: it is read before there is a ComfyUI."""
+
+from __future__ import annotations  # so that an older Python gets as far as being told so
+
+import argparse
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+WEIGHTS = ROOT / "demo" / "weights"
+FULL_CAPTIONS, QUICK_CAPTIONS = 64, 16
+QUICK_POINTS = 3
+
+
+@dataclass(frozen=True)
+class Options:
+    quick: bool
+    search: bool
+    publish: bool
+    models: tuple[Path, ...]
+    arms: tuple[str, ...]
+    settings: tuple[str, ...]
+    points: int | None  # of a curve, None for all
+    captions: int
+    workers: int
+    out: Path
+
+
+def parse(arguments: list[str]) -> Options:
+    """Read the command line. Exits with code 2 for a wrong option and with 1 for missing weights."""
+    parser = argparse.ArgumentParser(
+        prog="python3 -m lab.benchmarks", formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Measure every method on the demo models: PSNR, SSIM, objects right, against compute and seconds.\n"
+                    "An interrupted run goes on where it stopped, with the same --out.")
+    parser.add_argument("--quick", action="store_true",
+                        help=f"the base setting, {QUICK_POINTS} points a curve, {QUICK_CAPTIONS} captions, no refined "
+                             "plans: minutes, not hours")
+    parser.add_argument("--search", action="store_true",
+                        help="search the settings of Delta-DiT and BlockDance on calibration captions instead")
+    parser.add_argument("--publish", action="store_true",
+                        help="also write the report and its pictures into docs, where it replaces the same models in "
+                             "the same settings")
+    parser.add_argument("--models", nargs="+", type=Path, metavar="FILE",
+                        help="weights; without it, all of demo/weights (the first of them with --quick)")
+    parser.add_argument("--arms", nargs="+", default=[], metavar="TEXT",
+                        help="only methods whose name has one of these; fewer steps are always measured")
+    parser.add_argument("--settings", nargs="+", default=[], metavar="TEXT",
+                        help="only ways of sampling whose name has one of these, such as heun or '50 steps'")
+    parser.add_argument("--points", type=_positive, metavar="N",
+                        help=f"at most so many points a curve, its ends among them; {QUICK_POINTS} with --quick")
+    parser.add_argument("--captions", type=_positive, help=f"how many; {FULL_CAPTIONS}, {QUICK_CAPTIONS} with --quick")
+    parser.add_argument("--workers", type=_positive, default=min(2, os.cpu_count() or 1),
+                        help="processes of one thread each that share the captions (default: %(default)s)")
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmark-output",
+                        help="folder for measurements and report")
+    given = parser.parse_args(arguments)
+    models = given.models or sorted(WEIGHTS.glob("*.safetensors"), key=lambda path: (path.stem != "pixart", path))
+    if given.quick and not given.models:
+        models = models[:1]
+    if missing := [str(path) for path in models if not path.is_file()] or ([] if models else [str(WEIGHTS)]):
+        sys.exit(f"error: no weights at {', '.join(missing)}. Give their place with --models, or train them:\n"
+                 "  python3 -m demo.host run -- -m demo.train --help")
+    if len({path.stem for path in models}) < len(models):
+        sys.exit(f"error: two of {', '.join(map(str, models))} have one name, by which they are told apart")
+    captions = given.captions or (QUICK_CAPTIONS if given.quick else FULL_CAPTIONS)
+    points = given.points or (QUICK_POINTS if given.quick else None)
+    return Options(given.quick, given.search, given.publish, tuple(path.resolve() for path in models),
+                   tuple(given.arms), tuple(given.settings), points, captions, given.workers, given.out.resolve())
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or (value := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
+    return value

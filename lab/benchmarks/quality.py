@@ -1,0 +1,36 @@
+"""How near a picture is to the one that full sampling gives, and whether it shows what its caption asks for."""
+
+from dataclasses import dataclass
+
+import torch
+
+from ...blockdance_core.analysis.metrics import ssim
+from ...demo import checker, model, video, world
+
+
+@dataclass(frozen=True)
+class Quality:
+    """psnr: dB, infinite for equal pictures; ssim: 1 for equal pictures; l1: mean |latent - full| / mean |full|;
+    right of objects: in the right place, colour and shape, by the demo's exact checker."""
+    psnr: float
+    ssim: float
+    l1: float
+    objects: int
+    right: int
+
+
+def compare(latent: torch.Tensor, full: torch.Tensor, scene: world.Scene | video.Scene) -> Quality:
+    """One sample against its full counterpart, each (3, H, W) or (3, T, H, W) in [-1, 1]."""
+    picture, reference = frames(latent), frames(full)
+    error = (picture - reference).square().mean()
+    psnr = float(-10 * torch.log10(error)) if error > 0 else float("inf")
+    similar = float(ssim(picture, reference).mean())
+    l1 = float((latent - full).abs().mean() / full.abs().mean())
+    score = checker.check(model.pixels(latent[None].float())[0].numpy(), scene)
+    return Quality(psnr, similar, l1, score.objects, score.right)
+
+
+def frames(latent: torch.Tensor) -> torch.Tensor:
+    """(T, 3, H, W) in [0, 1]: the frames of a video are pictures."""
+    pixels = model.pixels(latent[None].float())[0].movedim(-1, -3)
+    return pixels[None] if pixels.ndim == 3 else pixels

@@ -1,0 +1,16 @@
+"""Workflows on a ComfyUI server without a browser: `python -m lab.headless run workflow.json` (docs/api.md).
+
+client       one prompt on a server: submitted, followed, its outputs fetched
+errors       what can go wrong, and the exit codes
+graph        an API-format workflow: read, and edited
+node_types   what the server's nodes take and give
+overrides    --set and --sweep, from text to inputs
+spelling     did you mean ...?
+bypass       the same workflow without this pack
+compared     which outputs show what the pack has changed
+comparison   the same picture several ways: paired times and quality
+quality      PSNR and SSIM of pictures and videos
+row          a line of a comparison, and which lines are best
+outputs      results as files, comparisons as tables and as a picture
+progress     the bar
+"""

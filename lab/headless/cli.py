@@ -1,0 +1,193 @@
+"""The command line."""
+
+import argparse
+import importlib.util
+import re
+import sys
+import textwrap
+from collections.abc import Iterable
+from pathlib import Path
+
+from . import bypass, client, graph, outputs, overrides, progress
+from .compared import compared
+from .errors import HeadlessError, PromptError, UsageError
+from .node_types import Types, node_types
+from .row import front
+from .spelling import meant
+from .stopping import Stopping
+
+EXIT_CODES = """exit codes:
+  0  done, outputs saved
+  1  outputs could not be written
+  2  the command line or the workflow file is wrong; nothing was run
+  3  no server answers, or the connection broke
+  4  the server does not have a node type of the workflow
+  5  the server refused the workflow; nodes and inputs are named
+  6  a node failed, and its traceback is printed; or some outputs are missing, and the others are saved
+  130  interrupted: by Ctrl-C, which stops the prompt on the server, too, or by somebody on the server
+  143  ended by SIGTERM; the prompt is stopped as with Ctrl-C"""
+NEEDS = ("av", "kornia", "numpy", "PIL", "torch")
+EXPLANATION = ("Sampling time: median of {rounds} after a warm-up; speedup: that of the same without BlockDance, "
+               "divided by it. PSNR (of what differs) and SSIM against that, too. Marked: nothing else is both as fast "
+               "and as close.")
+OPTION = re.compile(r"--[a-z]+")
+WIDTH = 120
+
+
+class Parser(argparse.ArgumentParser):
+    """Tells of an unknown option which one was meant."""
+
+    def parse_known_args(self, *args, **kwargs):
+        found, rest = super().parse_known_args(*args, **kwargs)
+        if wrong := next((word for word in rest if word.startswith("--")), None):
+            self.error(f"there is no option {wrong}{meant(wrong.split('=')[0], OPTION.findall(self.format_help()))}")
+        return found, rest
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Returns the exit code."""
+    options = parser().parse_args(arguments)
+    stopping = Stopping()
+    try:
+        options.action(options)
+    except HeadlessError as error:
+        return _fail(str(error), error.exit_code)
+    except OSError as error:
+        return _fail(f"cannot write: {error}", 1)
+    except KeyboardInterrupt:
+        return _fail("interrupted; nothing of this is running on the server any more", stopping.exit_code)
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    result = Parser(
+        prog="python -m lab.headless", description="Run ComfyUI workflows (API format) from the command line.",
+        epilog=EXIT_CODES, formatter_class=argparse.RawDescriptionHelpFormatter)
+    actions = result.add_subparsers(required=True, metavar="ACTION")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("workflow", type=Path, help="a workflow in the API format: File > Export (API)")
+    common.add_argument("--server", type=_url, default="http://127.0.0.1:8188", metavar="URL",
+                        help="where ComfyUI listens (default: %(default)s)")
+    inputs = actions.add_parser("inputs", parents=[common], help="list what --set and --sweep can change, and to what")
+    inputs.set_defaults(action=_inputs)
+    run = actions.add_parser("run", parents=[common], help="run a workflow and save its outputs", epilog=EXIT_CODES,
+                             formatter_class=argparse.RawDescriptionHelpFormatter)
+    run.set_defaults(action=_run)
+    run.add_argument("--set", action="append", default=[], metavar="NODE.INPUT=VALUE",
+                     help='change an input, as in "BlockDance Patch.N=3"; NODE is a title, a class or an id')
+    run.add_argument("--out", type=Path, default=Path("headless-output"), metavar="FOLDER",
+                     help="for the outputs (default: %(default)s)")
+    ways = run.add_mutually_exclusive_group()
+    ways.add_argument("--compare", action="store_true",
+                      help="also run without BlockDance's nodes; report time, PSNR and SSIM")
+    ways.add_argument("--sweep", action="append", default=[], metavar="NODE.INPUT=VALUE,VALUE,...",
+                      help="the same for every value, and for every combination where given several times, each "
+                           "against the same without BlockDance; "
+                           "writes sweep.csv and sweep.png")
+    run.add_argument("--rounds", type=_positive, default=3, metavar="COUNT",
+                     help="how often --compare and --sweep run each variant (default: %(default)s)")
+    return result
+
+
+def _url(text: str) -> str:
+    return (text if "://" in text else f"http://{text}").rstrip("/")
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or (value := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
+    return value
+
+
+def _fail(message: str, code: int) -> int:
+    progress.clear()
+    print(f"error: {message}", file=sys.stderr)
+    return code
+
+
+def _inputs(options: argparse.Namespace) -> None:
+    prompt = graph.read(options.workflow)
+    types = node_types(options.server, prompt)
+    for node, value in prompt.items():
+        print(graph.name(prompt, node))
+        found = types[value["class_type"]].inputs
+        for given in overrides.settable(prompt, node, types):
+            present = value["inputs"].get(given, found[given].default_in_words if given in found else "")
+            line = f"  {given} = {'a connection' if graph.is_link(present) else present}"
+            allowed = found[given].allowed if given in found else ""
+            print(line)
+            if allowed:
+                print(textwrap.fill(allowed, WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6,
+                                    break_long_words=False, break_on_hyphens=False))
+
+
+def _run(options: argparse.Namespace) -> None:
+    prompt = graph.read(options.workflow)
+    table = "sweep" if options.sweep else "comparison" if options.compare else None
+    outputs.check(options.out, (f"{table}.csv", f"{table}.png") if table else ())
+    types = node_types(options.server, prompt)
+    settings = [overrides.parse(text, prompt, types) for text in options.set]
+    sweeps = [overrides.parse_sweep(text, prompt, types) for text in options.sweep]
+    prompt = overrides.apply(prompt, settings)
+    if table:
+        _compare(options, prompt, types, overrides.combinations(sweeps), table)
+    else:
+        result = _submit(options, "", prompt)
+        _print_saved(outputs.save(result, prompt, options.out))
+        _refuse_missing([result])
+
+
+def _submit(options: argparse.Namespace, label: str, prompt: graph.Prompt) -> client.Result:
+    result = client.submit(options.server, prompt, progress.bar(prompt, label))
+    progress.clear()
+    seconds = f"{sum(result.seconds.values()):.2f} s"
+    print(f"{label}: {seconds}" if label else f"done in {seconds}", file=sys.stderr)
+    for node, lines in result.texts.items():
+        print(f"  {graph.name(prompt, node)}: {lines[-1]}", file=sys.stderr)
+    for problem in result.problems:
+        print(f"  {problem}", file=sys.stderr)
+    return result
+
+
+def _compare(options: argparse.Namespace, prompt: graph.Prompt, types: Types,
+             combinations: list[tuple[overrides.Setting, ...]], table: str) -> None:
+    """`combinations` is a single empty one for --compare."""
+    if missing := [package for package in NEEDS if importlib.util.find_spec(package) is None]:
+        raise UsageError(f"--compare and --sweep need {', '.join(missing)}, which {sys.executable} does not have: use "
+                         "ComfyUI's Python")
+    if not bypass.patches(prompt, types):
+        raise UsageError(f"nothing to compare: {options.workflow} has no node of BlockDance that changes a MODEL")
+    from . import comparison  # not at the top: it brings in torch
+    plain, nodes = bypass.bypass(prompt, types), tuple(bypass.samplers(prompt, types))
+    if not nodes:
+        raise UsageError(f"nothing to compare: no sampler of {options.workflow} that has an output behind it gets the "
+                         "MODEL of a BlockDance node")
+    variants = comparison.variants(prompt, plain, nodes, combinations)
+    explanation = EXPLANATION.format(rounds=f"{options.rounds} round{'s' * (options.rounds > 1)}")
+    saved: list[Path] = []
+    try:
+        rows, results = comparison.compare(
+            variants, options.rounds, compared(plain, nodes, types),
+            lambda label, wanted: _submit(options, label, wanted),
+            lambda variant, result: saved.extend(
+                outputs.save(result, variant.prompt, outputs.new_folder(options.out, variant.label))))
+        best = front(rows)
+        print(f"{outputs.table(rows, best)}\n\n{explanation}\n")
+        saved.append(options.out / f"{table}.csv")
+        outputs.write_csv(saved[-1], rows, best, [variant.columns for variant in variants])
+        if options.sweep:
+            saved.append(options.out / f"{table}.png")
+            outputs.draw(saved[-1], rows, best, explanation)
+    finally:  # what an interrupted comparison has saved is there, too
+        _print_saved(path for path in saved if path.exists())
+    _refuse_missing(results)
+
+
+def _print_saved(paths: Iterable[Path]) -> None:
+    for path in paths:
+        print(path)
+
+
+def _refuse_missing(results: Iterable[client.Result]) -> None:
+    if any(result.problems for result in results):
+        raise PromptError("some outputs are missing, as is said above; the others are saved")

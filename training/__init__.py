@@ -1,1 +1,0 @@
-"""Training of BlockDance-Ada without the page: `python3 -m training --help`."""
