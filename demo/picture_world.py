@@ -69,9 +69,8 @@ class World:
         self._device = device
         drawings = torch.stack([torch.from_numpy(thing.drawings) for thing in things])  # (N, SETS, S, S, 4)
         self._drawings = [_scaled(drawings, pixels).to(device) for pixels in SIZES.values()]
-        longest = max(len(name.split()) for name in self.names)
-        self._names = torch.tensor([(self.vocabulary.tokens(name.split()) + [0] * longest)[:longest]
-                                    for name in self.names], device=device)
+        self._names = torch.tensor([(self.vocabulary.tokens(name.split()) + [0] * TOKENS)[:TOKENS]
+                                    for name in self.names], device=device)  # (N, TOKENS)
         self._categories = torch.tensor(self.vocabulary.tokens([thing.category for thing in things]), device=device)
         self._fixed = {names: torch.tensor(self.vocabulary.tokens(names), device=device)
                        for names in ((PAIR,), (ON,), SETS, tuple(SIZES), tuple(PLACES), GROUNDS, tuple(COLORS))}

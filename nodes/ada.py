@@ -6,7 +6,7 @@ import torch
 from comfy_api.latest import io
 
 from ..blockdance_core.ada import rewards
-from ..blockdance_core.ada.method import AdaPolicy
+from ..blockdance_core.ada.method import AdaMethod
 from ..blockdance_core.ada.policy_file import PolicyError, PolicyFile
 from ..blockdance_core.comfy.fingerprint import fingerprint_of
 from ..blockdance_core.plan.plan import COMPUTE, Plan, Transformer
@@ -83,11 +83,11 @@ class BlockDanceAdaPatch(PatchNode):
         )
 
     @classmethod
-    def policy(cls, policy: PolicyFile | None = None, threshold: float = .5) -> AdaPolicy | _Unknown:
+    def policy(cls, policy: PolicyFile | None = None, threshold: float = .5) -> AdaMethod | _Unknown:
         return _Unknown() if policy is None else replace(policy.policy, threshold=threshold)
 
     @classmethod
-    def policy_for(cls, model, policy: PolicyFile, threshold: float = .5) -> AdaPolicy:
+    def policy_for(cls, model, policy: PolicyFile, threshold: float = .5) -> AdaMethod:
         policy.card.check(fingerprint_of(model), policy.source)
         return cls.policy(policy, threshold)
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from comfy_api.latest import io
 
-from ..blockdance_core.auto.method import MOST, AutoPolicy
+from ..blockdance_core.auto.method import MOST, AutoMethod
 from ..blockdance_core.auto.profile import Profile, ProfileError
 from ..blockdance_core.auto.profile_library import general
 from ..blockdance_core.comfy.models.any_model import ANYTHING
@@ -74,18 +74,18 @@ class BlockDanceAuto(PatchNode):
         return profile if profile == GENERAL else profiles.library().load(profile).dump()
 
     @classmethod
-    def policy(cls, speedup: float, profile: str, least_quality: float) -> AutoPolicy:
+    def method(cls, speedup: float, profile: str, least_quality: float) -> AutoMethod:
         if profile not in (AUTO, ANEW):
             return _policy(speedup, _chosen(profile), least_quality)
         # what was measured of the model is known when a run begins
-        usual = AutoPolicy(speedup, lambda quantity, _: general(quantity), general, least_quality=least_quality,
+        usual = AutoMethod(speedup, lambda quantity, _: general(quantity), general, least_quality=least_quality,
                            expects=False)
         return usual if profile == AUTO else replace(usual, save=lambda *_: "", anew=True)
 
     @classmethod
-    def policy_for(cls, model, speedup: float, profile: str, least_quality: float) -> AutoPolicy:
+    def policy_for(cls, model, speedup: float, profile: str, least_quality: float) -> AutoMethod:
         measured = profiles.Measured(model)
-        usual = AutoPolicy(speedup, measured.kernel, general, measured.learn, least_quality, samplers=measured)
+        usual = AutoMethod(speedup, measured.kernel, general, measured.learn, least_quality, samplers=measured)
         if profile == AUTO:
             return usual
         if profile == ANEW:
@@ -102,8 +102,8 @@ def _chosen(profile: str) -> Profile | None:
 
 
 def _policy(speedup: float, profile: Profile | None, least_quality: float, samplers: profiles.Measured | None = None
-            ) -> AutoPolicy:
+            ) -> AutoMethod:
     """By this profile, or by that of the toy model."""
-    return AutoPolicy(
+    return AutoMethod(
         speedup, lambda quantity, _: profile.kernel if profile and profile.quantity is quantity else None, general,
         least_quality=least_quality, samplers=samplers)

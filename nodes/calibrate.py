@@ -9,7 +9,7 @@ from nodes import common_ksampler
 
 from ..blockdance_core.auto.calibration import SPEEDUPS, refined
 from ..blockdance_core.auto.kernel import Kernel, mean
-from ..blockdance_core.auto.method import AutoPolicy, RecordPolicy
+from ..blockdance_core.auto.method import AutoMethod, MeasureMethod
 from ..blockdance_core.comfy.attach import attach, last_report
 from ..blockdance_core.comfy.models.any_model import ANYTHING
 from ..blockdance_core.plan.flow_time import Quantity
@@ -83,7 +83,7 @@ class BlockDanceCalibrate(io.ComfyNode):
         def keep(quantity: Quantity, kernel: Kernel) -> str:
             found.append((quantity, kernel))
             return f"run {len(found)} of {runs} measured"
-        recording, full = attach(model, RecordPolicy(keep, samplers=measured), family=ANYTHING), []
+        recording, full = attach(model, MeasureMethod(keep, samplers=measured), family=ANYTHING), []
         for run in range(runs):
             notify.show(f"run {run + 1} of {runs}", node_id)
             full.append(draw(recording, run))
@@ -91,9 +91,9 @@ class BlockDanceCalibrate(io.ComfyNode):
                 raise ValueError(f"run {run + 1} of {runs} has shown nothing: {last_report(recording).line()}")
         quantity, kernel = found[0][0], mean([kernel for _, kernel in found])
 
-        def errors_of(policy: AutoPolicy) -> list[torch.Tensor]:
-            notify.show(f"trying plans for {policy.speedup:.2f}x", node_id)
-            patched = attach(model, policy, family=ANYTHING)
+        def errors_of(method: AutoMethod) -> list[torch.Tensor]:
+            notify.show(f"trying plans for {method.speedup:.2f}x", node_id)
+            patched = attach(model, method, family=ANYTHING)
             return [draw(patched, run) - full[run] for run in range(runs)]
         if refine:
             kernel = refined(kernel, quantity, refine, errors_of)

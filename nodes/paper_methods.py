@@ -2,10 +2,10 @@
 
 from comfy_api.latest import io
 
-from ..blockdance_core.methods.blockdance import BlockDancePolicy
-from ..blockdance_core.methods.delta_cache import DeltaCachePolicy
-from ..blockdance_core.methods.delta_dit import DeltaDiTPolicy
-from ..blockdance_core.methods.method import Policy
+from ..blockdance_core.methods.blockdance import BlockDanceMethod
+from ..blockdance_core.methods.delta_cache import DeltaCacheMethod
+from ..blockdance_core.methods.delta_dit import DeltaDiTMethod
+from ..blockdance_core.methods.method import Method
 from ..blockdance_core.methods.variants import with_forecast, with_storage
 from .patch import CATEGORY, TRANSFORMER, PatchNode, forecast_input, storage_inputs
 
@@ -13,7 +13,7 @@ from .patch import CATEGORY, TRANSFORMER, PatchNode, forecast_input, storage_inp
 class BlockDancePatch(PatchNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
-        default = BlockDancePolicy()
+        default = BlockDanceMethod()
         return io.Schema(
             node_id="BlockDancePatch",
             display_name="BlockDance Patch",
@@ -48,16 +48,16 @@ class BlockDancePatch(PatchNode):
         )
 
     @classmethod
-    def policy(cls, N: int, block_index: int, start: float, end: float,
-               forecast: str = "off", storage: str = "model", offload: str = "auto") -> Policy:
+    def method(cls, N: int, block_index: int, start: float, end: float,
+               forecast: str = "off", storage: str = "model", offload: str = "auto") -> Method:
         return with_storage(
-            with_forecast(BlockDancePolicy(N, block_index, start, end), forecast), storage, offload)
+            with_forecast(BlockDanceMethod(N, block_index, start, end), forecast), storage, offload)
 
 
 class DeltaCachePatch(PatchNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
-        default = DeltaCachePolicy()
+        default = DeltaCacheMethod()
         return io.Schema(
             node_id="DeltaCachePatch",
             display_name="Delta-Cache Patch",
@@ -98,22 +98,22 @@ class DeltaCachePatch(PatchNode):
     @classmethod
     def validate_inputs(cls, n_cached: int = -1) -> bool | str:
         try:
-            DeltaCachePolicy(n_cached=n_cached)
+            DeltaCacheMethod(n_cached=n_cached)
         except ValueError as error:
             return str(error)
         return True
 
     @classmethod
-    def policy(cls, N: int, first_block: int, n_cached: int, start: float, end: float,
-               forecast: str = "off", storage: str = "model", offload: str = "auto") -> Policy:
+    def method(cls, N: int, first_block: int, n_cached: int, start: float, end: float,
+               forecast: str = "off", storage: str = "model", offload: str = "auto") -> Method:
         return with_storage(
-            with_forecast(DeltaCachePolicy(N, first_block, n_cached, start, end), forecast), storage, offload)
+            with_forecast(DeltaCacheMethod(N, first_block, n_cached, start, end), forecast), storage, offload)
 
 
 class DeltaDiTPatch(PatchNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
-        default = DeltaDiTPolicy()
+        default = DeltaDiTMethod()
         return io.Schema(
             node_id="DeltaDiTPatch",
             display_name="Delta-DiT Patch",
@@ -152,13 +152,13 @@ class DeltaDiTPatch(PatchNode):
     def validate_inputs(cls, n_cached: int | None = None, budget: float | None = None) -> bool | str:
         known = {"n_cached": n_cached, "budget": budget}
         try:
-            DeltaDiTPolicy(**{name: value for name, value in known.items() if value is not None})  # None for a link
+            DeltaDiTMethod(**{name: value for name, value in known.items() if value is not None})  # None for a link
         except ValueError as error:
             return str(error)
         return True
 
     @classmethod
-    def policy(cls, N: int, b: float, n_cached: int, budget: float,
-               forecast: str = "off", storage: str = "model", offload: str = "auto") -> Policy:
+    def method(cls, N: int, b: float, n_cached: int, budget: float,
+               forecast: str = "off", storage: str = "model", offload: str = "auto") -> Method:
         return with_storage(
-            with_forecast(DeltaDiTPolicy(N, b, n_cached, budget), forecast), storage, offload)
+            with_forecast(DeltaDiTMethod(N, b, n_cached, budget), forecast), storage, offload)

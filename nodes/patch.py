@@ -8,7 +8,7 @@ from comfy_api.latest import io
 from ..blockdance_core.comfy.attach import attach, preview
 from ..blockdance_core.comfy.models.architectures import TRANSFORMERS, Family
 from ..blockdance_core.engine.report import Report
-from ..blockdance_core.methods.method import Policy
+from ..blockdance_core.methods.method import Method
 from ..blockdance_core.methods.variants import FORECASTS
 from ..blockdance_core.plan.plan import Plan, Transformer
 from ..blockdance_core.plan.schedule import Schedule
@@ -53,14 +53,14 @@ class PatchNode(io.ComfyNode):
     EXAMPLE = Transformer("PixArt", (28,))
 
     @classmethod
-    def policy(cls, **settings) -> Policy:
+    def method(cls, **settings) -> Method:
         """The policy that the values of the inputs mean. Raises ValueError where they have no meaning."""
         raise NotImplementedError
 
     @classmethod
-    def policy_for(cls, model, **settings) -> Policy:
+    def policy_for(cls, model, **settings) -> Method:
         """The same for a model that is there."""
-        return cls.policy(**settings)
+        return cls.method(**settings)
 
     @classmethod
     def preview_steps(cls, **settings) -> int:
@@ -70,15 +70,15 @@ class PatchNode(io.ComfyNode):
     @classmethod
     @callable_by_scripts
     def execute(cls, model, **settings) -> io.NodeOutput:
-        policy, node_id = cls.policy_for(model, **settings), notify.id_of(cls)
-        plan = preview(model, policy, cls.preview_steps(**settings), cls.FAMILY)
+        method, node_id = cls.policy_for(model, **settings), notify.id_of(cls)
+        plan = preview(model, method, cls.preview_steps(**settings), cls.FAMILY)
         timeline = notify.Timeline(node_id, {name: value for name, value in settings.items()
                                              if isinstance(value, (int, float, str))})
 
         def finished(report: Report) -> None:
             timeline.finished(report)
             notify.show(report.line(), node_id)
-        output = attach(model, policy, finished, cls.FAMILY, timeline.running, plan)
+        output = attach(model, method, finished, cls.FAMILY, timeline.running, plan)
         notify.show(_outlook(cls.FAMILY.transformer_of(model.model.diffusion_model), plan), node_id)
         return io.NodeOutput(output)
 
@@ -122,7 +122,7 @@ def serve(routes: web.RouteTableDef, nodes: list[type[PatchNode]]) -> None:
 
 def _answer(node: type[PatchNode], settings: dict, steps: int | None, model: dict | None) -> dict:
     """Raises ValueError, with the reason for the user, where there is no plan."""
-    policy, transformer = node.policy(**settings), node.EXAMPLE
+    method, transformer = node.method(**settings), node.EXAMPLE
     hints = []
     if model is not None:
         transformer = type(transformer)(**{name: tuple(value) if isinstance(value, list) else value
@@ -137,5 +137,5 @@ def _answer(node: type[PatchNode], settings: dict, steps: int | None, model: dic
     steps = min(max(1, steps), MOST_STEPS)
     if not 1 <= transformer.depth <= MOST_BLOCKS:
         raise ValueError(f"no plan for a model of {count(transformer.depth, 'block')}")
-    plan = policy.plan(Schedule.even(steps), transformer)
-    return {"report": Report(policy.name, transformer, plan).as_dict(), "hint": "; ".join(hints)}
+    plan = method.plan(Schedule.even(steps), transformer)
+    return {"report": Report(method.name, transformer, plan).as_dict(), "hint": "; ".join(hints)}

@@ -2,9 +2,11 @@
 
 from comfy_api.latest import io
 
+from ..blockdance_core.auto.kernel import Kernel
 from ..blockdance_core.auto.profile_library import general
-from ..blockdance_core.auto.written_plan import FixedPolicy
+from ..blockdance_core.auto.written_plan import WrittenPlanMethod
 from ..blockdance_core.comfy.models.any_model import ANYTHING
+from ..blockdance_core.plan.flow_time import Quantity
 from ..blockdance_core.plan.plan_text import MEASURED, read
 from . import profiles
 from .patch import CATEGORY, PatchNode
@@ -57,11 +59,13 @@ class BlockDancePlan(PatchNode):
         return read(plan).steps
 
     @classmethod
-    def policy(cls, plan: str) -> FixedPolicy:
-        return FixedPolicy(read(plan), lambda quantity, _: general(quantity))
+    def method(cls, plan: str) -> WrittenPlanMethod:
+        return WrittenPlanMethod(read(plan), lambda quantity, _: general(quantity))
 
     @classmethod
-    def policy_for(cls, model, plan: str) -> FixedPolicy:
+    def policy_for(cls, model, plan: str) -> WrittenPlanMethod:
         measured = profiles.Measured(model)
-        return FixedPolicy(read(plan), lambda quantity, steps: measured.kernel(quantity, steps) or general(quantity),
-                           samplers=measured)
+
+        def kernel(quantity: Quantity, steps: int) -> Kernel:
+            return measured.kernel(quantity, steps) or general(quantity)
+        return WrittenPlanMethod(read(plan), kernel, samplers=measured)

@@ -2,7 +2,7 @@
 
 from comfy_api.latest import io
 
-from ..blockdance_core.methods.presets import PRESETS, Policy
+from ..blockdance_core.methods.presets import PRESETS, Method
 from .patch import CATEGORY, PatchNode
 
 
@@ -29,5 +29,5 @@ class BlockDancePreset(PatchNode):
         )
 
     @classmethod
-    def policy(cls, preset: str) -> Policy:
+    def method(cls, preset: str) -> Method:
         return PRESETS[preset]

@@ -3,8 +3,8 @@
 from comfy_api.latest import io
 
 from ..blockdance_core.comfy.models.unet import UNETS
-from ..blockdance_core.methods.method import Policy
-from ..blockdance_core.methods.unet import UNet, UNetPolicy
+from ..blockdance_core.methods.method import Method
+from ..blockdance_core.methods.unet import UNet, UNetMethod
 from ..blockdance_core.methods.variants import with_storage
 from ..blockdance_core.plan.plan import Kind
 from .patch import CATEGORY, PatchNode, storage_inputs
@@ -19,7 +19,7 @@ class DeltaCacheUNetPatch(PatchNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        default = UNetPolicy()
+        default = UNetMethod()
         return io.Schema(
             node_id="DeltaCacheUNetPatch",
             display_name="Delta-Cache Patch (U-Net)",
@@ -59,6 +59,6 @@ class DeltaCacheUNetPatch(PatchNode):
         )
 
     @classmethod
-    def policy(cls, N: int, depth: int, mode: str, start: float, end: float, storage: str = "model",
-               offload: str = "auto") -> Policy:
-        return with_storage(UNetPolicy(N, depth, Kind(mode), start, end), storage, offload)
+    def method(cls, N: int, depth: int, mode: str, start: float, end: float, storage: str = "model",
+               offload: str = "auto") -> Method:
+        return with_storage(UNetMethod(N, depth, Kind(mode), start, end), storage, offload)

@@ -51,7 +51,7 @@ RHO = .4
 
 
 @dataclass(frozen=True)
-class AdaPolicy:
+class AdaMethod:
     """network: a trained one; borders: the deepest block of each span to choose from, ascending; rho: the share of the
     sampling that is computed in full; threshold: a step is computed where m is above it, 0.5 in the paper."""
     network: DecisionNetwork

@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from ..auto.profile import Fingerprint
-from .method import AdaPolicy
+from .method import AdaMethod
 from .network import DecisionNetwork, Sizes
 
 FORMAT = "blockdance ada policy 1"
@@ -68,8 +68,8 @@ class PolicyFile:
     network: DecisionNetwork
 
     @property
-    def policy(self) -> AdaPolicy:
-        return AdaPolicy(self.network, self.card.borders, self.card.rho)
+    def policy(self) -> AdaMethod:
+        return AdaMethod(self.network, self.card.borders, self.card.rho)
 
 
 def write(path: Path, card: Card, network: DecisionNetwork) -> None:
@@ -104,7 +104,7 @@ def read(path: Path, operations=torch.nn) -> PolicyFile:
             raise ValueError("its weights are not all finite")
         network.load_state_dict(weights, assign=True)
         network = network.requires_grad_(False).eval()
-        AdaPolicy(network, card.borders, card.rho)  # checks that they fit each other
+        AdaMethod(network, card.borders, card.rho)  # checks that they fit each other
         return PolicyFile(path.name, card, network)
     except KeyError as error:
         raise PolicyError(f"{path.name} is no usable policy: {error} is missing") from None

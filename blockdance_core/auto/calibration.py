@@ -9,35 +9,35 @@ import torch
 
 from ..plan.flow_time import Quantity
 from .kernel import Kernel
-from .method import AutoPolicy
+from .method import AutoMethod
 from .planner import count_of, ranked
 from .profile_library import general
-from .weights import KernelForecaster
+from .weights import KernelExtrapolation
 
 SPEEDUPS = 1.5, 2., 2.5, 3., 4.
 FAILED = 1e3  # dB
 
 
 def refined(kernel: Kernel, quantity: Quantity, tries: int,
-            errors_of: Callable[[AutoPolicy], Sequence[torch.Tensor]]) -> Kernel:
+            errors_of: Callable[[AutoMethod], Sequence[torch.Tensor]]) -> Kernel:
     """The kernel with the choice that came closest for each of the speed-ups.
 
     errors_of: the latents' errors in some runs by a policy that has one choice only. A choice takes the place of the
     one that a search would make where it is closer, in dB, by more than the standard error of that.
     """
-    forecaster, times, proven = KernelForecaster(kernel, quantity), np.append(kernel.times, 0.), []
-    gram, steps = forecaster.gram(kernel.times), len(kernel.times)
+    extrapolation, times, proven = KernelExtrapolation(kernel, quantity), np.append(kernel.times, 0.), []
+    gram, steps = extrapolation.gram(kernel.times), len(kernel.times)
     for count in sorted({count_of(steps, speedup) for speedup in SPEEDUPS}, reverse=True):
-        _, choices = ranked(gram, times, forecaster.rules, quantity, count, tries)
+        _, choices = ranked(gram, times, extrapolation.rules, quantity, count, tries)
         errors = [list(map(_decibels, errors_of(_trial(kernel, choice.computed)))) for choice in choices]
         proven.append(choices[_closest(np.array(errors))].computed)
     return replace(kernel, proven=tuple(proven))
 
 
-def _trial(kernel: Kernel, choice: tuple[int, ...]) -> AutoPolicy:
+def _trial(kernel: Kernel, choice: tuple[int, ...]) -> AutoMethod:
     """The policy that computes this choice, at the times of the kernel."""
     trial = replace(kernel, proven=(choice,))
-    return AutoPolicy(len(kernel.times) / len(choice), lambda *_: trial, general, corrects=False)
+    return AutoMethod(len(kernel.times) / len(choice), lambda *_: trial, general, corrects=False)
 
 
 def _closest(errors: np.ndarray) -> int:

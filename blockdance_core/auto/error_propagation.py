@@ -35,7 +35,7 @@ class Outcome:
     computed: np.ndarray
 
 
-class Answer:
+class ErrorPropagation:
     """The same K alternative runs as a Drift follows, beginning where it stands."""
 
     def __init__(self, gram: np.ndarray, times: np.ndarray, quantity: Quantity, error: np.ndarray,

@@ -48,7 +48,7 @@ class Step:
     overlap: np.ndarray
 
 
-class Drift:
+class LatentError:
     """K alternative runs, evaluation by evaluation.
 
     anchors: (A, K) the evaluations computed last, newest first, NO_ANCHOR where there are fewer. error: (K, T) of the

@@ -14,10 +14,10 @@ from .kernel import Kernel
 from .latent_error import Rules
 from .measurement import FEWEST, Recorder
 from .planner import best, count_of, enough, ranked
-from .replanning import Correction
+from .replanning import Replanning
 from .sampler_observation import Observation, Samplers, watched
 from .speedup import Speed, speed
-from .weights import KernelForecaster
+from .weights import KernelExtrapolation
 
 MOST = 4.  # times faster
 KEPT = 4  # choices for schedules that were planned before, as the tiles of a picture are sampled by the same
@@ -35,7 +35,7 @@ CAREFUL = f"{UNKNOWN}, so the plan allows for it"
 
 
 @dataclass(frozen=True)
-class AutoPolicy:
+class AutoMethod:
     """Settings of Auto.
 
     speedup: how many times fewer evaluations are computed, 1 to 4.
@@ -95,7 +95,7 @@ class AutoPolicy:
         if self.anew:
             note = UNMEASURABLE
         reuse = Reuse(Span(0, transformer.depth - 1), Kind.OUTPUT if schedule.sampler.whole else Kind.DELTA)
-        choice = self._choice(KernelForecaster(kernel, quantity, self.rules), stretches[0].times, self.speedup,
+        choice = self._choice(KernelExtrapolation(kernel, quantity, self.rules), stretches[0].times, self.speedup,
                               self.least_quality)
         chosen = _over(stretches, choice, self.speedup) | (set(range(steps)) - {step for stretch in stretches
                                                                   for step in stretch.steps})
@@ -105,13 +105,13 @@ class AutoPolicy:
         words = (choice.words(made, asked, self.least_quality, own), note,
                  _still(schedule, stretches), _of_sampler(schedule.sampler))
 
-        def plan_of(computed: Collection[int], forecaster: KernelForecaster, news: str = "") -> Plan:
+        def plan_of(computed: Collection[int], extrapolation: KernelExtrapolation, news: str = "") -> Plan:
             reuses = [None if step in computed else reuse for step in range(steps)]
-            return Plan.from_reuses(reuses, "; ".join(filter(None, (*words, news))), forecaster)
-        plan = plan_of(chosen, choice.forecaster)
+            return Plan.from_reuses(reuses, "; ".join(filter(None, (*words, news))), extrapolation)
+        plan = plan_of(chosen, choice.extrapolation)
         if not (self.corrects and schedule.sampler.counted):
             return plan
-        return replace(plan, adviser=Correction(schedule, stretches, choice.forecaster, chosen, plan_of))
+        return replace(plan, adviser=Replanning(schedule, stretches, choice.extrapolation, chosen, plan_of))
 
     def _records(self, schedule: Schedule, quantity: Quantity) -> bool:
         """Whether this run is to measure the model. A sampler that is not known is none to do so where the model was
@@ -133,8 +133,8 @@ class AutoPolicy:
 
 
 @dataclass(frozen=True)
-class RecordPolicy:
-    """Compute everything and record. save, samplers: as of AutoPolicy."""
+class MeasureMethod:
+    """Compute everything and record. save, samplers: as of AutoMethod."""
     save: Callable[[Quantity, Kernel], str]
     name: str = "BlockDance Calibrate"
     samplers: Samplers | None = None
@@ -154,12 +154,12 @@ class RecordPolicy:
 
 @dataclass(frozen=True)
 class Choice:
-    """What to compute of a stretch. forecaster: with the rules that suit. computed: places in the stretch.
+    """What to compute of a stretch. extrapolation: with the rules that suit. computed: places in the stretch.
 
     expected: how close the result is expected to be, in dB; asked: with as many evaluations as were asked for,
     `wanted` of `steps`. proven: whether it came closest in runs.
     """
-    forecaster: KernelForecaster
+    extrapolation: KernelExtrapolation
     computed: tuple[int, ...]
     expected: float
     asked: float
@@ -182,10 +182,11 @@ class Choice:
             if own else f": {asked} would be too much for the toy model of the profile 'general'")
 
 
-def _choose(forecaster: KernelForecaster, times: tuple[float, ...], speedup: float, least_quality: float) -> Choice:
+def _choose(extrapolation: KernelExtrapolation, times: tuple[float, ...], speedup: float, least_quality: float
+            ) -> Choice:
     steps = len(times) - 1
     wanted = count_of(steps, speedup)
-    known = forecaster.gram(times[:-1]), np.array(times), forecaster.rules, forecaster.quantity
+    known = extrapolation.gram(times[:-1]), np.array(times), extrapolation.rules, extrapolation.quantity
     rules, (asked, *_) = ranked(*known, wanted)
     chosen = asked
     if asked.quality < least_quality and wanted < steps:
@@ -193,8 +194,8 @@ def _choose(forecaster: KernelForecaster, times: tuple[float, ...], speedup: flo
             rules, (chosen, *_) = ranked(*known, count)
             if chosen.quality >= least_quality:
                 break
-    proven = forecaster.kernel.proven_at(times[:-1], len(chosen.computed))
-    return Choice(replace(forecaster, rules=rules), proven or chosen.computed, chosen.quality, asked.quality, steps,
+    proven = extrapolation.kernel.proven_at(times[:-1], len(chosen.computed))
+    return Choice(replace(extrapolation, rules=rules), proven or chosen.computed, chosen.quality, asked.quality, steps,
                   wanted, proven is not None)
 
 
@@ -202,13 +203,13 @@ def _over(stretches: Sequence[Stretch], choice: Choice, speedup: float) -> set[i
     """The steps to compute of the stretches, the first of which was chosen for, and the others at the same speed."""
     first, *others = stretches
     chosen = {first.steps[place] for place in choice.computed}
-    forecaster = choice.forecaster
+    extrapolation = choice.extrapolation
     if len(choice.computed) > choice.wanted:
         speedup = len(first) / len(choice.computed)
     for stretch in others:
         count = count_of(len(stretch), speedup)
-        found, = best(forecaster.gram(stretch.times[:-1]), np.array(stretch.times), forecaster.rules,
-                      forecaster.quantity, count)
+        found, = best(extrapolation.gram(stretch.times[:-1]), np.array(stretch.times), extrapolation.rules,
+                      extrapolation.quantity, count)
         chosen |= {stretch.steps[place] for place in found.computed}
     return chosen
 

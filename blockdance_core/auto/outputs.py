@@ -5,9 +5,9 @@ from typing import Sequence
 import numpy as np
 import torch
 
-from ..plan.extrapolation import Forecaster
+from ..plan.extrapolation import Extrapolation
 from ..plan.schedule import Stretch
-from .weights import Course, KernelForecaster
+from .weights import Course, KernelExtrapolation
 
 # A squared error this many times the largest so far, as multiples of the expected one. In runs of three models, other
 # numbers of steps, samplers and cfg than those that were measured it was up to 16; where the prompt changed, 8 to 700.
@@ -16,13 +16,13 @@ ROUNDING = 1e-10  # no forecast is expected to be closer than a kernel's own num
 
 
 class Outputs:
-    """Keeps the latest computed outputs, as many as the forecaster reads; (B, C, ...) each, of the latent's shape."""
+    """Keeps the latest computed outputs, as many as the weights are for; (B, C, ...) each, of the latent's shape."""
 
-    def __init__(self, forecaster: Forecaster, stretches: Sequence[Stretch] = ()):
+    def __init__(self, extrapolation: Extrapolation, stretches: Sequence[Stretch] = ()):
         """stretches: of all evaluations, where they are known; each output then makes up for the errors of those
         before it in its stretch, and what is between stretches is left as it is."""
-        self._forecaster = forecaster
-        self._stretches = tuple(stretches) if isinstance(forecaster, KernelForecaster) else ()
+        self._forecaster = extrapolation
+        self._stretches = tuple(stretches) if isinstance(extrapolation, KernelExtrapolation) else ()
         self._course: Course | None = None  # of the stretch that is going on
         self._kept: list[tuple[int, float, torch.Tensor]] = []  # place in its stretch, time, output; newest first
         self._evaluations = 0
@@ -40,19 +40,20 @@ class Outputs:
         """Of the latent, by the course."""
         return self._course and self._course.error
 
-    def follow(self, forecaster: KernelForecaster) -> None:
+    def follow(self, extrapolation: KernelExtrapolation) -> None:
         """Go on with another view of the outputs, those that are kept included unless it is of another quantity."""
-        other = self._forecaster.quantity is not forecaster.quantity
-        self._forecaster = forecaster
+        other = self._forecaster.quantity is not extrapolation.quantity
+        self._forecaster = extrapolation
         if other:
             self._kept.clear()
         if self._course is None:
             return
         if other:
             stretch = self._stretch(self._evaluations - 1)
-            self._course = stretch and Course(forecaster, stretch.times, stretch.steps.index(self._evaluations - 1) + 1)
+            done = stretch and stretch.steps.index(self._evaluations - 1) + 1
+            self._course = stretch and Course(extrapolation, stretch.times, done)
         else:
-            self._course.follow(forecaster)
+            self._course.follow(extrapolation)
 
     @property
     def bytes(self) -> int:

@@ -12,8 +12,8 @@ from typing import Collection, Sequence
 import numpy as np
 
 from ..plan.flow_time import Quantity
-from .error_propagation import Answer
-from .latent_error import Drift, Rules
+from .error_propagation import ErrorPropagation
+from .latent_error import LatentError, Rules
 
 LONGEST = 64  # evaluations
 
@@ -98,8 +98,8 @@ def search(gram: np.ndarray, times: np.ndarray, rules: Rules = Rules(), quantity
     count = len(gram)
     beam = beam or max(2, BEAM * BROAD // max(count, BROAD))
     begun = begun or Begun((), np.zeros(0))
-    drift = Drift(gram, times, rules, quantity, begun.error, begun.computed)
-    answer = Answer(gram, times, quantity, drift.error[0], drift.anchors[:, 0])
+    drift = LatentError(gram, times, rules, quantity, begun.error, begun.computed)
+    answer = ErrorPropagation(gram, times, quantity, drift.error[0], drift.anchors[:, 0])
     computed = np.isin(np.arange(count), begun.computed)[None]
     made, score = computed.sum(1), np.zeros(1)
     for now in range(drift.now, count):

@@ -14,19 +14,19 @@ import numpy as np
 from ..plan.plan import Moment, Plan
 from ..plan.schedule import Schedule, Stretch
 from .planner import Begun, best
-from .weights import KernelForecaster
+from .weights import KernelExtrapolation
 
 
-class Correction:
+class Replanning:
     """The Adviser of one run."""
 
-    def __init__(self, schedule: Schedule, stretches: Sequence[Stretch], forecaster: KernelForecaster,
-                 computed: Collection[int], plan_of: Callable[[Collection[int], KernelForecaster, str], Plan]):
+    def __init__(self, schedule: Schedule, stretches: Sequence[Stretch], extrapolation: KernelExtrapolation,
+                 computed: Collection[int], plan_of: Callable[[Collection[int], KernelExtrapolation, str], Plan]):
         """stretches: those of the schedule that are planned. computed: the steps of the plan. plan_of: the plan of
-        other ones, with their forecaster and a note."""
+        other ones, with their extrapolation and a note."""
         self._schedule = schedule
         self._stretches = tuple(stretches)
-        self._forecaster = forecaster
+        self._forecaster = extrapolation
         self._computed = tuple(sorted(computed))
         self._plan_of = plan_of
         self._notes: list[str] = []

@@ -131,7 +131,7 @@ def watched(schedule: Schedule, samplers: Samplers | None, plan_for: Callable[[S
     if plan.listener is not None or not sampler.shown:  # it records, and watches meanwhile
         return plan
     watch = Watch(schedule, None if known else samplers)
-    if plan.forecaster is not None and sampler.steady:
+    if plan.extrapolation is not None and sampler.steady:
         def noisy(seen: bool) -> Plan:
             return plan_for(replace(sampler, steady=False, origin=Origin.RUN if seen else Origin.GUESS), False)
         watch.adviser, watch.noisy = plan.adviser, noisy

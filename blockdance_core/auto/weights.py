@@ -6,15 +6,15 @@ from typing import Sequence
 import numpy as np
 
 from ..plan.flow_time import Quantity
-from .error_propagation import Answer
+from .error_propagation import ErrorPropagation
 from .kernel import Kernel
-from .latent_error import Drift, Rules, best_weights
+from .latent_error import LatentError, Rules, best_weights
 
 IN_COMMON = .5  # of outputs on both sides of a bend; hardly matters, as anchors on this side do so much better
 
 
 @dataclass(frozen=True)
-class KernelForecaster:
+class KernelExtrapolation:
     """The best weights for what a kernel has measured, which is `quantity` of the model's output.
 
     bends: times at which the outputs of this run change their course, as where another prompt begins to apply.
@@ -47,7 +47,8 @@ class KernelForecaster:
 
 
 def foresee(gram: np.ndarray, ridge: float) -> tuple[tuple[float, ...], float]:
-    """As of KernelForecaster, from what is known of the anchors, newest first, and of the output, last: (M + 1, M + 1).
+    """As of KernelExtrapolation, from what is known of the anchors, newest first, and of the output, last:
+    (M + 1, M + 1).
     """
     weights = best_weights(gram[:-1, :-1, None], gram[:-1, -1:], ridge)[:, 0]
     wrong = np.append(weights, -1)
@@ -57,24 +58,25 @@ def foresee(gram: np.ndarray, ridge: float) -> tuple[tuple[float, ...], float]:
 class Course:
     """The forecasts of one run whose evaluations are known beforehand, each making up for those before it."""
 
-    def __init__(self, forecaster: KernelForecaster, times: Sequence[float], done: int = 0):
+    def __init__(self, extrapolation: KernelExtrapolation, times: Sequence[float], done: int = 0):
         """times: of the evaluations, and of the result at the end: T + 1. done: evaluations of which nothing is kept.
         """
         self._times = np.array(times)
         self._computed: list[int] = []
-        self._begin(forecaster, np.zeros(done))
+        self._begin(extrapolation, np.zeros(done))
 
-    def follow(self, forecaster: KernelForecaster) -> None:
+    def follow(self, extrapolation: KernelExtrapolation) -> None:
         """Go on with another view of the outputs."""
-        self._begin(forecaster, self.error)
+        self._begin(extrapolation, self.error)
 
-    def _begin(self, forecaster: KernelForecaster, error: np.ndarray) -> None:
-        self._ridge = forecaster.rules.ridge
-        self._gram = forecaster.gram(self._times[:-1])
-        self._drift = Drift(self._gram, self._times, forecaster.rules, forecaster.quantity, error, self._computed)
+    def _begin(self, extrapolation: KernelExtrapolation, error: np.ndarray) -> None:
+        self._ridge = extrapolation.rules.ridge
+        self._gram = extrapolation.gram(self._times[:-1])
+        self._drift = LatentError(
+            self._gram, self._times, extrapolation.rules, extrapolation.quantity, error, self._computed)
         self._answer = None
-        if forecaster.rules.answering:
-            self._answer = Answer(self._gram, self._times, forecaster.quantity, self._drift.error[0],
+        if extrapolation.rules.answering:
+            self._answer = ErrorPropagation(self._gram, self._times, extrapolation.quantity, self._drift.error[0],
                                   self._drift.anchors[:, 0])
 
     @property
@@ -96,6 +98,6 @@ class Course:
         return {anchor: weight for anchor, weight in zip((now, *before), step.weights[:, 0].tolist()) if weight}
 
     def foresee(self, anchors: Sequence[int]) -> tuple[tuple[float, ...], float]:
-        """As of KernelForecaster, of the next evaluation by these that were computed, newest first."""
+        """As of KernelExtrapolation, of the next evaluation by these that were computed, newest first."""
         known = [*anchors, self._drift.now]
         return foresee(self._gram[np.ix_(known, known)], self._ridge)

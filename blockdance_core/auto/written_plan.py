@@ -15,12 +15,12 @@ from .kernel import Kernel
 from .method import quantity_of
 from .planner import rules_for, search
 from .sampler_observation import Samplers, watched
-from .weights import KernelForecaster
+from .weights import KernelExtrapolation
 
 
 @dataclass(frozen=True)
-class FixedPolicy:
-    """written: the plan. kernel: gives that of a quantity for a number of steps. samplers: as of AutoPolicy."""
+class WrittenPlanMethod:
+    """written: the plan. kernel: gives that of a quantity for a number of steps. samplers: as of AutoMethod."""
     written: WrittenPlan
     kernel: Callable[[Quantity, int], Kernel]
     name: str = "BlockDance Plan"
@@ -32,7 +32,7 @@ class FixedPolicy:
             return Plan((COMPUTE,) * schedule.steps, f"the plan is for {count(len(reuses), 'step')} and this run has "
                         f"{schedule.steps}, so everything is computed")
         if self.written.forecast != MEASURED:
-            return Plan.from_reuses(reuses, forecaster=FORECASTS[self.written.forecast])
+            return Plan.from_reuses(reuses, extrapolation=FORECASTS[self.written.forecast])
         return watched(schedule, self.samplers, lambda sampler, _: self._measured(
             replace(schedule, sampler=sampler), reuses))
 
@@ -41,10 +41,10 @@ class FixedPolicy:
         quantity = quantity_of(schedule)
         if not schedule.sampler.whole:  # such a sampler takes more than the output
             reuses = [reuse and replace(reuse, kind=Kind.DELTA) for reuse in reuses]
-        forecaster = KernelForecaster(self.kernel(quantity, schedule.steps), quantity)
+        extrapolation = KernelExtrapolation(self.kernel(quantity, schedule.steps), quantity)
         if stretch := max(schedule.stretches, key=len, default=None):
             times = np.array(stretch.times)
             computed = [place for place, step in enumerate(stretch.steps) if place == 0 or reuses[step] is None]
-            expected = search(forecaster.gram(times[:-1]), times, forecaster.rules, quantity, only=computed)[0]
-            forecaster = replace(forecaster, rules=rules_for(expected.quality, forecaster.rules))
-        return Plan.from_reuses(reuses, forecaster=forecaster)
+            expected = search(extrapolation.gram(times[:-1]), times, extrapolation.rules, quantity, only=computed)[0]
+            extrapolation = replace(extrapolation, rules=rules_for(expected.quality, extrapolation.rules))
+        return Plan.from_reuses(reuses, extrapolation=extrapolation)

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 
 from ..engine.cache import Stored
 from ..engine.interception import Interception, Recorder, Replay
-from ..engine.macs import Meter
+from ..engine.macs import MacCounter
 from ..plan.plan import Reuse
 from .ada_rollouts import Rollouts, load_kept
 from .models.architectures import chain_of
@@ -28,7 +28,7 @@ KEY = "blockdance foresight"
 
 
 @dataclass
-class Foresight(Rollouts):
+class PredictedRollouts(Rollouts):
     """A Studio (ada/training.py) whose pictures are the full run's, changed by the sum of measured errors."""
     foreseen: bool = field(default=True, init=False)
     _errors: dict[int, torch.Tensor] = field(default_factory=dict, init=False)
@@ -152,10 +152,11 @@ class _Listener:
             replay = Replay(chain, reuse, self._stored[step, key, reuse])
         else:
             recorders = tuple(Recorder(chain, reuse) for reuse in self._reuses)
-        with Interception(chain, replay, recorders), Meter() if reuse not in self._costs else nullcontext() as meter:
+        counting = MacCounter() if reuse not in self._costs else nullcontext()
+        with Interception(chain, replay, recorders), counting as counter:
             output = executor(x, t, c_concat, c_crossattn, control, transformer_options, *args, **kwargs)
-        if meter is not None:
-            self._costs[reuse] = meter.macs
+        if counter is not None:
+            self._costs[reuse] = counter.macs
         self.macs += self._costs[reuse]
         for recorder in recorders:
             stored = recorder.stored()

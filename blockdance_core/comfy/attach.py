@@ -12,7 +12,7 @@ from comfy.patcher_extension import WrappersMP
 from torch.nn import Module
 
 from ..engine.report import Report
-from ..methods.method import Policy
+from ..methods.method import Method
 from ..plan.flow_time import FlowTime
 from ..plan.plan import Plan
 from ..plan.schedule import SamplerTraits, Schedule
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 KEY = "blockdance"
 
 
-def attach(model: ModelPatcher, policy: Policy, on_report: Callable[[Report], None] | None = None,
+def attach(model: ModelPatcher, method: Method, on_report: Callable[[Report], None] | None = None,
            family: Family = TRANSFORMERS, on_evaluation: Callable[[Report], None] | None = None,
            previewed: Plan | None = None) -> ModelPatcher:
     """A clone of the model that samples by this policy; `on_report` gets the account of each finished run, and
@@ -37,21 +37,21 @@ def attach(model: ModelPatcher, policy: Policy, on_report: Callable[[Report], No
     ValueError where the policy does not fit it, which `preview` has found out already where its plan is given.
     """
     if previewed is None:
-        preview(model, policy, 20, family)
+        preview(model, method, 20, family)
 
     def begin(schedule: Schedule, diffusion_model: Module, undisturbed: bool) -> Run:
-        return Run(policy, schedule, family, diffusion_model, undisturbed, on_evaluation)
+        return Run(method, schedule, family, diffusion_model, undisturbed, on_evaluation)
 
     def finish(run: Run) -> Report:
         if run.listener is not None:
-            with run.telling.survive("what this run has shown could not be saved"):
+            with run.messages.survive("what this run has shown could not be saved"):
                 run.report.outcome = run.listener.finish()
-        logger.info("%s on %s: %s", policy.name, run.report.transformer.name, run.report.line())
+        logger.info("%s on %s: %s", method.name, run.report.transformer.name, run.report.line())
         if on_report is not None:
-            with run.telling.survive("the report of this run could not be passed on"):
+            with run.messages.survive("the report of this run could not be passed on"):
                 on_report(run.report)
         return run.report
-    return install(model, policy.name, begin, finish)
+    return install(model, method.name, begin, finish)
 
 
 def install(model: ModelPatcher, name: str, begin: Callable, finish: Callable, most: int = MOST) -> ModelPatcher:
@@ -91,11 +91,11 @@ def history(model: ModelPatcher) -> History:
     return model.get_attachment(KEY) or History()
 
 
-def preview(model: ModelPatcher, policy: Policy, steps: int, family: Family = TRANSFORMERS) -> Plan:
+def preview(model: ModelPatcher, method: Method, steps: int, family: Family = TRANSFORMERS) -> Plan:
     """The plan of this policy for so many equal steps of a full run. Raises as `attach` does."""
     sampling = model.get_model_object("model_sampling")
     sigmas = tuple(float(sampling.percent_to_sigma(step / steps)) for step in range(steps)) + (0.,)
-    return policy.plan(schedule_of(sampling, sigmas), family.transformer_of(model.model.diffusion_model))
+    return method.plan(schedule_of(sampling, sigmas), family.transformer_of(model.model.diffusion_model))
 
 
 def schedule_of(sampling: object, sigmas: tuple[float, ...], sampler: SamplerTraits = SamplerTraits()) -> Schedule:

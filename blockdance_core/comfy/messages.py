@@ -13,7 +13,7 @@ from ..engine.report import Report
 logger = logging.getLogger(__name__)
 
 
-class Telling:
+class Messages:
     """Safe to use from several passes at once."""
 
     def __init__(self, report: Report):

@@ -15,14 +15,14 @@ from torch.nn import Module
 from ..engine.blocks import Chain
 from ..engine.cache import Anchor, Cache, Stored
 from ..engine.interception import Diverged, Interception, Recorder, Replay
-from ..engine.mac_account import Ledger
-from ..engine.macs import Meter
+from ..engine.mac_account import MacAccount
+from ..engine.macs import MacCounter
 from ..engine.report import Evaluation, Report
 from ..plan.plan import COMPUTE, Decision, Kind, Reuse
 from ..plan.storage import DTYPES
 from ..words import article, count
 from .memory import has_room
-from .messages import Telling
+from .messages import Messages
 from .models.architectures import Family, UnsupportedModel
 from .moving_parts import Watch
 from .pass_key import identity
@@ -60,18 +60,18 @@ class Passes:
     """on_out_of_memory: called where storing or reusing took more than there is; give_up: with the reason why nothing
     may be reused from now on. Both set the decision to COMPUTE. watch: None where nothing is reused anyway."""
 
-    def __init__(self, report: Report, family: Family, telling: Telling, watch: Watch | None,
+    def __init__(self, report: Report, family: Family, messages: Messages, watch: Watch | None,
                  on_out_of_memory: Callable[[], None], give_up: Callable[[str], None]):
         plan = report.plan
         self._report = report
         self._family = family
-        self._telling = telling
+        self._messages = messages
         self._watch = watch
         self._on_out_of_memory = on_out_of_memory
         self._give_up = give_up
         self._storage = plan.storage
-        self.cache = Cache(plan.forecaster.anchors if plan.forecaster else 1, DTYPES[plan.storage.dtype])
-        self._ledger = Ledger()
+        self.cache = Cache(plan.extrapolation.anchors if plan.extrapolation else 1, DTYPES[plan.storage.dtype])
+        self._account = MacAccount()
         self._most = 1  # passes of an evaluation so far
         self._countable: bool | None = None
         self._interceptions: dict[int, Interception] = {}
@@ -100,13 +100,13 @@ class Passes:
         if chain is None:
             return forward()
         if "ar_state" in transformer_options:
-            self._telling.fail("frames are made one after the other from the keys and values of every block, so all "
+            self._messages.fail("frames are made one after the other from the keys and values of every block, so all "
                                "are computed")
-            self._telling.leave_out("frames made one after the other")
+            self._messages.leave_out("frames made one after the other")
             return self._pass(current, None, COMPUTE, forward, model, chain)
         if self._countable is None:
             self._countable = False
-            with self._telling.survive("MACs are not counted"):
+            with self._messages.survive("MACs are not counted"):
                 self._countable = self._survey(model, transformer_options)
         key = self._key(current, model, x, transformer_options, control)
         if key is None:
@@ -118,7 +118,7 @@ class Passes:
     def _key(self, current: Current, model: BaseModel, x, transformer_options: dict, control: dict | None
              ) -> Hashable | None:
         """What tells this pass from others of the evaluation, and is the same in the next; None if nothing does."""
-        with self._telling.survive("a pass is computed, as nothing tells it from others"):
+        with self._messages.survive("a pass is computed, as nothing tells it from others"):
             key = identity(model, x, transformer_options, control)
             with self._lock:
                 occurrence = current.occurrences[key] = current.occurrences.get(key, -1) + 1
@@ -128,7 +128,7 @@ class Passes:
     def _look(self, watch: Watch, current: Current, key: Hashable, x) -> None:
         """Give up reusing where this pass shows another part of the latent than it did before."""
         reason = "it is not known which part of the latent a pass shows"
-        with self._telling.survive(reason):
+        with self._messages.survive(reason):
             watch.a_pass(key, x, current.latent)
             reason = watch.rings() if current.decision.reuse is not None else ""
         if reason:
@@ -147,19 +147,19 @@ class Passes:
         try:
             found = self._family.transformer_of(diffusion_model)
         except UnsupportedModel as error:
-            self._telling.fail(str(error))
+            self._messages.fail(str(error))
             return False
         if found != planned:
-            self._telling.fail(f"{article(found.name)} of {count(found.depth, 'block')} computes them all: the plan "
+            self._messages.fail(f"{article(found.name)} of {count(found.depth, 'block')} computes them all: the plan "
                                f"is for {planned.name} with {planned.depth}")
         return found == planned
 
     def _survey(self, model: BaseModel, transformer_options: dict) -> bool:
         """Whether multiply-accumulates can be counted; what cannot is noted."""
         if compiled := is_compiled(model.diffusion_model, transformer_options):
-            self._telling.leave_out("a model that torch.compile has changed")
+            self._messages.leave_out("a model that torch.compile has changed")
         elif attention := unseen_attention(transformer_options):
-            self._telling.leave_out(f"{attention}, whose kernel is no operator of torch")
+            self._messages.leave_out(f"{attention}, whose kernel is no operator of torch")
         return not compiled
 
     def _surely(self, current: Current, key: Hashable, forward: Callable, model: BaseModel, chain: Chain):
@@ -182,11 +182,11 @@ class Passes:
         replay = None if stored is None else Replay(chain, decision.reuse, stored)
         spans = [reuse for reuse in decision.store if reuse.kind is not Kind.OUTPUT]
         recorders = tuple(Recorder(chain, reuse) for reuse in spans) if replay is None else ()
-        meter = Meter() if self._countable and key is not None and key not in self._ledger else None
-        with Interception(chain, replay, recorders, meter) as interception:
+        counter = MacCounter() if self._countable and key is not None and key not in self._account else None
+        with Interception(chain, replay, recorders, counter) as interception:
             self._interceptions[id(model)] = interception
             try:
-                with meter or nullcontext():
+                with counter or nullcontext():
                     output = forward()
             finally:
                 del self._interceptions[id(model)]
@@ -198,13 +198,13 @@ class Passes:
             replaced = replay.replaced
         if interception.executed:  # else another cache has answered in the model's place
             for recorder in recorders:
-                with self._telling.survive("what blocks have computed is not stored", memory=False):
+                with self._messages.survive("what blocks have computed is not stored", memory=False):
                     self._keep(current, key, recorder, model)
-            if meter is not None:
-                self._ledger.enter(key, meter.macs, interception.macs)
-                if meter.missed:
-                    self._telling.leave_out(meter.missed)
-        self._ledger.book(evaluation, key, decision.reuse.span if replaced else None)
+            if counter is not None:
+                self._account.enter(key, counter.macs, interception.macs)
+                if counter.missed:
+                    self._messages.leave_out(counter.missed)
+        self._account.book(evaluation, key, decision.reuse.span if replaced else None)
         with self._lock:
             evaluation.total += interception.executed + replaced
             evaluation.passes += 1
@@ -214,17 +214,17 @@ class Passes:
     def _stored(self, key: Hashable, reuse: Reuse, time: float) -> Stored | None:
         """What replaces a span in this pass, forecast if the plan says so; None where nothing is stored."""
         anchors = self.cache.get(key, reuse)
-        forecaster = self._report.plan.forecaster
-        if not anchors or forecaster is None or reuse.kind is Kind.FEATURE:
+        extrapolation = self._report.plan.extrapolation
+        if not anchors or extrapolation is None or reuse.kind is Kind.FEATURE:
             return anchors[0].stored if anchors else None
-        weights = forecaster.weights([anchor.time for anchor in anchors], time)
+        weights = extrapolation.weights([anchor.time for anchor in anchors], time)
         return Stored.weighted([(weight, anchor.stored) for weight, anchor in zip(weights, anchors)])
 
     def _keep(self, current: Current, key: Hashable, recorder: Recorder, model: BaseModel) -> None:
         stored = recorder.stored()
         if stored is None:
             span = recorder.reuse.span
-            self._telling.fail(f"blocks {span.first}-{span.last} could not be stored "
+            self._messages.fail(f"blocks {span.first}-{span.last} could not be stored "
                                f"({recorder.failure or 'the model did not run them exactly once'}), so they are "
                                "computed")
             return
@@ -238,10 +238,10 @@ class Passes:
             with self._lock:
                 offload = not has_room(model, tuple(current.latent.shape), stored.device)
             if offload:
-                self._telling.note(f"what is stored goes to main memory: {stored.device} has none to spare")
+                self._messages.note(f"what is stored goes to main memory: {stored.device} has none to spare")
         try:
             self.cache.put(key, reuse, anchor, offload)
         except TypeError as error:
             self.cache.dtype = None
-            self._telling.fail(f"stored as it is and not as {self._storage.dtype}: {error}")
+            self._messages.fail(f"stored as it is and not as {self._storage.dtype}: {error}")
             self.cache.put(key, reuse, anchor, offload)

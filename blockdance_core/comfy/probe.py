@@ -14,7 +14,7 @@ from ..engine.interception import Interception
 from ..plan.schedule import Schedule
 from .attach import install, latest
 from .models.architectures import chain_of, transformer_of
-from .step_tracking import Clock
+from .step_tracking import StepTracker
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class ProbeRun:
     def __init__(self, schedule: Schedule, diffusion_model: Module, undisturbed: bool):
         self._transformer = transformer_of(diffusion_model)
         self.probe = Probe(self._transformer, schedule)
-        self._clock = Clock(schedule, undisturbed)
+        self._clock = StepTracker(schedule, undisturbed)
         self._evaluating = False
         self._positive: set = set()
 

@@ -14,41 +14,41 @@ from torch.nn import Module
 
 from ..auto.outputs import Outputs
 from ..engine.report import Evaluation, Report
-from ..engine.step_groups import Pace
-from ..methods.method import Policy
+from ..engine.step_groups import StepGroups
+from ..methods.method import Method
 from ..plan.plan import COMPUTE, Decision, Kind, Moment, Plan
 from ..plan.schedule import Schedule
 from .conditions import active_at
-from .messages import Telling, words_of
+from .messages import Messages, words_of
 from .models.architectures import Family
 from .moving_parts import Watch
 from .passes import Current, Passes
-from .step_tracking import Clock
+from .step_tracking import StepTracker
 
 
 class Run:
     """undisturbed: whether no wrapper but ours is around its evaluations."""
 
-    def __init__(self, policy: Policy, schedule: Schedule, family: Family, diffusion_model: Module,
+    def __init__(self, method: Method, schedule: Schedule, family: Family, diffusion_model: Module,
                  undisturbed: bool = True, on_evaluation: Callable[[Report], None] | None = None):
         transformer = family.transformer_of(diffusion_model)
         started = time.perf_counter()
-        plan = policy.plan(schedule, transformer)
+        plan = method.plan(schedule, transformer)
         planning = time.perf_counter() - started
         own = schedule.sampler.known and undisturbed
         if plan.sampler is not None:
             schedule = replace(schedule, sampler=plan.sampler)
-        self.report = Report(policy.name, transformer, plan, planning_seconds=planning)
-        self.telling = Telling(self.report)
+        self.report = Report(method.name, transformer, plan, planning_seconds=planning)
+        self.messages = Messages(self.report)
         self.listener = plan.listener
         self._on_evaluation = on_evaluation
-        self._clock = Clock(schedule, undisturbed)
+        self._clock = StepTracker(schedule, undisturbed)
         self._flow_time = schedule.flow_time
-        self._pace = Pace(plan, {stretch.steps[0] for stretch in schedule.stretches})
+        self._groups = StepGroups(plan, {stretch.steps[0] for stretch in schedule.stretches})
         self._adviser = plan.adviser
         reuses = bool(plan.reused_steps or plan.adviser)
         self._watch = Watch(own) if reuses else None
-        self._passes = Passes(self.report, family, self.telling, self._watch, self._run_out_of_memory,
+        self._passes = Passes(self.report, family, self.messages, self._watch, self._run_out_of_memory,
                               self._give_up_now)
         self._outputs = self._outputs_of(plan, schedule)
         self._current: Current | None = None
@@ -71,7 +71,7 @@ class Run:
         """The keeper of outputs, where the plan forecasts some."""
         if not any(decision.reuse and decision.reuse.kind is Kind.OUTPUT for decision in plan.decisions):
             return None
-        return Outputs(plan.forecaster, schedule.stretches if self._clock.counts else ())
+        return Outputs(plan.extrapolation, schedule.stretches if self._clock.counts else ())
 
     def _forget(self) -> None:
         self._passes.forget()
@@ -127,13 +127,13 @@ class Run:
                           "forecast, so everything is computed")
         elif self._outputs.on_course and not self._clock.counts:
             self._outputs.leave_course()
-            self.telling.note("the sampler or another node changes which evaluations there are, so that each forecast "
+            self.messages.note("the sampler or another node changes which evaluations there are, so that each forecast "
                               "stands for itself")
 
     def _look(self, watch: Watch, latent, time: float) -> None:
         """Before an evaluation: whether its latent goes on where the one before was."""
         reason = "it is not known whether the latent of an evaluation goes on where it was"
-        with self.telling.survive(reason):
+        with self.messages.survive(reason):
             watch.evaluation(latent, time)
             reason = ""
         if reason:
@@ -142,7 +142,7 @@ class Run:
     def _decide(self, step: int) -> Decision:
         if self._gave_up:
             return COMPUTE
-        decision = self._pace.decide(step)
+        decision = self._groups.decide(step)
         if decision.reuse is not None and self._watch is not None and (reason := self._watch.rings()):
             self._give_up(f"{reason}: everything is computed from step {step + 1} on")
             return COMPUTE
@@ -152,7 +152,7 @@ class Run:
         if self._on_evaluation is None:
             return
         tell, self._on_evaluation = self._on_evaluation, None
-        with self.telling.survive("the run is not shown while it goes on"):
+        with self.messages.survive("the run is not shown while it goes on"):
             tell(self.report)
             self._on_evaluation = tell
 
@@ -160,28 +160,29 @@ class Run:
         """Let the listener hear an evaluation; where it cannot, it hears nothing any more."""
         listener, self.listener = self.listener, None
         if (found := unlike(denoised, latent)):
-            self.telling.fail(f"nothing was measured in this run: an evaluation gives {found}")
+            if not self._gave_up:  # for the same reason
+                self.messages.fail(f"nothing was measured in this run: an evaluation gives {found}")
             return
-        with self.telling.survive("nothing was measured in this run"):
+        with self.messages.survive("nothing was measured in this run"):
             listener.hear(latent, denoised, sigma, whole)
             self.listener = listener
 
     def _take_advice(self, moment: Moment) -> None:
         adviser, self._adviser = self._adviser, None
         started = time.perf_counter()
-        with self.telling.survive(f"the plan stays as it was at step {moment.step + 1}"):
+        with self.messages.survive(f"the plan stays as it was at step {moment.step + 1}"):
             plan = adviser.advise(moment)
             if plan is not None:
-                self._pace.replan(plan, moment.step)
+                self._groups.replan(plan, moment.step)
                 if self._outputs is not None:
-                    self._outputs.follow(plan.forecaster)
+                    self._outputs.follow(plan.extrapolation)
                 self.report.plan = plan
             self._adviser = adviser
         self.report.planning_seconds += time.perf_counter() - started
 
     def _with_outputs(self, predict: Callable, x: torch.Tensor, sigma: float) -> torch.Tensor:
         """An evaluation whose output is forecast, or kept for forecasts."""
-        flow_time, quantity = self._flow_time, self.report.plan.forecaster.quantity
+        flow_time, quantity = self._flow_time, self.report.plan.extrapolation.quantity
         current, evaluation = self._current, self._current.evaluation
         if evaluation.reuse and evaluation.reuse.kind is Kind.OUTPUT and self._outputs.fit(x):
             try:
@@ -226,7 +227,7 @@ class Run:
         """Nothing is stored or reused any more."""
         self._gave_up, self._adviser = True, None
         self._forget()
-        self.telling.fail(reason)
+        self.messages.fail(reason)
 
 
 def unlike(denoised: object, latent: torch.Tensor) -> str:

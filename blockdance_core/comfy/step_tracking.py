@@ -88,7 +88,7 @@ def _is_own(function: object) -> bool:
     return (getattr(function, "__module__", None) or "").partition(".")[0] in ("comfy", "comfy_extras")
 
 
-class Clock:
+class StepTracker:
     """Tells the step of each evaluation of one run, and its sigma.
 
     Any other sampler is followed by the sigma that it asks for, which costs one read-back from the device per

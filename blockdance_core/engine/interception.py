@@ -19,7 +19,7 @@ from ..plan.plan import Kind, Reuse
 from .blocks import Chain
 from .cache import Stored
 from .hidden_state import ContractError, Form, Hidden, add, copy, fill, form, shapes, subtract
-from .macs import Meter
+from .macs import MacCounter
 
 
 class Diverged(Exception):
@@ -175,10 +175,10 @@ class Interception:
     """
 
     def __init__(self, chain: Chain, replay: Replay | None = None, recorders: tuple[Recorder, ...] = (),
-                 meter: Meter | None = None):
+                 counter: MacCounter | None = None):
         self.executed = 0
         self.macs = [0] * len(chain.blocks)
-        self._meter = meter
+        self._meter = counter
         self._chain = chain
         self._replay = replay
         self._recorders = recorders

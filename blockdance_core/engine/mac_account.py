@@ -8,7 +8,7 @@ from .macs import Cost
 from .report import Evaluation
 
 
-class Ledger:
+class MacAccount:
     """Costs by pass key. A pass with a replaced span costs what its kind did less the blocks of the span."""
 
     def __init__(self):

@@ -69,7 +69,7 @@ _ATTENTION: dict[object, Callable[..., int]] = {
 }
 
 
-class Meter(TorchDispatchMode):
+class MacCounter(TorchDispatchMode):
     """Context of the calls to be counted, in this thread.
 
     linear: MACs so far of linear layers and convolutions, what both papers count; attention: those of products between
@@ -114,12 +114,12 @@ class Cost:
 
 def count(forward: Callable[[], object], blocks: Sequence[torch.nn.Module], linear_only: bool) -> Cost:
     """The cost of one call of `forward`, in which each of `blocks` runs once."""
-    meter = Meter()
+    counter = MacCounter()
     costs = [0] * len(blocks)
     hooks = []
 
     def macs() -> int:
-        return meter.linear if linear_only else meter.macs
+        return counter.linear if linear_only else counter.macs
     for index, block in enumerate(blocks):
         def enter(*_, index=index):
             costs[index] -= macs()
@@ -128,7 +128,7 @@ def count(forward: Callable[[], object], blocks: Sequence[torch.nn.Module], line
             costs[index] += macs()
         hooks += [block.register_forward_pre_hook(enter), block.register_forward_hook(leave)]
     try:
-        with torch.no_grad(), meter:
+        with torch.no_grad(), counter:
             forward()
     finally:
         for hook in hooks:

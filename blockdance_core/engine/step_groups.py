@@ -32,7 +32,7 @@ class Group:
         return self.reuses[max(0, step - self.first - 1)]
 
 
-class Pace:
+class StepGroups:
     """The decisions of one run, in the order of its evaluations."""
 
     def __init__(self, plan: Plan, begins: Collection[int] = ()):

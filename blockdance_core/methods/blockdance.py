@@ -16,7 +16,7 @@ FEWEST_STEPS = 5  # with 1-4 steps neighbouring features differ too much (BlockD
 
 
 @dataclass(frozen=True)
-class BlockDancePolicy:
+class BlockDanceMethod:
     """Settings of BlockDance-N.
 
     N: one step of every N in the window is computed; 1 turns reuse off.

@@ -15,7 +15,7 @@ from .interval import cached_steps, check_fraction, check_interval, check_n_cach
 
 
 @dataclass(frozen=True)
-class DeltaCachePolicy:
+class DeltaCacheMethod:
     """Settings of Delta-Cache.
 
     N: the first of every N steps in the window is computed, the others reuse; 1 turns reuse off.

@@ -16,7 +16,7 @@ LARGEST_INTERVAL = 10
 
 
 @dataclass(frozen=True)
-class DeltaDiTPolicy:
+class DeltaDiTMethod:
     """Settings of Delta-DiT.
 
     N: the first of every N steps is computed, the others reuse; 1 turns reuse off.

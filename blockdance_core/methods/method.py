@@ -6,7 +6,7 @@ from ..plan.plan import Plan, Transformer
 from ..plan.schedule import Schedule
 
 
-class Policy(Protocol):
+class Method(Protocol):
     """A name for people, and a plan for a run of a model."""
     name: str
 

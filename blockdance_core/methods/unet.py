@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ..plan.plan import SPAN_KINDS, Kind, Plan, Reuse, Span, Transformer
 from ..plan.schedule import Schedule
 from ..words import count
-from .delta_cache import DeltaCachePolicy
+from .delta_cache import DeltaCacheMethod
 from .interval import check_fraction, check_interval
 
 
@@ -36,7 +36,7 @@ class UNet(Transformer):
 
 
 @dataclass(frozen=True)
-class UNetPolicy:
+class UNetMethod:
     """Settings of Delta-Cache on a U-Net.
 
     N: the first of every N steps in the window is computed, the others reuse; 1 turns reuse off.
@@ -79,7 +79,7 @@ class UNetPolicy:
 
     def plan(self, schedule: Schedule, unet: UNet) -> Plan:
         span = self.reuse(unet).span
-        plan = DeltaCachePolicy(self.N, span.first, len(span), self.start, self.end, self.mode).plan(schedule, unet)
+        plan = DeltaCacheMethod(self.N, span.first, len(span), self.start, self.end, self.mode).plan(schedule, unet)
         if plan.note:
             return plan
         return Plan(plan.decisions, f"cached steps compute the first {self.depth} input and the last {self.depth} "

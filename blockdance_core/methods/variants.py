@@ -6,38 +6,38 @@ from ..plan.extrapolation import DividedDifferences
 from ..plan.plan import Kind, Plan, Reuse, Transformer
 from ..plan.schedule import Schedule
 from ..plan.storage import Storage
-from .method import Policy
+from .method import Method
 
 
 @dataclass(frozen=True)
-class Storing:
+class StoredAs:
     """The plan of `policy`, with what it stores kept by `storage`."""
-    policy: Policy
+    method: Method
     storage: Storage
 
     @property
     def name(self) -> str:
-        return self.policy.name if self.storage.dtype == "model" else f"{self.policy.name}, {self.storage.dtype} cache"
+        return self.method.name if self.storage.dtype == "model" else f"{self.method.name}, {self.storage.dtype} cache"
 
     def plan(self, schedule: Schedule, transformer: Transformer) -> Plan:
-        return replace(self.policy.plan(schedule, transformer), storage=self.storage)
+        return replace(self.method.plan(schedule, transformer), storage=self.storage)
 
 
-def with_storage(policy: Policy, dtype: str, offload: str) -> Policy:
+def with_storage(method: Method, dtype: str, offload: str) -> Method:
     """The policy itself for the default storage. Raises ValueError for names that are not known."""
     storage = Storage(dtype, offload)
-    return policy if storage == Storage() else Storing(policy, storage)
+    return method if storage == Storage() else StoredAs(method, storage)
 
 
 FORECASTS = {"off": None, "linear": DividedDifferences(1), "quadratic": DividedDifferences(2)}
 
 
 @dataclass(frozen=True)
-class Forecasting:
+class Extrapolated:
     """The steps and spans of `policy`; each span is replaced by its delta, forecast. A feature is too, as the delta
     keeps up with what comes into the span; but where the steps that were computed bear no forecast, it is repeated as
     the method itself would, as a delta that is only repeated may be worse."""
-    policy: Policy
+    method: Method
     forecast: str
 
     def __post_init__(self):
@@ -46,21 +46,21 @@ class Forecasting:
 
     @property
     def name(self) -> str:
-        return f"{self.policy.name}, {self.forecast} forecast"
+        return f"{self.method.name}, {self.forecast} forecast"
 
     def plan(self, schedule: Schedule, transformer: Transformer) -> Plan:
-        plan = self.policy.plan(schedule, transformer)
-        forecaster, anchors, reuses = FORECASTS[self.forecast], [], []
+        plan = self.method.plan(schedule, transformer)
+        extrapolation, anchors, reuses = FORECASTS[self.forecast], [], []
         for time, decision in zip(schedule.times, plan.decisions):
             reuse = decision.reuse
             if reuse is None:
                 anchors.insert(0, time)
-            elif forecaster.order_at(anchors, time):
+            elif extrapolation.order_at(anchors, time):
                 reuse = Reuse(reuse.span, Kind.DELTA)
             reuses.append(reuse)
-        return Plan.from_reuses(reuses, plan.note, forecaster)
+        return Plan.from_reuses(reuses, plan.note, extrapolation)
 
 
-def with_forecast(policy: Policy, forecast: str) -> Policy:
+def with_forecast(method: Method, forecast: str) -> Method:
     """The policy itself where `forecast` is "off". Raises ValueError for a name that is not in FORECASTS."""
-    return policy if forecast == "off" else Forecasting(policy, forecast)
+    return method if forecast == "off" else Extrapolated(method, forecast)

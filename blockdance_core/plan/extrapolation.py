@@ -15,7 +15,7 @@ ROUNDED = 1.01  # schedules that are even come as float32 numbers and from table
 EDGE = 1e-3  # times this close to 0 and 1 count as one: their log-SNR is infinite
 
 
-class Forecaster(Protocol):
+class Extrapolation(Protocol):
     """anchors: the most values that a forecast is made of."""
     anchors: int
 

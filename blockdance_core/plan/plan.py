@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Callable, Hashable, Iterator, Mapping, Protoco
 
 import torch
 
-from .extrapolation import Forecaster
+from .extrapolation import Extrapolation
 from .schedule import SamplerTraits
 from .storage import Storage
 
@@ -105,15 +105,15 @@ class Adviser(Protocol):
     """Looks at a run before each of its evaluations."""
 
     def advise(self, moment: Moment) -> "Plan | None":
-        """A plan to go on by, whose decisions from `moment.step` on are followed, and its forecaster; None to go on as
-        before."""
+        """A plan to go on by, whose decisions from `moment.step` on are followed, and its extrapolation; None to go on
+        as before."""
 
 
 @dataclass(frozen=True)
 class Plan:
     """One decision per step. `note` is what the user should know of it, above all why it does less than asked for.
 
-    forecaster: how what is reused is made of several stored ones; None repeats the latest, as the papers do.
+    extrapolation: how what is reused is made of several stored ones; None repeats the latest, as the papers do.
     listener: what wants to know the outputs of the run.
     adviser: what may change the plan while the run goes on.
     storage: how hidden states are kept between steps.
@@ -121,7 +121,7 @@ class Plan:
     """
     decisions: tuple[Decision, ...]
     note: str = ""
-    forecaster: Forecaster | None = None
+    extrapolation: Extrapolation | None = None
     listener: Listener | None = None
     adviser: Adviser | None = None
     storage: Storage = Storage()
@@ -129,12 +129,12 @@ class Plan:
 
     @classmethod
     def from_reuses(cls, reuses: Sequence[Reuse | None], note: str = "",
-                    forecaster: Forecaster | None = None) -> "Plan":
+                    extrapolation: Extrapolation | None = None) -> "Plan":
         """The plan that reuses as given (None = computed); a computed step stores what its followers reuse."""
         if reuses and reuses[0] is not None:
             raise ValueError("the first step has nothing to reuse; it must be computed")
         decisions = []
-        anchors = forecaster.anchors if forecaster else 1
+        anchors = extrapolation.anchors if extrapolation else 1
         wanted: dict[Reuse, int] = {}  # how many more computed steps each is to be stored by
         for reuse in reversed(reuses):
             if reuse is None:
@@ -143,7 +143,7 @@ class Plan:
             else:
                 decisions.append(Decision(reuse=reuse))
                 wanted[reuse] = 1 if reuse.kind is Kind.FEATURE else anchors  # a feature is repeated
-        return cls(tuple(reversed(decisions)), note, forecaster)
+        return cls(tuple(reversed(decisions)), note, extrapolation)
 
     @property
     def steps(self) -> int:

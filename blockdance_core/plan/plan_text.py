@@ -80,7 +80,7 @@ def written(plan: Plan) -> str:
     steps: dict[Reuse, list[int]] = {}
     for step in plan.reused_steps:
         steps.setdefault(plan.decisions[step].reuse, []).append(step)
-    forecast = next((name for name, forecaster in FORECASTS.items() if forecaster == plan.forecaster), MEASURED)
+    forecast = next((name for name, known in FORECASTS.items() if known == plan.extrapolation), MEASURED)
     parts = [{"kind": reuse.kind.value, "steps": some}
              | ({} if reuse.kind is Kind.OUTPUT else {"blocks": [reuse.span.first, reuse.span.last]})
              for reuse, some in steps.items()]

@@ -6,7 +6,7 @@ from typing import Callable, TypeVar
 from comfy.model_patcher import ModelPatcher
 
 from ...blockdance_core.comfy.attach import attach
-from ...blockdance_core.methods.method import Policy
+from ...blockdance_core.methods.method import Method
 from .setting import Setting
 from .subject import CALIBRATION, Drawing, Subject
 
@@ -65,6 +65,6 @@ class Arm:
 FULL = Arm("full")
 
 
-def policy(method: str, point: str, of: Policy) -> Arm:
+def policy(method: str, point: str, of: Method) -> Arm:
     """An arm of one of our policies."""
     return Arm(method, point, lambda model, _: attach(model, of))

@@ -12,16 +12,16 @@ from comfy_extras.nodes_easycache import EasyCacheNode, LazyCacheNode
 from ...blockdance_core.ada.policy_file import SUFFIX, read
 from ...blockdance_core.auto.calibration import refined
 from ...blockdance_core.auto.kernel import Kernel, mean
-from ...blockdance_core.auto.method import AutoPolicy, RecordPolicy
+from ...blockdance_core.auto.method import AutoMethod, MeasureMethod
 from ...blockdance_core.auto.profile_library import general
 from ...blockdance_core.comfy.attach import attach
 from ...blockdance_core.comfy.fingerprint import fingerprint_of
 from ...blockdance_core.comfy.models.any_model import ANYTHING
 from ...blockdance_core.comfy.step_tracking import traits_of
-from ...blockdance_core.methods.blockdance import BlockDancePolicy
-from ...blockdance_core.methods.delta_cache import DeltaCachePolicy
-from ...blockdance_core.methods.delta_dit import DeltaDiTPolicy
-from ...blockdance_core.methods.variants import Forecasting
+from ...blockdance_core.methods.blockdance import BlockDanceMethod
+from ...blockdance_core.methods.delta_cache import DeltaCacheMethod
+from ...blockdance_core.methods.delta_dit import DeltaDiTMethod
+from ...blockdance_core.methods.variants import Extrapolated
 from ...blockdance_core.plan.flow_time import Quantity
 from .arm import Arm, Calibration, policy
 from .compare import FEWER_STEPS
@@ -67,7 +67,7 @@ def auto(method: str, speedup: float, measured: bool = True, refine: bool = Fals
     """Auto, by a measurement of the calibration captions, refined by more of them, or by what models have in common."""
     def record(calibration: Calibration) -> tuple[Quantity, Kernel]:
         found: list[tuple[Quantity, Kernel]] = []
-        recording = attach(calibration.subject.patcher, RecordPolicy(lambda *kernel: found.append(kernel) or ""),
+        recording = attach(calibration.subject.patcher, MeasureMethod(lambda *kernel: found.append(kernel) or ""),
                            family=ANYTHING)
         _counted(calibration).draw(recording)
         return found[0][0], mean([kernel for _, kernel in found])
@@ -77,7 +77,7 @@ def auto(method: str, speedup: float, measured: bool = True, refine: bool = Fals
         more, model = replace(_counted(calibration), captions=REFINED_ON), calibration.subject.patcher
         full = more.draw(model)
 
-        def errors_of(policy: AutoPolicy) -> list[torch.Tensor]:
+        def errors_of(policy: AutoMethod) -> list[torch.Tensor]:
             return [drawn.latents - wanted.latents
                     for drawn, wanted in zip(more.draw(attach(model, policy, family=ANYTHING)), full)]
         return quantity, refined(kernel, quantity, TRIES, errors_of)
@@ -86,7 +86,7 @@ def auto(method: str, speedup: float, measured: bool = True, refine: bool = Fals
         known, kernel = None, None
         if measured:
             known, kernel = calibration.learn("refined", try_plans) if refine else calibration.learn(AUTO, record)
-        policy = AutoPolicy(speedup, lambda quantity, _: kernel if quantity is known else None, general)
+        policy = AutoMethod(speedup, lambda quantity, _: kernel if quantity is known else None, general)
         return attach(model, policy, family=ANYTHING)
     return Arm(method, f"{speedup:g}x", patch)
 
@@ -114,11 +114,11 @@ ALL: tuple[Arm, ...] = (
     *(auto("Auto, general profile", speedup, measured=False) for speedup in (1.5, 2., 2.5, 3., 4.)),
     *(replace(arm, method=f"fewer steps, {sampler}", sampler=sampler)
       for sampler in ("dpmpp_2m", "res_multistep") for arm in FEWER_STEPS[1:]),
-    *(policy("BlockDance", f"N={N}", BlockDancePolicy(N)) for N in (2, 3, 4)),
-    *(policy("BlockDance, linear forecast", f"N={N}", Forecasting(BlockDancePolicy(N), "linear")) for N in (2, 3, 4)),
+    *(policy("BlockDance", f"N={N}", BlockDanceMethod(N)) for N in (2, 3, 4)),
+    *(policy("BlockDance, linear forecast", f"N={N}", Extrapolated(BlockDanceMethod(N), "linear")) for N in (2, 3, 4)),
     Arm("BlockDance-Ada", "", ada),
-    *(policy("Delta-Cache", f"N={N}", DeltaCachePolicy(N)) for N in (2, 3, 4)),
-    *(policy("Delta-DiT", f"N={N}", DeltaDiTPolicy(N)) for N in (2, 3, 4)),
+    *(policy("Delta-Cache", f"N={N}", DeltaCacheMethod(N)) for N in (2, 3, 4)),
+    *(policy("Delta-DiT", f"N={N}", DeltaDiTMethod(N)) for N in (2, 3, 4)),
     *(native("EasyCache (ComfyUI)", EasyCacheNode, threshold) for threshold in (.05, .1, .2, .4)),
     *(native("LazyCache (ComfyUI)", LazyCacheNode, threshold) for threshold in (.005, .01, .02, .05)),
     *(rival("EasyCache", f"{threshold:g}", EasyCache(threshold)) for threshold in (.005, .01, .02, .05)),

@@ -3,7 +3,7 @@
     from blockdance.lab.benchmarks.arm import Arm, policy
     from blockdance.lab.benchmarks.compare import compare
     from blockdance.lab.benchmarks.row import text
-    rows = compare("demo/weights/pixart.safetensors", [policy("BlockDance", "N=2", BlockDancePolicy(2))])
+    rows = compare("demo/weights/pixart.safetensors", [policy("BlockDance", "N=2", BlockDanceMethod(2))])
     print(text(rows))
 
 in a script that `python3 -m lab.benchmarks.start` runs.

@@ -29,8 +29,8 @@ kept in memory from step to step beyond what full sampling keeps, *peak* the mos
 A better sampler with fewer steps may come nearer to the exact solution than the full run does that everything is
 compared with, so its PSNR has a ceiling that is not its own fault.
 
-The rivals are written from their papers (`lab/benchmarks/rivals`) and not their authors' code; TeaCache and MagCache are
-fitted to the model on other captions first, as their authors do, and FORA, TaylorSeer and HiCache store one change of
+The rivals are written from their papers (`lab/benchmarks/rivals`) and not their authors' code; TeaCache and MagCache
+are fitted to the model on other captions first, as their authors do, and FORA, TaylorSeer and HiCache store one change of
 the hidden state for all blocks, not two for each. ComfyUI's EasyCache is run as it is. It computes everything where a
 model never asks it, PixArt and SD3, and where the sampler's latent is the very tensor that the model gets, as with Flux
 in float32, it adds to that one, which spoils the run. The numbers by which Auto plans were chosen on three of these

@@ -14,9 +14,9 @@ from typing import Iterable, Iterator, Sequence
 from comfy.samplers import SCHEDULER_NAMES
 
 from blockdance.blockdance_core.comfy.attach import attach
-from blockdance.blockdance_core.methods.blockdance import BlockDancePolicy
-from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
-from blockdance.blockdance_core.methods.method import Policy
+from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
+from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
+from blockdance.blockdance_core.methods.method import Method
 from blockdance.blockdance_core.methods.variants import FORECASTS, with_forecast
 from blockdance.lab.benchmarks import markdown
 from blockdance.lab.benchmarks.document import DOCS
@@ -25,8 +25,8 @@ from blockdance.lab.benchmarks.quality import compare
 from blockdance.lab.benchmarks.setting import Setting
 from blockdance.lab.benchmarks.subject import Subject
 
-METHODS = {"BlockDance N=2": BlockDancePolicy(N=2), "BlockDance N=3": BlockDancePolicy(N=3),
-           "Delta-Cache N=2": DeltaCachePolicy(N=2)}
+METHODS = {"BlockDance N=2": BlockDanceMethod(N=2), "BlockDance N=3": BlockDanceMethod(N=3),
+           "Delta-Cache N=2": DeltaCacheMethod(N=2)}
 STEPS, CAPTIONS = 20, 2
 COLUMNS = "model", "scheduler", "method", "captions", "off, dB", "linear", "quadratic"
 NAMED = 3  # columns that say which row it is
@@ -69,7 +69,7 @@ def _psnr(subject: Subject, setting: Setting, captions: int) -> dict[tuple[str, 
     """The mean over the captions, in dB, by method and forecast."""
     found: dict[tuple[str, str], list[float]] = {}
     for seed, scene in enumerate(subject.scenes(captions)):
-        def drawn(policy: Policy | None = None):
+        def drawn(policy: Method | None = None):
             patched = subject.patcher if policy is None else attach(subject.patcher, policy)
             return subject.draw(patched, setting, [scene], seed).latents[0]
         full = drawn()

@@ -11,9 +11,9 @@ from itertools import product
 from pathlib import Path
 from typing import Iterable, Iterator
 
-from ...blockdance_core.methods.blockdance import BlockDancePolicy
-from ...blockdance_core.methods.delta_dit import DeltaDiTPolicy
-from ...blockdance_core.methods.method import Policy
+from ...blockdance_core.methods.blockdance import BlockDanceMethod
+from ...blockdance_core.methods.delta_dit import DeltaDiTMethod
+from ...blockdance_core.methods.method import Method
 from . import markdown
 from .arm import Arm, policy
 from .compare import Contest
@@ -34,18 +34,18 @@ Delta-DiT does in its section 5; what both are worth on other captions is in the
 """
 COLUMNS = ("model", "captions", "method", "paper setting", "MACs", "PSNR, dB (95 %)", "objects right", "found", "MACs",
            "PSNR, dB (95 %)", "objects right")
-Candidates = dict[str, Policy]
+Candidates = dict[str, Method]
 
 
 def candidates(depth: int) -> Iterator[tuple[str, Candidates, Candidates]]:
     """Per method: its name, its paper settings, and the settings among which to search, for a model of this depth."""
-    def named(policies: Iterable[Policy]) -> Candidates:
+    def named(policies: Iterable[Method]) -> Candidates:
         return {", ".join(f"{name}={value}" for name, value in asdict(some).items()): some for some in policies}
     blocks = sorted({max(1, round(share * depth)) for share in (.25, .5, .65, .75, .85)})
-    yield "Delta-DiT", named(DeltaDiTPolicy(N) for N in (2, 3)), named(
-        DeltaDiTPolicy(N, b, count) for N, b, count in product((2, 3), (.2, .4, .6, .8, 1.), blocks))
-    yield "BlockDance", named(BlockDancePolicy(N) for N in (2, 3, 4)), named(
-        BlockDancePolicy(N, count - 1, start, end)
+    yield "Delta-DiT", named(DeltaDiTMethod(N) for N in (2, 3)), named(
+        DeltaDiTMethod(N, b, count) for N, b, count in product((2, 3), (.2, .4, .6, .8, 1.), blocks))
+    yield "BlockDance", named(BlockDanceMethod(N) for N in (2, 3, 4)), named(
+        BlockDanceMethod(N, count - 1, start, end)
         for N, count, start, end in product((2, 3, 4), blocks[1:], (.2, .4, .6), (.95, 1.)))
 
 

@@ -19,7 +19,7 @@ from comfy.model_patcher import ModelPatcher
 from blockdance.blockdance_core.ada import policy_file
 from blockdance.blockdance_core.comfy.attach import attach, last_report
 from blockdance.blockdance_core.comfy.fingerprint import fingerprint_of
-from blockdance.blockdance_core.methods.blockdance import BlockDancePolicy
+from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
 from blockdance.lab.benchmarks.arm import FULL, Arm, Calibration, policy
 from blockdance.lab.benchmarks.arms import auto
 from blockdance.lab.benchmarks.quality import compare
@@ -45,8 +45,8 @@ def ada(choice: str) -> Arm:
 
 
 STATIC = (
-    *(policy("BlockDance", f"N={N}", BlockDancePolicy(N)) for N in (2, 3, 4)),
-    *(policy("BlockDance, all blocks", f"N={N}", BlockDancePolicy(N, block_index=27)) for N in (2, 3)),
+    *(policy("BlockDance", f"N={N}", BlockDanceMethod(N)) for N in (2, 3, 4)),
+    *(policy("BlockDance, all blocks", f"N={N}", BlockDanceMethod(N, block_index=27)) for N in (2, 3)),
     auto("Auto", 1.5), auto("Auto", 2.),
 )
 

@@ -2,23 +2,23 @@
 
 from dataclasses import dataclass, field
 
-from ...blockdance_core.auto.method import AutoPolicy
+from ...blockdance_core.auto.method import AutoMethod
 from ...blockdance_core.auto.profile_library import general
-from ...blockdance_core.methods.blockdance import BlockDancePolicy
-from ...blockdance_core.methods.delta_cache import DeltaCachePolicy
-from ...blockdance_core.methods.delta_dit import DeltaDiTPolicy
+from ...blockdance_core.methods.blockdance import BlockDanceMethod
+from ...blockdance_core.methods.delta_cache import DeltaCacheMethod
+from ...blockdance_core.methods.delta_dit import DeltaDiTMethod
 from ...blockdance_core.plan.plan import Transformer
 from ...blockdance_core.plan.schedule import Schedule
 from .graph import Node, Output, Value
 
 
-def _auto(speedup: float, profile: str, least_quality: float) -> AutoPolicy:
+def _auto(speedup: float, profile: str, least_quality: float) -> AutoMethod:
     """As for a model with the general profile: what is measured of yours is in no workflow."""
-    return AutoPolicy(speedup, lambda *_: None, general, least_quality=least_quality)
+    return AutoMethod(speedup, lambda *_: None, general, least_quality=least_quality)
 
 
-POLICIES = {"BlockDanceAuto": _auto, "BlockDancePatch": BlockDancePolicy, "DeltaCachePatch": DeltaCachePolicy,
-            "DeltaDiTPatch": DeltaDiTPolicy}
+POLICIES = {"BlockDanceAuto": _auto, "BlockDancePatch": BlockDanceMethod, "DeltaCachePatch": DeltaCacheMethod,
+            "DeltaDiTPatch": DeltaDiTMethod}
 
 
 @dataclass(frozen=True)

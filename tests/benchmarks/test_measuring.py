@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from blockdance.blockdance_core.comfy.attach import attach
-from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
+from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
 from blockdance.lab.benchmarks import memory
 from blockdance.lab.benchmarks.arm import Arm, Calibration, policy
 from blockdance.lab.benchmarks.arms import ALL, rival, thinned
@@ -34,7 +34,7 @@ def test_the_counter_counts_what_a_method_leaves_out(tiny):
     full = counter.read()
     counter.restart()
     reports = []
-    sample(attach(model, DeltaCachePolicy(2, 1, 4), reports.append), tiny, steps=4)
+    sample(attach(model, DeltaCacheMethod(2, 1, 4), reports.append), tiny, steps=4)
     reused = counter.read()
     assert full.blocks == 2 * reports[0].total and reused.blocks == 2 * reports[0].executed
     assert full.blocks - reused.blocks == 2 * 2 * 4  # rows, evaluations, blocks
@@ -69,7 +69,7 @@ def test_an_arm_is_compared_with_fewer_steps_of_the_same_cost(subject):
 
 def test_an_arm_that_does_not_fit_is_an_error_that_says_why(subject):
     with pytest.raises(ValueError, match="Delta-Cache deep: .* has 28 blocks"):
-        compare(subject, [policy("Delta-Cache", "deep", DeltaCachePolicy(2, 20, 21))], captions=1, fewer_steps=())
+        compare(subject, [policy("Delta-Cache", "deep", DeltaCacheMethod(2, 20, 21))], captions=1, fewer_steps=())
 
 
 def test_the_measured_captions_are_not_the_calibration_captions(subject):

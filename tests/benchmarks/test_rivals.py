@@ -5,7 +5,7 @@ import torch
 
 from blockdance.blockdance_core.comfy.attach import attach
 from blockdance.blockdance_core.comfy.models.architectures import chain_of, transformer_of
-from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
+from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
 from blockdance.lab.benchmarks.rivals.dbcache import DBCache
 from blockdance.lab.benchmarks.rivals.dicache import DiCache
 from blockdance.lab.benchmarks.rivals.easycache import EasyCache
@@ -62,8 +62,8 @@ def test_reuse_saves_work_repeats_itself_and_leaves_the_model_alone(subject, riv
 def test_fora_is_a_delta_cache_of_all_blocks(subject):
     """Two engines, one method."""
     tiny, model, _ = subject
-    policy = DeltaCachePolicy(2, 0, transformer_of(model.model.diffusion_model).depth)
-    assert torch.equal(draw(attach_rival(model, FORA(2)), tiny), draw(attach(model, policy), tiny))
+    method = DeltaCacheMethod(2, 0, transformer_of(model.model.diffusion_model).depth)
+    assert torch.equal(draw(attach_rival(model, FORA(2)), tiny), draw(attach(model, method), tiny))
 
 
 def test_conditions_in_two_calls_do_not_share_what_is_stored(subject, monkeypatch):

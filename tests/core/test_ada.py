@@ -18,7 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from blockdance.blockdance_core.ada import checkpoint, policy_file
 from blockdance.blockdance_core.ada.captions import Caption, CaptionsError, read
 from blockdance.blockdance_core.ada.decisions import Choices, cautious, saving
-from blockdance.blockdance_core.ada.method import AdaPolicy, decide, state_of, transfer
+from blockdance.blockdance_core.ada.method import AdaMethod, decide, state_of, transfer
 from blockdance.blockdance_core.ada.network import DecisionNetwork, Sizes, State
 from blockdance.blockdance_core.ada.policy_file import Card, PolicyError
 from blockdance.blockdance_core.ada.rewards import SSIM, ClipScore, Distance, ImageReward, Named, SquaredError
@@ -161,7 +161,7 @@ class Recorded:
 
 
 class TestPolicy:
-    def advised(self, policy: AdaPolicy, schedule: Schedule, batch: int = 1):
+    def advised(self, policy: AdaMethod, schedule: Schedule, batch: int = 1):
         plan = policy.plan(schedule, PIXART)
         first = next(step for step, decision in enumerate(plan.decisions) if decision.store) + 1
         conditions = {"positive": [{"cross_attn": seeded(1, 4, 5)}]}
@@ -171,7 +171,7 @@ class TestPolicy:
         return plan, advice[first]
 
     def test_it_looks_once_and_the_first_steps_are_computed(self):
-        policy = AdaPolicy(deciding([-1., 1., -1., -1., 1., -1.]), (20,))
+        policy = AdaMethod(deciding([-1., 1., -1., -1., 1., -1.]), (20,))
         plan, decided = self.advised(policy, Schedule.even(10))
         reuse = Reuse(Span(0, 20), Kind.FEATURE)
         assert plan.reused_steps == () and plan.decisions[3].store == (reuse,)
@@ -180,34 +180,34 @@ class TestPolicy:
 
     def test_a_higher_threshold_reuses_more(self):
         network = deciding([-2., 3., -1., 1., -.5, 2.])
-        reused = [len(self.advised(AdaPolicy(network, (20,), threshold=threshold), Schedule.even(10))[1].reused_steps)
+        reused = [len(self.advised(AdaMethod(network, (20,), threshold=threshold), Schedule.even(10))[1].reused_steps)
                   for threshold in (.3, .5, .8, .97)]
         assert reused == [2, 3, 4, 6]
         with pytest.raises(ValueError, match="threshold is 1.5"):
-            AdaPolicy(network, (20,), threshold=1.5)
+            AdaMethod(network, (20,), threshold=1.5)
 
     def test_every_border_is_stored_until_one_is_chosen(self):
         network = deciding([-1.] * 6, borders=2)
         network.decide.bias.data.view(6, 3)[:, 2] = torch.tensor([0., 1., 0., 1., 0., 1.])
-        plan, decided = self.advised(AdaPolicy(network, (20, 27)), Schedule.even(10))
+        plan, decided = self.advised(AdaMethod(network, (20, 27)), Schedule.even(10))
         assert len(plan.decisions[3].store) == 2
         assert [decision.reuse.span.last for decision in decided.decisions[4:]] == [20, 27] * 3
 
     @pytest.mark.parametrize("steps, reused", [(20, 6), (50, 15), (10, 3)])
     def test_other_numbers_of_steps_reuse_the_same_share(self, steps, reused):
-        _, decided = self.advised(AdaPolicy(deciding([-1., 1.] * 3), (20,)), Schedule.even(steps))
+        _, decided = self.advised(AdaMethod(deciding([-1., 1.] * 3), (20,)), Schedule.even(steps))
         assert len(decided.reused_steps) == reused
 
     def test_a_run_that_begins_late_computes_its_first_step(self):
         schedule = Schedule(tuple(.5 - step / 20 for step in range(11)), lambda percent: 1 - percent)
-        plan, decided = self.advised(AdaPolicy(deciding([-1.] * 6), (20,)), schedule)
+        plan, decided = self.advised(AdaMethod(deciding([-1.] * 6), (20,)), schedule)
         assert plan.decisions[0].store and decided.reused_steps == tuple(range(1, 10))
 
     @pytest.mark.parametrize("schedule, note", [
         (Schedule.even(4), "4 steps are too few"),
         (Schedule(tuple(1 - step / 30 for step in range(9)), lambda percent: 1 - percent), "no step of this run")])
     def test_runs_without_anything_to_decide_are_full_and_say_so(self, schedule, note):
-        plan = AdaPolicy(deciding([-1.] * 6), (20,)).plan(schedule, PIXART)
+        plan = AdaMethod(deciding([-1.] * 6), (20,)).plan(schedule, PIXART)
         assert plan.adviser is None and not plan.reused_steps and note in plan.note
 
     def test_operations_are_used(self):
@@ -217,7 +217,7 @@ class TestPolicy:
 
     def test_a_shallower_model_is_refused(self):
         with pytest.raises(ValueError, match="up to block 20, but Small has 12"):
-            AdaPolicy(deciding([0.]), (20,)).plan(Schedule.even(10), Transformer("Small", (12,)))
+            AdaMethod(deciding([0.]), (20,)).plan(Schedule.even(10), Transformer("Small", (12,)))
 
     def test_embeddings_are_repeated_as_comfyui_does(self):
         found = state_of(seeded(3, 4, 8, 8), [{"cross_attn": seeded(2, 4, 5), "pooled_output": seeded(1, 6)}])
@@ -471,5 +471,5 @@ class TestTraining:
 @settings(deadline=None, max_examples=20)
 @given(st.integers(1, 200))
 def test_any_number_of_steps_has_a_plan(steps):
-    plan = AdaPolicy(deciding([-1., 1.] * 3), (20,)).plan(Schedule.even(steps), PIXART)
+    plan = AdaMethod(deciding([-1., 1.] * 3), (20,)).plan(Schedule.even(steps), PIXART)
     assert plan.steps == steps

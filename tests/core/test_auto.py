@@ -11,15 +11,15 @@ import torch
 from blockdance.blockdance_core.auto import planner
 from blockdance.blockdance_core.auto.calibration import refined
 from blockdance.blockdance_core.auto.kernel import Kernel
-from blockdance.blockdance_core.auto.latent_error import Drift, Rules
+from blockdance.blockdance_core.auto.latent_error import LatentError, Rules
 from blockdance.blockdance_core.auto.measurement import SAMPLED, Recorder, kernel_of
-from blockdance.blockdance_core.auto.method import AutoPolicy, RecordPolicy
+from blockdance.blockdance_core.auto.method import AutoMethod, MeasureMethod
 from blockdance.blockdance_core.auto.outputs import Outputs
 from blockdance.blockdance_core.auto.planner import Begun, best, search
 from blockdance.blockdance_core.auto.profile import Fingerprint, Profile, ProfileError
 from blockdance.blockdance_core.auto.profile_library import Library, general
-from blockdance.blockdance_core.auto.weights import Course, KernelForecaster
-from blockdance.blockdance_core.auto.written_plan import FixedPolicy
+from blockdance.blockdance_core.auto.weights import Course, KernelExtrapolation
+from blockdance.blockdance_core.auto.written_plan import WrittenPlanMethod
 from blockdance.blockdance_core.plan.flow_time import FlowTime, Quantity
 from blockdance.blockdance_core.plan.plan import Kind, Transformer
 from blockdance.blockdance_core.plan.plan_text import read, written
@@ -45,8 +45,8 @@ def kernel(steps: int = 20, roughness: float = 0.) -> Kernel:
     return kernel_of(list(even(steps)), curve(even(steps), roughness=roughness))
 
 
-def policy(speedup: float, measured: Kernel | None = None, **more) -> AutoPolicy:
-    return AutoPolicy(speedup, lambda quantity, steps: measured, general, **more)
+def policy(speedup: float, measured: Kernel | None = None, **more) -> AutoMethod:
+    return AutoMethod(speedup, lambda quantity, steps: measured, general, **more)
 
 
 class TestKernel:
@@ -84,13 +84,13 @@ class TestKernel:
 
 class TestCourse:
     def test_a_full_run_is_given_as_it_is(self):
-        course = Course(KernelForecaster(kernel()), np.append(even(20), 0.))
+        course = Course(KernelExtrapolation(kernel()), np.append(even(20), 0.))
         assert [course.next(True) for _ in range(20)] == [{now: 1.} for now in range(20)]
 
     def test_outputs_follow_the_course(self):
         times = [*even(20), 0.]
-        outputs = Outputs(KernelForecaster(kernel()), Schedule.even(20).stretches)
-        course = Course(KernelForecaster(kernel()), times)
+        outputs = Outputs(KernelExtrapolation(kernel()), Schedule.even(20).stretches)
+        course = Course(KernelExtrapolation(kernel()), times)
         values = curve(even(20))
         for now in range(20):
             computed = now in (0, 1, 2, 5, 8, 9)
@@ -102,18 +102,18 @@ class TestCourse:
         assert outputs.bytes == 5 * 400 * 8
 
     def test_without_a_known_course_each_is_forecast_by_itself(self):
-        forecaster = KernelForecaster(kernel())
-        outputs, values = Outputs(forecaster), curve(even(20))
+        extrapolation = KernelExtrapolation(kernel())
+        outputs, values = Outputs(extrapolation), curve(even(20))
         for now in (0, 1, 3):
             value = values[now]
             assert outputs.computed(even(20)[now], value) is value
-        expected = forecaster.weights([even(20)[3], even(20)[1], even(20)[0]], even(20)[4])
+        expected = extrapolation.weights([even(20)[3], even(20)[1], even(20)[0]], even(20)[4])
         given = outputs.forecast(even(20)[4])
         assert torch.allclose(given, sum(w * values[now] for w, now in zip(expected, (3, 1, 0))))
         assert (given - values[4]).norm() < .3 * (values[3] - values[4]).norm()
 
     def test_another_size_of_picture_begins_anew(self):
-        outputs = Outputs(KernelForecaster(kernel()))
+        outputs = Outputs(KernelExtrapolation(kernel()))
         outputs.computed(1., torch.zeros(4))
         assert outputs.fit(torch.zeros(4)) and not outputs.fit(torch.zeros(5))
         outputs.computed(.9, torch.ones(5))
@@ -149,12 +149,12 @@ class TestPolicy:
         monkeypatch.setattr(planner, "search", lambda *given, **more: asked.append(more) or search(*given, **more))
         monkeypatch.setattr(planner, "ROUGH", 0.)
         same, other = Schedule.even(20), Schedule.even(21)
-        again = AutoPolicy(2., lambda *_: kernel(), general)  # a kernel that is read anew each time
+        again = AutoMethod(2., lambda *_: kernel(), general)  # a kernel that is read anew each time
         plans = [again.plan(schedule, PIXART) for schedule in (same, same, other, same)]
         assert len(asked) == 2
         assert plans[0].decisions == plans[3].decisions and plans[0].adviser is not plans[1].adviser
         replace(again, speedup=3.).plan(same, PIXART)
-        AutoPolicy(2., lambda *_: kernel(roughness=.1), general).plan(same, PIXART)
+        AutoMethod(2., lambda *_: kernel(roughness=.1), general).plan(same, PIXART)
         assert len(asked) == 4
 
     @pytest.mark.parametrize("steps", [65, 150, 1000])
@@ -195,7 +195,7 @@ class TestPolicy:
         times = np.append(even(130), 0.)
         gram, past = kernel().at(times[:-1]), tuple(range(0, 80, 2))
         walked = search(gram, times, only=(*past, *range(80, 130)))[0]
-        drift = Drift(gram[:80, :80], times[:81], Rules())
+        drift = LatentError(gram[:80, :80], times[:81], Rules())
         for now in range(80):
             drift.follow(drift.step((now in past,)), np.zeros(1, int))
         for count in (40, 60, 90):
@@ -216,9 +216,9 @@ class TestPolicy:
 
     def test_where_much_error_is_left_weights_know_of_the_answer(self):
         fast, slow = (policy(speedup).plan(Schedule.even(30), PIXART) for speedup in (4., 1.5))
-        assert fast.forecaster.rules.answering and not slow.forecaster.rules.answering
-        kept = FixedPolicy(read(written(fast)), lambda *_: general(Quantity.VELOCITY))
-        assert kept.plan(Schedule.even(30), PIXART).forecaster == fast.forecaster
+        assert fast.extrapolation.rules.answering and not slow.extrapolation.rules.answering
+        kept = WrittenPlanMethod(read(written(fast)), lambda *_: general(Quantity.VELOCITY))
+        assert kept.plan(Schedule.even(30), PIXART).extrapolation == fast.extrapolation
 
     def test_a_speedup_of_one_computes_everything(self):
         plan = policy(1.).plan(Schedule.even(20), PIXART)
@@ -244,7 +244,7 @@ class TestPolicy:
         plan = policy(2., save=lambda *_: "").plan(schedule, PIXART)
         assert plan.listener is None and plan.reused_steps and "not measured on this model" in plan.note
         with pytest.raises(ValueError, match="several times a step|say too little"):
-            RecordPolicy(lambda *_: "").plan(schedule, PIXART)
+            MeasureMethod(lambda *_: "").plan(schedule, PIXART)
 
     def test_samplers_that_take_more_than_the_result_get_the_blocks_replaced(self):
         schedule = replace(Schedule.even(20), sampler=SamplerTraits(whole=False))
@@ -384,14 +384,14 @@ class TestRefinement:
                        lambda policy: [torch.tensor([error]) for error in errors_of(policy)])
 
     @staticmethod
-    def choice_of(policy: AutoPolicy) -> tuple[int, ...]:
+    def choice_of(policy: AutoMethod) -> tuple[int, ...]:
         choice, = policy.measured(Quantity.VELOCITY, 20).proven
         return choice
 
     def test_the_closest_choice_is_kept_and_used(self):
         tried = {}
 
-        def errors_of(policy: AutoPolicy) -> list[float]:
+        def errors_of(policy: AutoMethod) -> list[float]:
             choice = self.choice_of(policy)
             count = len(choice)
             tried.setdefault(count, []).append(choice)
@@ -403,7 +403,7 @@ class TestRefinement:
         assert found.proven == tuple(choices[2] for choices in tried.values())
         assert all(len(set(choices)) == 4 for choices in tried.values())
         for speedup, choice in zip((1.5, 2., 2.5, 3., 4.), found.proven):
-            plan = AutoPolicy(speedup, lambda *_: found, general).plan(Schedule.even(20), PIXART)
+            plan = AutoMethod(speedup, lambda *_: found, general).plan(Schedule.even(20), PIXART)
             assert sorted(set(range(20)) - set(plan.reused_steps)) == list(choice)
 
     @pytest.mark.parametrize("second, kept", [
@@ -413,7 +413,7 @@ class TestRefinement:
         """Against errors of 1 in each of three runs."""
         seen = []
 
-        def errors_of(policy: AutoPolicy) -> list[float]:
+        def errors_of(policy: AutoMethod) -> list[float]:
             seen.append(self.choice_of(policy))
             return [1.] * 3 if len(seen) % 2 else second
         assert list(self.refine(errors_of, tries=2).proven) == seen[kept::2]
@@ -421,7 +421,7 @@ class TestRefinement:
     def test_the_first_tried_is_what_a_search_would_choose(self):
         found = self.refine(lambda policy: [1.])
         for speedup in (1.5, 2., 2.5, 3., 4.):
-            by_search, by_runs = (AutoPolicy(speedup, lambda *_: known, general).plan(Schedule.even(20), PIXART)
+            by_search, by_runs = (AutoMethod(speedup, lambda *_: known, general).plan(Schedule.even(20), PIXART)
                                   for known in (kernel(20), found))
             assert by_search.decisions == by_runs.decisions
 
@@ -429,7 +429,7 @@ class TestRefinement:
         found = self.refine(lambda policy: [1. / sum(self.choice_of(policy))])
         other = replace(Schedule.even(20), sigmas=tuple(sigma ** 1.1 for sigma in Schedule.even(20).sigmas))
         for schedule in (other, Schedule.even(21)):
-            plans = [AutoPolicy(2., lambda *_: known, general).plan(schedule, PIXART) for known in (kernel(20), found)]
+            plans = [AutoMethod(2., lambda *_: known, general).plan(schedule, PIXART) for known in (kernel(20), found)]
             assert plans[0].decisions == plans[1].decisions and "in runs" not in plans[1].note
 
     def test_it_is_kept_in_a_profile(self):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blockdance.blockdance_core.methods.blockdance import BlockDancePolicy
+from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
 from blockdance.blockdance_core.plan.plan import COMPUTE, Kind, Plan, Reuse, Span, Transformer
 from blockdance.blockdance_core.plan.schedule import Schedule
 
@@ -27,21 +27,21 @@ def uniform(steps: int, first: int = 0) -> Schedule:
     (50, .08, .95, 2, 22), (50, .08, .95, 3, 30), (100, .06, .95, 2, 45), (100, .06, .95, 3, 60),
 ])
 def test_published_reuse(steps, start, end, N, reused):
-    plan = BlockDancePolicy(N, 21, start, end).plan(uniform(steps), PIXART)
+    plan = BlockDanceMethod(N, 21, start, end).plan(uniform(steps), PIXART)
     assert (plan.reused_steps if isinstance(reused, tuple) else len(plan.reused_steps)) == reused
     assert plan.computed_blocks(28) == 28 * steps - 22 * len(plan.reused_steps)
 
 
 @pytest.mark.parametrize("stacks, deepest", [((28,), 20), ((24,), 17), ((38,), 27), ((19, 38), 41), ((1,), 0)])
 def test_the_automatic_block_is_at_three_quarters(stacks, deepest):
-    assert BlockDancePolicy().reuse(Transformer("any", stacks)) == Reuse(Span(0, deepest), Kind.FEATURE)
+    assert BlockDanceMethod().reuse(Transformer("any", stacks)) == Reuse(Span(0, deepest), Kind.FEATURE)
 
 
 @given(N=st.integers(1, 10), steps=st.integers(1, 60), first=st.integers(0, 59),
        start=st.floats(0, 1), end=st.floats(0, 1), depth=st.integers(1, 60))
 def test_every_plan_can_be_executed(N, steps, first, start, end, depth):
     schedule = uniform(steps, min(first, steps - 1))
-    plan = BlockDancePolicy(N, -1, start, end).plan(schedule, Transformer("any", (depth,)))
+    plan = BlockDanceMethod(N, -1, start, end).plan(schedule, Transformer("any", (depth,)))
     assert plan.steps == schedule.steps
     stored, since = set(), 0
     for step, decision in enumerate(plan.decisions):
@@ -79,16 +79,16 @@ def test_a_plan_cannot_begin_with_reuse():
 ])
 def test_bad_settings_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
-        BlockDancePolicy(**settings)
+        BlockDanceMethod(**settings)
 
 
 @pytest.mark.parametrize("policy, schedule, note", [
-    (BlockDancePolicy(N=1), uniform(30), "off"),
-    (BlockDancePolicy(start=.6, end=.6), uniform(30), "not before"),
-    (BlockDancePolicy(), uniform(4), "too few"),
-    (BlockDancePolicy(start=.0, end=.05), uniform(10, 1), "no step"),
-    (BlockDancePolicy(start=.99, end=1.), uniform(30), "no step"),
+    (BlockDanceMethod(N=1), uniform(30), "off"),
+    (BlockDanceMethod(start=.6, end=.6), uniform(30), "not before"),
+    (BlockDanceMethod(), uniform(4), "too few"),
+    (BlockDanceMethod(start=.0, end=.05), uniform(10, 1), "no step"),
+    (BlockDanceMethod(start=.99, end=1.), uniform(30), "no step"),
 ])
-def test_a_plan_without_reuse_says_why(policy, schedule, note):
-    plan = policy.plan(schedule, PIXART)
+def test_a_plan_without_reuse_says_why(method, schedule, note):
+    plan = method.plan(schedule, PIXART)
     assert set(plan.decisions) == {COMPUTE} and note in plan.note

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from blockdance.blockdance_core.auto.method import AutoPolicy
+from blockdance.blockdance_core.auto.method import AutoMethod
 from blockdance.blockdance_core.auto.outputs import Outputs
 from blockdance.blockdance_core.auto.planner import Begun, search
 from blockdance.blockdance_core.auto.profile_library import general
-from blockdance.blockdance_core.auto.replanning import Correction
-from blockdance.blockdance_core.auto.weights import KernelForecaster
+from blockdance.blockdance_core.auto.replanning import Replanning
+from blockdance.blockdance_core.auto.weights import KernelExtrapolation
 from blockdance.blockdance_core.plan.flow_time import Quantity
 from blockdance.blockdance_core.plan.plan import Moment, Plan, Transformer
 from blockdance.blockdance_core.plan.schedule import SamplerTraits, Schedule
@@ -22,7 +22,7 @@ MODEL = Transformer("PixArtMS", (28,))
 
 
 def plan(schedule: Schedule = SCHEDULE, **more) -> Plan:
-    return AutoPolicy(2., lambda *_: kernel(STEPS), general, **more).plan(schedule, MODEL)
+    return AutoMethod(2., lambda *_: kernel(STEPS), general, **more).plan(schedule, MODEL)
 
 
 def computed(some: Plan) -> list[int]:
@@ -35,11 +35,11 @@ def moment(step: int, active=lambda sigma: (), outputs: Outputs | None = None) -
 
 def draw(given: Plan, values: torch.Tensor) -> tuple[list[int], torch.Tensor]:
     """A run whose computed outputs are these (T, n); the evaluations that it computed, and what the sampler got."""
-    outputs, got, made = Outputs(given.forecaster, SCHEDULE.stretches), [], []
+    outputs, got, made = Outputs(given.extrapolation, SCHEDULE.stretches), [], []
     for step in range(STEPS):
         if given.adviser is not None and (other := given.adviser.advise(moment(step, outputs=outputs))):
-            given = Plan(other.decisions, other.note, other.forecaster, adviser=given.adviser)
-            outputs.follow(other.forecaster)
+            given = Plan(other.decisions, other.note, other.extrapolation, adviser=given.adviser)
+            outputs.follow(other.extrapolation)
         if given.decisions[step].reuse is None:
             made.append(step)
             got.append(outputs.computed(TIMES[step], values[step]))
@@ -89,32 +89,32 @@ def test_conditions_that_change_are_planned_for():
     changed = first.adviser.advise(moment(0, active))
     assert len(computed(changed)) == len(computed(first)) and 11 in computed(changed)  # sigma .45
     assert {0, 1} <= set(computed(changed)) and len([step for step in computed(changed) if 11 <= step <= 14]) >= 3
-    assert changed.forecaster.bends == (pytest.approx(.475),)
+    assert changed.extrapolation.bends == (pytest.approx(.475),)
     assert "other conditions from step 12" in changed.note and first.note in changed.note
     assert first.adviser.advise(moment(1, active)) is None
 
 
 def test_only_a_sampler_of_known_evaluations_is_corrected():
     odd = Schedule(SCHEDULE.sigmas, SCHEDULE.percent_to_sigma, sampler=SamplerTraits(counted=False))
-    assert plan(odd).adviser is None and isinstance(plan().adviser, Correction)
+    assert plan(odd).adviser is None and isinstance(plan().adviser, Replanning)
 
 
 def test_beyond_a_bend_anchors_say_less_and_the_numbers_stay_inner_products():
-    forecaster = KernelForecaster(kernel(STEPS), bends=(.5, .2))
-    gram, plain = forecaster.gram(TIMES[:-1]), kernel(STEPS).at(TIMES[:-1])
+    extrapolation = KernelExtrapolation(kernel(STEPS), bends=(.5, .2))
+    gram, plain = extrapolation.gram(TIMES[:-1]), kernel(STEPS).at(TIMES[:-1])
     assert np.allclose(np.diag(gram), np.diag(plain))
     assert gram[0, 12] == pytest.approx(.5 * plain[0, 12]) and gram[0, 19] == pytest.approx(.25 * plain[0, 19])
     assert np.linalg.eigvalsh(gram)[0] > -1e-6 * STEPS
-    weights, expected = forecaster.foresee([.45, .55, .6], .4)
+    weights, expected = extrapolation.foresee([.45, .55, .6], .4)
     assert weights[0] > .8
-    assert expected > KernelForecaster(kernel(STEPS)).foresee([.45, .55, .6], .4)[1]
+    assert expected > KernelExtrapolation(kernel(STEPS)).foresee([.45, .55, .6], .4)[1]
 
 
 def test_the_search_goes_on_with_what_is_begun():
     """And is nearly as good as if all had been chosen at once."""
     gram = kernel(STEPS).at(TIMES[:-1])
     best = search(gram, TIMES)[9].computed
-    outputs = Outputs(KernelForecaster(kernel(STEPS), Quantity.VELOCITY), SCHEDULE.stretches)
+    outputs = Outputs(KernelExtrapolation(kernel(STEPS), Quantity.VELOCITY), SCHEDULE.stretches)
     for step in range(8):
         if step in best:
             outputs.computed(TIMES[step], torch.zeros(1, 4))

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
-from blockdance.blockdance_core.methods.delta_dit import DeltaDiTPolicy, solve_budget
+from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
+from blockdance.blockdance_core.methods.delta_dit import DeltaDiTMethod, solve_budget
 from blockdance.blockdance_core.methods.presets import PRESETS
 from blockdance.blockdance_core.plan.plan import Kind, Reuse, Span, Transformer
 from blockdance.blockdance_core.plan.schedule import Schedule
@@ -26,52 +26,52 @@ def spans(plan) -> list[Span]:
                          ids=["shallow", "middle", "deep"])
 def test_the_papers_spans(first_block, span):
     """Shallow, middle and deep are blocks 1-21, 4-24 and 8-28 in the paper, which counts from one."""
-    assert DeltaCachePolicy(first_block=first_block).reuse(PIXART) == Reuse(span, Kind.DELTA)
+    assert DeltaCacheMethod(first_block=first_block).reuse(PIXART) == Reuse(span, Kind.DELTA)
 
 
 def test_the_first_of_every_n_steps_is_full():
-    assert DeltaCachePolicy(2).plan(uniform(8), PIXART).reused_steps == (1, 3, 5, 7)
-    assert DeltaCachePolicy(3).plan(uniform(9), PIXART).reused_steps == (1, 2, 4, 5, 7, 8)
-    assert DeltaCachePolicy(3, start=.2, end=.8).plan(uniform(10), PIXART).reused_steps == (3, 4, 6, 7)
+    assert DeltaCacheMethod(2).plan(uniform(8), PIXART).reused_steps == (1, 3, 5, 7)
+    assert DeltaCacheMethod(3).plan(uniform(9), PIXART).reused_steps == (1, 2, 4, 5, 7, 8)
+    assert DeltaCacheMethod(3, start=.2, end=.8).plan(uniform(10), PIXART).reused_steps == (3, 4, 6, 7)
 
 
 def test_a_group_cut_short_is_full():
     """Eq. 7 pays for T mod N full steps."""
-    assert DeltaCachePolicy(3).plan(uniform(8), PIXART).reused_steps == (1, 2, 4, 5)
+    assert DeltaCacheMethod(3).plan(uniform(8), PIXART).reused_steps == (1, 2, 4, 5)
 
 
 @pytest.mark.parametrize("policy, message", [
-    (DeltaCachePolicy(first_block=10, n_cached=20), "PixArtMS has 28 blocks.*first_block to 8 or n_cached to 18"),
-    (DeltaCachePolicy(first_block=30, n_cached=1), "first_block to 27 or n_cached to 1"),
-    (DeltaDiTPolicy(n_cached=29), "n_cached is 29.*PixArtMS has 28.*1 to 28"),
+    (DeltaCacheMethod(first_block=10, n_cached=20), "PixArtMS has 28 blocks.*first_block to 8 or n_cached to 18"),
+    (DeltaCacheMethod(first_block=30, n_cached=1), "first_block to 27 or n_cached to 1"),
+    (DeltaDiTMethod(n_cached=29), "n_cached is 29.*PixArtMS has 28.*1 to 28"),
 ])
-def test_spans_that_do_not_fit_are_refused(policy, message):
+def test_spans_that_do_not_fit_are_refused(method, message):
     with pytest.raises(ValueError, match=message):
-        policy.plan(uniform(20), PIXART)
+        method.plan(uniform(20), PIXART)
 
 
 @pytest.mark.parametrize("policy, settings, message", [
-    (DeltaCachePolicy, {"N": 0}, "N is 0"), (DeltaCachePolicy, {"first_block": -1}, "first_block is -1"),
-    (DeltaCachePolicy, {"n_cached": 0}, "n_cached is 0"), (DeltaCachePolicy, {"start": 2}, "start is 2"),
-    (DeltaDiTPolicy, {"N": 11}, "N is 11"), (DeltaDiTPolicy, {"b": -1}, "b is -1"),
-    (DeltaDiTPolicy, {"n_cached": -2}, "n_cached is -2"), (DeltaDiTPolicy, {"budget": 1.}, "budget is 1"),
-    (DeltaDiTPolicy, {"budget": .05}, "budget is 0.05.*0.1"), (DeltaDiTPolicy, {"budget": -.5}, "budget is -0.5"),
+    (DeltaCacheMethod, {"N": 0}, "N is 0"), (DeltaCacheMethod, {"first_block": -1}, "first_block is -1"),
+    (DeltaCacheMethod, {"n_cached": 0}, "n_cached is 0"), (DeltaCacheMethod, {"start": 2}, "start is 2"),
+    (DeltaDiTMethod, {"N": 11}, "N is 11"), (DeltaDiTMethod, {"b": -1}, "b is -1"),
+    (DeltaDiTMethod, {"n_cached": -2}, "n_cached is -2"), (DeltaDiTMethod, {"budget": 1.}, "budget is 1"),
+    (DeltaDiTMethod, {"budget": .05}, "budget is 0.05.*0.1"), (DeltaDiTMethod, {"budget": -.5}, "budget is -0.5"),
 ])
-def test_bad_settings_are_refused(policy, settings, message):
+def test_bad_settings_are_refused(method, settings, message):
     with pytest.raises(ValueError, match=message):
-        policy(**settings)
+        method(**settings)
 
 
 def test_deep_blocks_first_then_shallow_ones():
     """The default boundary is step 12 of 20."""
-    plan = DeltaDiTPolicy().plan(uniform(20), PIXART)
+    plan = DeltaDiTMethod().plan(uniform(20), PIXART)
     assert plan.reused_steps == tuple(range(1, 20, 2))
     assert spans(plan) == 6 * [Span(7, 27)] + 4 * [Span(0, 20)]
     assert "step 12 of 20" in plan.note
 
 
 def test_a_group_across_the_boundary_stores_both_spans():
-    plan = DeltaDiTPolicy(N=4, b=.5).plan(uniform(12), PIXART)
+    plan = DeltaDiTMethod(N=4, b=.5).plan(uniform(12), PIXART)
     assert [len(decision.store) for decision in plan.decisions] == [1, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0]
 
 
@@ -84,7 +84,7 @@ def test_the_papers_budget():
 
 @given(st.floats(.1, .99), st.integers(1, 60), st.integers(1, 60))
 def test_with_a_budget_the_blocks_of_the_node_do_not_count(budget, steps, depth):
-    given, plain = (DeltaDiTPolicy(n_cached=count, budget=budget).plan(uniform(steps), Transformer("any", (depth,)))
+    given, plain = (DeltaDiTMethod(n_cached=count, budget=budget).plan(uniform(steps), Transformer("any", (depth,)))
                     for count in (depth + 1, -1))
     assert given == plain
 
@@ -92,7 +92,7 @@ def test_with_a_budget_the_blocks_of_the_node_do_not_count(budget, steps, depth)
 @given(st.floats(.1, .99), st.integers(1, 60), st.integers(1, 60))
 def test_a_budget_is_met(budget, steps, depth):
     """To within the rounding of Nc: half a block on each cached step."""
-    plan = DeltaDiTPolicy(budget=budget).plan(uniform(steps), Transformer("any", (depth,)))
+    plan = DeltaDiTMethod(budget=budget).plan(uniform(steps), Transformer("any", (depth,)))
     solution = solve_budget(budget, steps, depth)
     if solution is None:
         assert budget * steps < 1 + 1e-6 or steps == 1

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blockdance.blockdance_core.auto.error_propagation import DOUBT, LATE, STEADY, Answer
-from blockdance.blockdance_core.auto.latent_error import NO_ANCHOR, Drift, Rules, best_weights
+from blockdance.blockdance_core.auto.error_propagation import DOUBT, LATE, STEADY, ErrorPropagation
+from blockdance.blockdance_core.auto.latent_error import NO_ANCHOR, LatentError, Rules, best_weights
 from blockdance.blockdance_core.auto.planner import search, weight
-from blockdance.blockdance_core.auto.weights import Course, KernelForecaster
+from blockdance.blockdance_core.auto.weights import Course, KernelExtrapolation
 from blockdance.blockdance_core.plan.flow_time import Quantity
 from blockdance.tests.core.test_auto import curve, even, kernel
 
@@ -101,8 +101,8 @@ def task(case: tuple, steps: int) -> tuple[np.ndarray, np.ndarray, Rules, Quanti
 def test_weights_that_know_of_the_answer(case, pattern):
     gram, times, rules, quantity = task(case, 12)
     rules = replace(rules, answering=True)
-    direct, drift = Direct(gram, times, rules, quantity), Drift(gram, times, rules, quantity)
-    answer = Answer(gram, times, quantity, drift.error[0], drift.anchors[:, 0])
+    direct, drift = Direct(gram, times, rules, quantity), LatentError(gram, times, rules, quantity)
+    answer = ErrorPropagation(gram, times, quantity, drift.error[0], drift.anchors[:, 0])
     for now in range(12):
         compute = now == 0 or bool(pattern >> now & 1)
         used = [now, *drift.anchors[:, 0]]
@@ -130,12 +130,12 @@ def score_of(computed: tuple[int, ...], *task) -> float:
 def test_the_weights_of_a_course_and_its_error(case, pattern):
     """Also where it begins anew in between, as after a correction."""
     gram, times, rules, quantity = task(case, 12)
-    direct, drift, computed = Direct(gram, times, rules, quantity), Drift(gram, times, rules, quantity), []
-    answer = Answer(gram, times, quantity, drift.error[0], drift.anchors[:, 0])
+    direct, drift, computed = Direct(gram, times, rules, quantity), LatentError(gram, times, rules, quantity), []
+    answer = ErrorPropagation(gram, times, quantity, drift.error[0], drift.anchors[:, 0])
     for now in range(12):
         compute = now == 0 or bool(pattern >> now & 1)
         if now == 6:
-            drift = Drift(gram, times, rules, quantity, drift.error[0], computed)
+            drift = LatentError(gram, times, rules, quantity, drift.error[0], computed)
         used = [now, *drift.anchors[:, 0]]
         step = drift.step((compute,))
         computed += [now] * compute
@@ -210,7 +210,7 @@ def test_the_error_is_the_real_one():
     times = np.append(even(12), 0.)
     outputs = curve(even(12)).numpy()
     outputs /= np.sqrt((outputs ** 2).sum(1).mean())
-    drift, error = Drift(outputs @ outputs.T, times, Rules(response=0.)), np.zeros(outputs.shape[1])
+    drift, error = LatentError(outputs @ outputs.T, times, Rules(response=0.)), np.zeros(outputs.shape[1])
     for now in range(12):
         used = [now, *drift.anchors[:, 0]]
         step = drift.step((now in (0, 1, 2, 5, 8, 11),))
@@ -230,8 +230,8 @@ def test_the_answer_is_that_of_a_model_that_answers(quantity, monkeypatch):
     times = np.append(even(12), 0.)
     outputs = curve(even(12)).numpy()
     outputs /= np.sqrt((outputs ** 2).sum(1).mean())
-    drift = Drift(outputs @ outputs.T, times, Rules(), quantity)
-    answer = Answer(outputs @ outputs.T, times, quantity, drift.error[0], drift.anchors[:, 0])
+    drift = LatentError(outputs @ outputs.T, times, Rules(), quantity)
+    answer = ErrorPropagation(outputs @ outputs.T, times, quantity, drift.error[0], drift.anchors[:, 0])
     flow, error, given = quantity is Quantity.VELOCITY, np.zeros(outputs.shape[1]), {}
     for now, (start, end) in enumerate(zip(times, times[1:])):
         computed, used = now in (0, 1, 2, 5, 8, 11), [now, *drift.anchors[:, 0]]
@@ -272,10 +272,10 @@ def test_better_than_any_fixed_interval():
 
 
 def test_a_course_expects_of_an_output_what_its_forecaster_does():
-    forecaster = KernelForecaster(kernel(), bends=(.5,))
-    course = Course(forecaster, np.append(even(20), 0.))
+    extrapolation = KernelExtrapolation(kernel(), bends=(.5,))
+    course = Course(extrapolation, np.append(even(20), 0.))
     for now in range(9):
         course.next(now in (0, 1, 4, 7))
     weights, error = course.foresee([7, 4, 1])
-    expected_weights, expected_error = forecaster.foresee([even(20)[a] for a in (7, 4, 1)], even(20)[9])
+    expected_weights, expected_error = extrapolation.foresee([even(20)[a] for a in (7, 4, 1)], even(20)[9])
     assert weights == pytest.approx(expected_weights, abs=1e-6) and error == pytest.approx(expected_error, rel=1e-4)

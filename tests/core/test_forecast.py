@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blockdance.blockdance_core.auto.profile_library import general
-from blockdance.blockdance_core.auto.written_plan import FixedPolicy
+from blockdance.blockdance_core.auto.written_plan import WrittenPlanMethod
 from blockdance.blockdance_core.engine.cache import Anchor, Cache, Stored
-from blockdance.blockdance_core.methods.blockdance import BlockDancePolicy
-from blockdance.blockdance_core.methods.variants import FORECASTS, Forecasting, with_forecast
+from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
+from blockdance.blockdance_core.methods.variants import FORECASTS, Extrapolated, with_forecast
 from blockdance.blockdance_core.plan.extrapolation import DividedDifferences
 from blockdance.blockdance_core.plan.plan import Kind, Plan, Reuse, Span, Transformer
 from blockdance.blockdance_core.plan.plan_text import read, written
@@ -90,18 +90,18 @@ def test_bad_settings_are_refused(settings):
 
 def test_a_plan_stores_what_its_forecasts_read():
     reuses = [None, None, None, A, None, B, None]
-    stores = [decision.store for decision in Plan.from_reuses(reuses, forecaster=DividedDifferences(2)).decisions]
+    stores = [decision.store for decision in Plan.from_reuses(reuses, extrapolation=DividedDifferences(2)).decisions]
     assert [set(store) for store in stores] == [{A}, {A, B}, {A, B}, set(), {B}, set(), set()]
     assert [decision.store for decision in Plan.from_reuses(reuses).decisions] == [(), (), (A,), (), (B,), (), ()]
 
 
 def test_a_forecasting_method_keeps_its_steps_and_spans():
     schedule, model = Schedule.even(20), Transformer("PixArt", (28,))
-    paper = BlockDancePolicy(N=3)
+    paper = BlockDanceMethod(N=3)
     plan = with_forecast(paper, "linear").plan(schedule, model)
     assert plan.reused_steps == paper.plan(schedule, model).reused_steps
     assert {decision.reuse for decision in plan.decisions} == {None, Reuse(Span(0, 20), Kind.DELTA)}
-    assert plan.forecaster is FORECASTS["linear"]
+    assert plan.extrapolation is FORECASTS["linear"]
     assert with_forecast(paper, "off") is paper
 
 
@@ -109,18 +109,18 @@ def test_what_bears_no_forecast_is_reused_as_without_one():
     """The first step of an exponential schedule is a third of sampling."""
     sigmas = tuple(.7 ** step for step in range(12))
     schedule, model = replace(Schedule.even(12), sigmas=(*sigmas, 0.)), Transformer("PixArt", (28,))
-    paper = BlockDancePolicy(start=.3, end=1.)
+    paper = BlockDanceMethod(start=.3, end=1.)
     plan = with_forecast(paper, "quadratic").plan(schedule, model)
     first, *_, last = plan.reused_steps
     assert plan.decisions[first] == paper.plan(schedule, model).decisions[first]
     assert plan.decisions[last].reuse.kind is Kind.DELTA
-    assert FixedPolicy(read(written(plan)), general).plan(schedule, model).decisions == plan.decisions
+    assert WrittenPlanMethod(read(written(plan)), general).plan(schedule, model).decisions == plan.decisions
 
 
 @pytest.mark.parametrize("name", ["off", "cubic"])
 def test_an_unknown_forecast_is_refused(name):
     with pytest.raises(ValueError, match="use one of linear, quadratic"):
-        Forecasting(BlockDancePolicy(), name)
+        Extrapolated(BlockDanceMethod(), name)
 
 
 def stored(value: float, size: int = 3) -> Stored:

@@ -5,25 +5,26 @@ import re
 
 import pytest
 
-from blockdance.blockdance_core.auto.method import AutoPolicy
+from blockdance.blockdance_core.auto.method import AutoMethod
 from blockdance.blockdance_core.auto.profile_library import general
-from blockdance.blockdance_core.auto.written_plan import FixedPolicy
+from blockdance.blockdance_core.auto.written_plan import WrittenPlanMethod
 from blockdance.blockdance_core.engine.hidden_state import Contract, ContractError, shapes
 from blockdance.blockdance_core.engine.report import Evaluation, Report
-from blockdance.blockdance_core.methods.blockdance import BlockDancePolicy
-from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
-from blockdance.blockdance_core.methods.delta_dit import DeltaDiTPolicy
+from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
+from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
+from blockdance.blockdance_core.methods.delta_dit import DeltaDiTMethod
 from blockdance.blockdance_core.plan import plan_text
 from blockdance.blockdance_core.plan.plan import Plan, Transformer
 from blockdance.blockdance_core.plan.plan_text import PlanError
 from blockdance.blockdance_core.plan.schedule import Schedule
 
 SINGLE = Transformer("Single", (1,))
-POLICIES = [BlockDancePolicy(), BlockDancePolicy(block_index=5), DeltaCachePolicy(n_cached=1),
-            DeltaCachePolicy(first_block=3, n_cached=1), DeltaDiTPolicy(budget=.5), DeltaDiTPolicy(n_cached=3),
-            AutoPolicy(2., lambda *_: None, general, lambda *_: ""),
-            FixedPolicy(plan_text.read(json.dumps({"blockdance_plan": 1, "steps": 1, "forecast": "off", "reuse": []})),
-                        lambda quantity, _: general(quantity))]
+POLICIES = [BlockDanceMethod(), BlockDanceMethod(block_index=5), DeltaCacheMethod(n_cached=1),
+            DeltaCacheMethod(first_block=3, n_cached=1), DeltaDiTMethod(budget=.5), DeltaDiTMethod(n_cached=3),
+            AutoMethod(2., lambda *_: None, general, lambda *_: ""),
+            WrittenPlanMethod(
+                plan_text.read(json.dumps({"blockdance_plan": 1, "steps": 1, "forecast": "off", "reuse": []})),
+                lambda quantity, _: general(quantity))]
 PLURAL_OF_ONE = re.compile(r"\b1 (?!is\b|was\b)\w+s\b")
 
 
@@ -75,5 +76,5 @@ def test_a_plan_that_reuses_outputs_is_refused_in_proper_english():
 
 def test_what_a_first_run_says_at_its_begin_and_at_its_end_is_not_the_same():
     schedule = Schedule.even(30)
-    note = AutoPolicy(2., lambda *_: None, general, lambda *_: "").plan(schedule, SINGLE).note
+    note = AutoMethod(2., lambda *_: None, general, lambda *_: "").plan(schedule, SINGLE).note
     assert "not measured yet" in note and "faster" not in note

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from blockdance.blockdance_core.auto.method import AutoPolicy, RecordPolicy
+from blockdance.blockdance_core.auto.method import AutoMethod, MeasureMethod
 from blockdance.blockdance_core.auto.profile import Profile, ProfileError
 from blockdance.blockdance_core.auto.profile_library import Library, general
 from blockdance.blockdance_core.auto.sampler_observation import Observation
@@ -84,8 +84,8 @@ def test_where_it_cannot_be_told_nothing_is_claimed(schedule, size):
     assert observation.traits() is None
 
 
-def auto(samplers: Kept | None = None, **more) -> AutoPolicy:
-    return AutoPolicy(2., more.pop("measured", lambda *_: None), general, samplers=samplers, **more)
+def auto(samplers: Kept | None = None, **more) -> AutoMethod:
+    return AutoMethod(2., more.pop("measured", lambda *_: None), general, samplers=samplers, **more)
 
 
 @pytest.mark.parametrize("noise, quantity", [(0., Quantity.VELOCITY), (1., Quantity.PICTURE)])
@@ -96,7 +96,7 @@ def test_a_measuring_run_decides_by_what_it_has_seen(noise, quantity, evaluation
     def save(*found) -> str:
         kept.append(found)
         return "kept"
-    for measuring in (auto(samplers, save=save), RecordPolicy(save, samplers=samplers)):
+    for measuring in (auto(samplers, save=save), MeasureMethod(save, samplers=samplers)):
         plan = measuring.plan(SCHEDULE, PIXART)
         assert not plan.reused_steps
         draw(plan.listener, noise, evaluations)
@@ -111,7 +111,7 @@ def test_what_was_seen_is_gone_by():
     for seen in (SEEN, replace(SEEN, steady=False), replace(SEEN, whole=False)):
         known, by_name = (auto(samplers).plan(replace(SCHEDULE, sampler=sampler), PIXART) for samplers, sampler in (
             (Kept(mine=seen), UNKNOWN), (None, replace(seen, origin=Origin.NAME))))
-        assert known.decisions == by_name.decisions and known.forecaster == by_name.forecaster
+        assert known.decisions == by_name.decisions and known.extrapolation == by_name.extrapolation
         assert known.note == by_name.note and known.sampler == seen
 
 
@@ -120,7 +120,7 @@ def test_a_sampler_is_not_said_to_add_noise_that_was_not_seen():
     assert "adds noise at every step" not in plan.note and "not known" in plan.note
     careful = auto().plan(replace(SCHEDULE, sampler=replace(UNKNOWN, shown=False)), PIXART)
     assert "adds noise at every step" not in careful.note and "not known" in careful.note
-    assert careful.forecaster.quantity is Quantity.PICTURE
+    assert careful.extrapolation.quantity is Quantity.PICTURE
     assert "adds noise at every step" in auto(Kept(mine=replace(SEEN, steady=False))).plan(SCHEDULE, PIXART).note
 
 
@@ -128,7 +128,7 @@ def test_a_sampler_is_not_said_to_add_noise_that_was_not_seen():
 def test_a_planned_run_is_watched_and_changes_its_plan_at_the_first_noise(noise):
     samplers = Kept()
     plan = auto(samplers).plan(SCHEDULE, PIXART)
-    assert plan.forecaster.quantity is Quantity.VELOCITY
+    assert plan.extrapolation.quantity is Quantity.VELOCITY
     advice = {}
 
     def advise(step: int, latent: torch.Tensor) -> None:
@@ -137,7 +137,7 @@ def test_a_planned_run_is_watched_and_changes_its_plan_at_the_first_noise(noise)
     changed = {step: found for step, found in advice.items() if found}
     assert list(changed) == ([1] if noise else [])
     if noise:
-        assert changed[1].forecaster.quantity is Quantity.PICTURE and "adds noise at every step" in changed[1].note
+        assert changed[1].extrapolation.quantity is Quantity.PICTURE and "adds noise at every step" in changed[1].note
     assert "seen of this sampler" in plan.listener.finish() and samplers["mine"].steady == (not noise)
 
 

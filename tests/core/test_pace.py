@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blockdance.blockdance_core.engine.step_groups import Pace
+from blockdance.blockdance_core.engine.step_groups import StepGroups
 from blockdance.blockdance_core.plan.plan import COMPUTE, Kind, Plan, Reuse, Span
 
 SHALLOW, DEEP = Reuse(Span(0, 3), Kind.FEATURE), Reuse(Span(4, 7), Kind.DELTA)
@@ -16,7 +16,7 @@ PLANS = st.lists(st.sampled_from([None, None, SHALLOW, DEEP]), max_size=24).map(
 
 def carried_out(plan: Plan, steps) -> str:
     """One letter per evaluation: r for a reusing one, c for one that stores, - for one that only computes."""
-    pace = Pace(plan)
+    pace = StepGroups(plan)
     return "".join("r" if (decision := pace.decide(step)).reuse else "c" if decision.store else "-" for step in steps)
 
 
@@ -27,7 +27,7 @@ def every(N: int, steps: int, before: int = 0) -> Plan:
 
 @given(PLANS)
 def test_with_one_evaluation_a_step_it_is_the_plan(plan):
-    pace = Pace(plan)
+    pace = StepGroups(plan)
     decisions = [pace.decide(step) for step in range(plan.steps)]
     assert [decision.reuse for decision in decisions] == [decision.reuse for decision in plan.decisions]
     assert [set(decision.store) for decision in decisions if decision.reuse is None] == [
@@ -37,7 +37,7 @@ def test_with_one_evaluation_a_step_it_is_the_plan(plan):
 @given(PLANS, st.sets(st.integers(0, 24)), st.booleans())
 def test_nothing_from_before_a_rise_of_the_noise_is_reused(plan, begins, twice):
     """Whatever the plan says; and what follows has something to reuse."""
-    pace, kept = Pace(plan, begins), set()
+    pace, kept = StepGroups(plan, begins), set()
     for step in range(plan.steps):
         for evaluation in range(1 + twice):
             if step in begins and not evaluation:
@@ -49,7 +49,7 @@ def test_nothing_from_before_a_rise_of_the_noise_is_reused(plan, begins, twice):
 
 @given(PLANS, st.data())
 def test_nothing_is_reused_from_too_far(plan, data):
-    pace, evaluations, anchor = Pace(plan), 0, None
+    pace, evaluations, anchor = StepGroups(plan), 0, None
     longest = max(map(len, re.findall("r*", carried_out(plan, range(plan.steps)))))
     for step in data.draw(st.lists(st.integers(0, plan.steps - 1), max_size=60)):
         decision = pace.decide(step)
@@ -76,11 +76,11 @@ def test_evaluations_are_counted(N, steps, expected):
 
 def test_a_step_outside_of_every_group_computes_and_ends_them():
     plan = every(3, 6, before=2)
-    assert Pace(plan).decide(0) == COMPUTE
+    assert StepGroups(plan).decide(0) == COMPUTE
     assert carried_out(plan, [0, 1, 2, 3, 1, 3, 4]) == "--cr-cr"
 
 
 def test_what_a_pass_without_anything_stored_stores():
     """Nothing, where no other evaluation can reuse it."""
-    pace = Pace(every(3, 3))
+    pace = StepGroups(every(3, 3))
     assert [pace.decide(step).store for step in range(3)] == [(SHALLOW,), (SHALLOW,), ()]

@@ -6,25 +6,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blockdance.blockdance_core.auto.method import AutoPolicy
+from blockdance.blockdance_core.auto.method import AutoMethod
 from blockdance.blockdance_core.auto.profile_library import general
-from blockdance.blockdance_core.auto.weights import KernelForecaster
-from blockdance.blockdance_core.auto.written_plan import FixedPolicy
-from blockdance.blockdance_core.methods.blockdance import BlockDancePolicy
-from blockdance.blockdance_core.methods.delta_dit import DeltaDiTPolicy
-from blockdance.blockdance_core.methods.variants import Forecasting
+from blockdance.blockdance_core.auto.weights import KernelExtrapolation
+from blockdance.blockdance_core.auto.written_plan import WrittenPlanMethod
+from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
+from blockdance.blockdance_core.methods.delta_dit import DeltaDiTMethod
+from blockdance.blockdance_core.methods.variants import Extrapolated
 from blockdance.blockdance_core.plan.plan import Kind, Plan, Reuse, Span, Transformer
 from blockdance.blockdance_core.plan.plan_text import PlanError, read, written
 from blockdance.blockdance_core.plan.schedule import SamplerTraits, Schedule
 
 MODEL = Transformer("PixArt", (28,))
-POLICIES = [AutoPolicy(2.5, lambda *_: None, general), BlockDancePolicy(N=3), DeltaDiTPolicy(),
-            Forecasting(BlockDancePolicy(), "quadratic")]
+POLICIES = [AutoMethod(2.5, lambda *_: None, general), BlockDanceMethod(N=3), DeltaDiTMethod(),
+            Extrapolated(BlockDanceMethod(), "quadratic")]
 PLAN = {"blockdance_plan": 1, "steps": 8, "forecast": "measured", "reuse": [{"kind": "output", "steps": [2, 4, 5]}]}
 
 
-def fixed(text: str) -> FixedPolicy:
-    return FixedPolicy(read(text), lambda quantity, steps: general(quantity))
+def fixed(text: str) -> WrittenPlanMethod:
+    return WrittenPlanMethod(read(text), lambda quantity, steps: general(quantity))
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.name)
@@ -33,7 +33,7 @@ def test_a_plan_that_is_written_and_read_is_the_same(policy):
     plan = policy.plan(schedule, MODEL)
     again = fixed(written(plan)).plan(schedule, MODEL)
     assert again.decisions == plan.decisions
-    assert type(again.forecaster) is type(plan.forecaster)
+    assert type(again.extrapolation) is type(plan.extrapolation)
     assert written(again) == written(plan)
 
 
@@ -48,7 +48,7 @@ def test_any_plan_of_spans(spans, forecast):
 
 def test_what_people_write():
     plan = fixed(json.dumps(PLAN)).plan(Schedule.even(8), MODEL)
-    assert plan.reused_steps == (2, 4, 5) and isinstance(plan.forecaster, KernelForecaster)
+    assert plan.reused_steps == (2, 4, 5) and isinstance(plan.extrapolation, KernelExtrapolation)
     assert {plan.decisions[step].reuse for step in (2, 4, 5)} == {Reuse(Span(0, 27), Kind.OUTPUT)}
     parts = Schedule.even(8).sigmas, Schedule.even(8).percent_to_sigma
     whole = fixed(json.dumps(PLAN)).plan(Schedule(*parts, sampler=SamplerTraits(whole=False)), MODEL)

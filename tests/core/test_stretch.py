@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from blockdance.blockdance_core.auto.method import RecordPolicy
+from blockdance.blockdance_core.auto.method import MeasureMethod
 from blockdance.blockdance_core.auto.outputs import Outputs
 from blockdance.blockdance_core.auto.profile_library import general
-from blockdance.blockdance_core.auto.weights import KernelForecaster
-from blockdance.blockdance_core.auto.written_plan import FixedPolicy
+from blockdance.blockdance_core.auto.weights import KernelExtrapolation
+from blockdance.blockdance_core.auto.written_plan import WrittenPlanMethod
 from blockdance.blockdance_core.plan.plan import Moment, Plan
 from blockdance.blockdance_core.plan.plan_text import read, written
 from blockdance.blockdance_core.plan.schedule import Schedule, Stretch, stretches_of
@@ -101,19 +101,19 @@ def test_outputs_make_up_for_errors_within_a_stretch(sigmas, planned):
     def run(outputs: Outputs, steps, sigmas) -> list[torch.Tensor]:
         return [outputs.computed(sigmas[step], values[step]) if given.decisions[step].reuse is None
                 else outputs.forecast(sigmas[step]) for step in steps]
-    together = run(Outputs(given.forecaster, schedule(sigmas).stretches), range(len(values)), sigmas)
+    together = run(Outputs(given.extrapolation, schedule(sigmas).stretches), range(len(values)), sigmas)
     for steps in planned:
         alone = tuple(sigmas[step] for step in (*steps, steps[-1] + 1))
-        expected = run(Outputs(given.forecaster, schedule(alone).stretches), steps, sigmas)
+        expected = run(Outputs(given.extrapolation, schedule(alone).stretches), steps, sigmas)
         assert all(torch.allclose(together[step], found) for step, found in zip(steps, expected))
     still = set(range(len(values))) - {step for steps in planned for step in steps}
     assert all(together[step] is not None and torch.equal(together[step], values[step]) for step in still)
 
 
 def test_what_was_computed_before_a_rise_takes_no_part_in_forecasts():
-    forecaster = KernelForecaster(kernel())
-    assert forecaster.weights((.7, .8, .2, .4), .6) == (*forecaster.weights((.7, .8), .6), 0., 0.)
-    outputs = Outputs(forecaster)
+    extrapolation = KernelExtrapolation(kernel())
+    assert extrapolation.weights((.7, .8, .2, .4), .6) == (*extrapolation.weights((.7, .8), .6), 0., 0.)
+    outputs = Outputs(extrapolation)
     for time, value in ((.4, 3.), (.2, 3.), (.9, 1.)):
         outputs.computed(time, torch.full((4,), value))
     assert torch.allclose(outputs.forecast(.8), torch.ones(4))
@@ -121,7 +121,7 @@ def test_what_was_computed_before_a_rise_takes_no_part_in_forecasts():
 
 def test_without_noise_nothing_is_kept():
     """Of an output at sigma 0 no velocity can be told."""
-    outputs = Outputs(KernelForecaster(kernel()))
+    outputs = Outputs(KernelExtrapolation(kernel()))
     outputs.computed(0., torch.full((4,), float("nan")))
     assert not outputs.fit(torch.zeros(4)) and not outputs.bytes
 
@@ -137,14 +137,14 @@ def test_a_change_of_conditions_is_planned_for_in_every_stretch():
 @EACH
 def test_outputs_that_bend_are_planned_for(sigmas, planned):
     given = policy(2., kernel()).plan(schedule(sigmas), PIXART)
-    outputs, adviser, computed = Outputs(given.forecaster, schedule(sigmas).stretches), given.adviser, 0
+    outputs, adviser, computed = Outputs(given.extrapolation, schedule(sigmas).stretches), given.adviser, 0
     values = torch.randn(2, 400, generator=torch.Generator().manual_seed(1)).double()
     bend = planned[-1][9]
     for step in range(len(sigmas) - 1):
         advice = adviser.advise(Moment(step, torch.zeros(1, 4), {}, lambda sigma: (), outputs))
         if advice is not None:
             given = advice
-            outputs.follow(advice.forecaster)
+            outputs.follow(advice.extrapolation)
         if given.decisions[step].reuse is None:
             outputs.computed(sigmas[step], values[int(step >= bend)] + .01 * sigmas[step])
             computed += 1
@@ -158,7 +158,7 @@ def test_outputs_that_bend_are_planned_for(sigmas, planned):
 def test_such_a_run_is_recorded(sigmas, planned):
     kept = []
     for measuring in (policy(2., save=lambda *found: kept.append(found) or "kept"),
-                      RecordPolicy(lambda *found: kept.append(found) or "kept")):
+                      MeasureMethod(lambda *found: kept.append(found) or "kept")):
         plan = measuring.plan(schedule(sigmas), PIXART)
         for step, sigma in enumerate(sigmas[:-1]):
             plan.listener.hear(torch.randn(8), torch.randn(8), sigma)
@@ -181,12 +181,12 @@ def test_a_run_of_a_thousand_steps_is_recorded_within_bounds():
 @EACH
 def test_a_plan_that_is_kept_is_the_same_again(sigmas, planned):
     plan = policy(2.).plan(schedule(sigmas), PIXART)
-    again = FixedPolicy(read(written(plan)), lambda quantity, _: general(quantity)).plan(schedule(sigmas), PIXART)
+    again = WrittenPlanMethod(read(written(plan)), lambda quantity, _: general(quantity)).plan(schedule(sigmas), PIXART)
     assert again.decisions == plan.decisions
 
 
 def test_the_first_evaluation_after_a_rise_is_computed_whatever_a_plan_says():
-    outputs = Outputs(KernelForecaster(kernel()), schedule(RESTART).stretches)
+    outputs = Outputs(KernelExtrapolation(kernel()), schedule(RESTART).stretches)
     for step in range(16):
         outputs.computed(RESTART[step], torch.zeros(4))
     assert not outputs.fit(torch.zeros(4))

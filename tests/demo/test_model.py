@@ -12,7 +12,8 @@ from safetensors.torch import save_file
 from blockdance.demo import checker, evaluate, model
 from blockdance.demo.architectures import ARCHITECTURES
 
-WEIGHTS = sorted((Path(model.__file__).parent / "weights").glob("*.safetensors"))
+WEIGHTS = [path for path in sorted((Path(model.__file__).parent / "weights").glob("*.safetensors"))
+           if model.architecture_of(path).name in ARCHITECTURES]
 DIVISOR = 4
 
 

@@ -64,7 +64,8 @@ def test_a_model_of_split_blocks_computes_nearly_the_same(architecture):
 
 @pytest.mark.usefixtures("host")
 def test_training_learns_grows_and_goes_on_from_its_checkpoint(architecture, tmp_path):
-    arguments = argparse.Namespace(state=tmp_path, minutes=1e9, batch=2, learning_rate=2e-3, compile=False)
+    arguments = argparse.Namespace(
+        state=tmp_path, minutes=1e9, batch=2, learning_rate=2e-3, compile=False, device="cpu", start=None)
     torch.manual_seed(0)
     trainer = train.Trainer(architecture, arguments)
     first = trainer.train_step()

@@ -10,13 +10,13 @@ import comfy.model_patcher
 import comfy.samplers
 from hypothesis import strategies as st
 
-from blockdance.blockdance_core.auto.method import AutoPolicy
+from blockdance.blockdance_core.auto.method import AutoMethod
 from blockdance.blockdance_core.auto.profile_library import general
-from blockdance.blockdance_core.methods.blockdance import BlockDancePolicy
-from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
-from blockdance.blockdance_core.methods.delta_dit import DeltaDiTPolicy
-from blockdance.blockdance_core.methods.method import Policy
-from blockdance.blockdance_core.methods.variants import Forecasting
+from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
+from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
+from blockdance.blockdance_core.methods.delta_dit import DeltaDiTMethod
+from blockdance.blockdance_core.methods.method import Method
+from blockdance.blockdance_core.methods.variants import Extrapolated
 from blockdance.blockdance_core.plan.plan import SPAN_KINDS, Kind, Plan, Reuse, Span
 from blockdance.tests.host.test_host_features_control import controlled
 from blockdance.tests.host.test_matrix_conditions import NEGATIVE, NEGATIVES, POSITIVE, POSITIVES
@@ -35,7 +35,7 @@ FORECASTS = st.sampled_from(["linear", "quadratic"])
 
 
 @dataclass(frozen=True)
-class RandomPolicy:
+class RandomMethod:
     """A step reuses what the list says, which is repeated as often as the run has steps."""
     reuses: tuple[tuple[float, float, Kind] | None, ...]
     name = "random spans"
@@ -60,16 +60,16 @@ SPANS = st.tuples(SHARES, SHARES, st.sampled_from(SPAN_KINDS))
 REUSES = st.one_of(SPANS, SPANS, st.none())
 # Few distinct ones, so that groups come about
 RANDOM = st.lists(REUSES, min_size=1, max_size=3).flatmap(
-    lambda few: st.lists(st.sampled_from(few), min_size=2, max_size=8)).map(tuple).map(RandomPolicy)
+    lambda few: st.lists(st.sampled_from(few), min_size=2, max_size=8)).map(tuple).map(RandomMethod)
 PAPERS = st.one_of(
-    st.builds(BlockDancePolicy, N=INTERVALS, block_index=st.integers(-1, 3), start=STARTS, end=ENDS),
-    st.builds(DeltaCachePolicy, N=INTERVALS, first_block=st.integers(0, 2), n_cached=st.integers(1, 2), start=STARTS,
+    st.builds(BlockDanceMethod, N=INTERVALS, block_index=st.integers(-1, 3), start=STARTS, end=ENDS),
+    st.builds(DeltaCacheMethod, N=INTERVALS, first_block=st.integers(0, 2), n_cached=st.integers(1, 2), start=STARTS,
               end=ENDS, kind=st.sampled_from(SPAN_KINDS)),
-    st.builds(DeltaDiTPolicy, N=INTERVALS, b=SHARES, n_cached=st.sampled_from([-1, 1, 4])),
-    st.builds(DeltaDiTPolicy, budget=st.floats(.3, .9)))
+    st.builds(DeltaDiTMethod, N=INTERVALS, b=SHARES, n_cached=st.sampled_from([-1, 1, 4])),
+    st.builds(DeltaDiTMethod, budget=st.floats(.3, .9)))
 POLICIES = st.one_of(
-    RANDOM, PAPERS, PAPERS, st.builds(Forecasting, RANDOM, FORECASTS), st.builds(Forecasting, PAPERS, FORECASTS),
-    st.builds(AutoPolicy, speedup=st.sampled_from([2., 3., 1.5, 1.]), measured=st.just(lambda *_: None),
+    RANDOM, PAPERS, PAPERS, st.builds(Extrapolated, RANDOM, FORECASTS), st.builds(Extrapolated, PAPERS, FORECASTS),
+    st.builds(AutoMethod, speedup=st.sampled_from([2., 3., 1.5, 1.]), measured=st.just(lambda *_: None),
               fallback=st.just(general)))
 
 
@@ -78,7 +78,7 @@ class Case:
     """wanted: the condition that the guidance takes its result from; apart: cond and uncond in two calls;
     interrupted: the call of a block in the middle of the model at which a run is stopped."""
     model: str
-    policy: Policy
+    policy: Method
     sampler: str
     scheduler: str
     steps: int

@@ -11,12 +11,12 @@ from comfy.nested_tensor import NestedTensor
 
 from blockdance.blockdance_core.ada import policy_file
 from blockdance.blockdance_core.ada.captions import Caption
-from blockdance.blockdance_core.ada.method import AdaPolicy
+from blockdance.blockdance_core.ada.method import AdaMethod
 from blockdance.blockdance_core.ada.network import DecisionNetwork, Sizes
 from blockdance.blockdance_core.ada.policy_file import PolicyError
 from blockdance.blockdance_core.ada.rewards import SSIM, Distance
 from blockdance.blockdance_core.ada.training_settings import Settings
-from blockdance.blockdance_core.comfy.ada_predicted_rollouts import Foresight
+from blockdance.blockdance_core.comfy.ada_predicted_rollouts import PredictedRollouts
 from blockdance.blockdance_core.comfy.ada_rollouts import Rollouts, Sampling
 from blockdance.blockdance_core.comfy.ada_training import train
 from blockdance.blockdance_core.comfy.attach import attach, last_report
@@ -36,8 +36,8 @@ def network(tiny, computed: list[bool], borders: int = 1, operations=torch.nn) -
     return DecisionNetwork(sizes, operations).start(torch.tensor([1. if each else -1. for each in computed]))
 
 
-def policy(tiny, computed: list[bool], **more) -> AdaPolicy:
-    return AdaPolicy(network(tiny, computed, **more), (4,))
+def policy(tiny, computed: list[bool], **more) -> AdaMethod:
+    return AdaMethod(network(tiny, computed, **more), (4,))
 
 
 def fixed(computed: list[bool]) -> Fixed:
@@ -97,7 +97,7 @@ class CautiousOfOne(DecisionNetwork):
 def test_a_batch_does_what_its_most_cautious_sample_wants():
     made = network(PIXART, [False] * 6)
     made.__class__ = CautiousOfOne
-    patched = attach(PIXART.build(), AdaPolicy(made, (4,)))
+    patched = attach(PIXART.build(), AdaMethod(made, (4,)))
     sample(patched, PIXART, steps=STEPS, batch=3)
     assert last_report(patched).plan.reused_steps == (5, 7, 9)
 
@@ -148,7 +148,7 @@ class TestRollouts:
         watching.__class__ = Watching
         noise = comfy.sample.prepare_noise(torch.zeros(1, *PIXART.latent), 1)
         comfy.sample.sample(
-            attach(made.model, AdaPolicy(watching, (4,), made.start)), noise, STEPS, 3., "euler", "simple",
+            attach(made.model, AdaMethod(watching, (4,), made.start)), noise, STEPS, 3., "euler", "simple",
             PIXART.conditioning(31), PIXART.conditioning(20), torch.zeros(1, *PIXART.latent), disable_pbar=True, seed=1)
         state = made.state(1)
         assert distance(seen[0].latent, state.latent) < 1e-5 and torch.equal(seen[0].text, state.text)
@@ -174,31 +174,31 @@ class TestForesight:
     @pytest.mark.parametrize("border", [1, 2])
     def test_the_last_step_is_foreseen_exactly(self, border):
         """But for rounding: it changes no more than some millionths here."""
-        made, decisions = studio(of=Foresight), (0,) * 5 + (border,)
+        made, decisions = studio(of=PredictedRollouts), (0,) * 5 + (border,)
         found, sampled = made.rollout(1, decisions), Rollouts.rollout(made, 1, decisions)
         error = distance(sampled, made._prepared(1)["full"])
         assert error > 1e-6 and distance(found, sampled) < .1 * error
 
     def test_of_every_second_step_the_size_of_the_error_is_that_of_a_sampled_one(self):
-        made, decisions = studio(of=Foresight), (2, 0) * 3
+        made, decisions = studio(of=PredictedRollouts), (2, 0) * 3
         full = made._prepared(0)["full"]
         found, sampled = (rollout(0, decisions) - full for rollout in (made.rollout, partial(Rollouts.rollout, made)))
         assert float(found.norm()) == pytest.approx(float(sampled.norm()), rel=.01)
 
     def test_features_of_any_age_are_foreseen_and_older_ones_err_more(self):
-        made = studio(of=Foresight)
+        made = studio(of=PredictedRollouts)
         rewards = [made.quality(0, (0,) * (6 - reused) + (2,) * reused) for reused in range(7)]
         assert rewards[0] == 0 and rewards == sorted(rewards, reverse=True) and len(set(rewards)) == 7
 
     def test_what_was_measured_is_kept(self, tmp_path):
-        first = studio(tmp_path, of=Foresight)
+        first = studio(tmp_path, of=PredictedRollouts)
         errors = first.errors(0)
-        again = studio(tmp_path, of=Foresight)
+        again = studio(tmp_path, of=PredictedRollouts)
         assert torch.equal(again.errors(0), errors) and first.macs > again.macs == 0
 
     def test_other_samplers_are_refused(self):
         with pytest.raises(ValueError, match="foreseen by Euler's rule, and the sampler is heun"):
-            studio(of=Foresight, sampling=Sampling(STEPS, 3., "heun"))
+            studio(of=PredictedRollouts, sampling=Sampling(STEPS, 3., "heun"))
 
     @pytest.mark.parametrize("names, told", [(("eulr", "simple"), "no sampler eulr; use one of euler,"),
                                              (("euler", "typo"), "no scheduler typo; use one of simple,")])
@@ -210,7 +210,7 @@ class TestForesight:
         path = tmp_path / "mine.safetensors"
         train(studio(tmp_path / "kept"), replace(SETTINGS, epochs=1), "small", path)
         with pytest.raises(PolicyError, match="of other foreseen than"):
-            train(studio(tmp_path / "kept", of=Foresight), SETTINGS, "small", path)
+            train(studio(tmp_path / "kept", of=PredictedRollouts), SETTINGS, "small", path)
 
 
     def test_frames_of_a_video_vae_are_judged_one_by_one(self):

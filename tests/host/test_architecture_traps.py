@@ -5,12 +5,12 @@ import comfy.samplers
 import pytest
 import torch
 
-from blockdance.blockdance_core.auto.method import AutoPolicy
+from blockdance.blockdance_core.auto.method import AutoMethod
 from blockdance.blockdance_core.auto.profile_library import general
 from blockdance.blockdance_core.comfy.attach import attach
 from blockdance.blockdance_core.comfy.models.architectures import chain_of
 from blockdance.blockdance_core.engine.interception import Interception, Recorder, Replay
-from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
+from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
 from blockdance.blockdance_core.plan.plan import SPAN_KINDS, Reuse, Span
 from blockdance.tests.host.test_architectures import conditioned
 from blockdance.tests.host.tiny import apply_model
@@ -67,7 +67,7 @@ def test_the_pass_that_collects_keys_and_values_is_computed(kind):
         assert replay.refused and interception.executed == 4
 
 
-@pytest.mark.parametrize("policy", [DeltaCachePolicy(), AutoPolicy(2., lambda *_: None, general)],
+@pytest.mark.parametrize("policy", [DeltaCacheMethod(), AutoMethod(2., lambda *_: None, general)],
                          ids=lambda policy: policy.name)
 def test_frames_made_one_after_the_other_are_computed(policy, monkeypatch):
     tiny, reports = ZOO["Wan causal"], []

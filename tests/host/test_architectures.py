@@ -21,15 +21,15 @@ from blockdance.blockdance_core.comfy.attach import attach
 from blockdance.blockdance_core.comfy.models.architectures import ARCHITECTURES, NO_TRANSFORMERS, chain_of
 from blockdance.blockdance_core.engine.blocks import Chain
 from blockdance.blockdance_core.engine.interception import Interception, Recorder, Replay
-from blockdance.blockdance_core.methods.blockdance import BlockDancePolicy
-from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
+from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
+from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
 from blockdance.blockdance_core.plan.plan import SPAN_KINDS, Kind, Reuse, Span
 from blockdance.tests.documents import check_table
 from blockdance.tests.host.tiny import Tiny, apply_model
 from blockdance.tests.host.zoo import AUDIO_AND_3D, VIDEO, ZOO
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "architectures.md"
-POLICIES = {"BlockDance": BlockDancePolicy(start=.2), "Delta-Cache": DeltaCachePolicy()}
+POLICIES = {"BlockDance": BlockDanceMethod(start=.2), "Delta-Cache": DeltaCacheMethod()}
 # ComfyUI itself cannot compute these with cond and uncond in one call
 APART = ("Flux.2 with a reference", "MiniMax-H3")
 

@@ -19,17 +19,17 @@ from comfy_extras.nodes_advanced_samplers import sample_euler_pp
 from blockdance.blockdance_core.auto import outputs
 from blockdance.blockdance_core.auto.kernel import Kernel
 from blockdance.blockdance_core.auto.latent_error import Rules
-from blockdance.blockdance_core.auto.method import AutoPolicy, RecordPolicy
+from blockdance.blockdance_core.auto.method import AutoMethod, MeasureMethod
 from blockdance.blockdance_core.auto.profile_library import general
-from blockdance.blockdance_core.auto.weights import KernelForecaster
-from blockdance.blockdance_core.auto.written_plan import FixedPolicy
+from blockdance.blockdance_core.auto.weights import KernelExtrapolation
+from blockdance.blockdance_core.auto.written_plan import WrittenPlanMethod
 from blockdance.blockdance_core.comfy.attach import attach, last_report
 from blockdance.blockdance_core.comfy.fingerprint import fingerprint_of, versions
 from blockdance.blockdance_core.comfy.models.any_model import ANYTHING
 from blockdance.blockdance_core.comfy.step_tracking import traits_of
-from blockdance.blockdance_core.methods.blockdance import BlockDancePolicy
-from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
-from blockdance.blockdance_core.methods.variants import FORECASTS, Forecasting
+from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
+from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
+from blockdance.blockdance_core.methods.variants import FORECASTS, Extrapolated
 from blockdance.blockdance_core.plan.extrapolation import DividedDifferences
 from blockdance.blockdance_core.plan.flow_time import Quantity
 from blockdance.blockdance_core.plan.plan import Kind, Plan, Reuse, Span
@@ -43,8 +43,8 @@ TINIES = [pytest.param(FLUX, id="flux"), pytest.param(PIXART, id="pixart"), pyte
           pytest.param(SD, id="unet")]
 
 
-def auto(speedup: float, measured: Kernel | None = None, **more) -> AutoPolicy:
-    return AutoPolicy(speedup, lambda *_: measured, general, **more)
+def auto(speedup: float, measured: Kernel | None = None, **more) -> AutoMethod:
+    return AutoMethod(speedup, lambda *_: measured, general, **more)
 
 
 def patched(model, policy, **more):
@@ -162,7 +162,7 @@ def test_planning_is_counted():
 def test_a_recorded_run_is_the_full_one_and_serves_the_next(tiny, sampler, quantity):
     model, kept = tiny.build(), []
     sampling = partial(sample, tiny=tiny, sampler=sampler, steps=12)
-    recorded = patched(model, RecordPolicy(lambda *found: kept.append(found) or "kept"))
+    recorded = patched(model, MeasureMethod(lambda *found: kept.append(found) or "kept"))
     full = sampling(model)
     assert torch.equal(sampling(recorded), full) and last_report(recorded).outcome == "kept"
     (found, kernel), = kept
@@ -175,7 +175,7 @@ def test_a_recorded_run_is_the_full_one_and_serves_the_next(tiny, sampler, quant
 def test_a_model_measured_by_its_own_run_beats_fewer_steps():
     model, kept = FLUX.build(), []
     full = sample(model, FLUX, steps=20)
-    sample(patched(model, RecordPolicy(lambda *found: kept.append(found) or "")), FLUX, steps=20)
+    sample(patched(model, MeasureMethod(lambda *found: kept.append(found) or "")), FLUX, steps=20)
     forecast = sample(patched(model, auto(2., kept[0][1])), FLUX, steps=20)
     assert distance(forecast, full) < distance(sample(model, FLUX, steps=10), full) / 4
 
@@ -188,9 +188,9 @@ def test_velocity_and_picture_of_a_forecast_are_one(tiny):
 
         def plan(self, schedule, transformer):
             reuse = Reuse(Span(0, transformer.depth - 1), Kind.OUTPUT)
-            repeating = KernelForecaster(Kernel(schedule_times, np.ones((8, 8))),
+            repeating = KernelExtrapolation(Kernel(schedule_times, np.ones((8, 8))),
                                          rules=Rules(anchors=1, making_up=0.))
-            return Plan.from_reuses([None, reuse] * 4, forecaster=repeating)
+            return Plan.from_reuses([None, reuse] * 4, extrapolation=repeating)
     model = tiny.build()
     sampling = model.get_model_object("model_sampling")
     sigmas = comfy.samplers.calculate_sigmas(sampling, "simple", 8)
@@ -261,7 +261,7 @@ def test_a_wrapper_that_leaves_evaluations_out_ends_the_course():
 
 
 def fixed(text: str):
-    return patched(FLUX.build(), FixedPolicy(read(text), lambda quantity, _: general(quantity)))
+    return patched(FLUX.build(), WrittenPlanMethod(read(text), lambda quantity, _: general(quantity)))
 
 
 def test_a_plan_of_outputs_and_blocks():
@@ -300,7 +300,7 @@ def test_a_mask_and_an_image_are_kept():
 def test_a_plan_of_auto_that_is_kept_draws_the_same(tiny, sampler):
     accelerated = patched(tiny.build(), auto(2., corrects=False))
     picture = sample(accelerated, tiny, sampler=sampler)
-    kept = FixedPolicy(read(written(last_report(accelerated).plan)), lambda quantity, _: general(quantity))
+    kept = WrittenPlanMethod(read(written(last_report(accelerated).plan)), lambda quantity, _: general(quantity))
     assert torch.equal(sample(patched(tiny.build(), kept), tiny, sampler=sampler), picture)
 
 
@@ -378,25 +378,25 @@ def test_forecasts_on_the_papers_methods(tiny, forecast):
     model = tiny.build()
     counter = Counter(model)
     full = sample(model, tiny, steps=12)
-    for paper in (BlockDancePolicy(start=.2), DeltaCachePolicy(first_block=1, n_cached=4)):
+    for paper in (BlockDanceMethod(start=.2), DeltaCacheMethod(first_block=1, n_cached=4)):
         counter.executed = 0
         plain = attach(model, paper)
         sample(plain, tiny, steps=12)
         executed, counter.executed = counter.executed, 0
-        continued = attach(model, Forecasting(paper, forecast))
+        continued = attach(model, Extrapolated(paper, forecast))
         picture = sample(continued, tiny, steps=12)
         report = last_report(continued)
         assert counter.executed == executed == report.executed and not report.misses and not report.failures
         assert 0 < distance(picture, full) < .2 and not leftovers(model)
-        assert report.cache_bytes > 1.9 * last_report(plain).cache_bytes or isinstance(paper, BlockDancePolicy)
+        assert report.cache_bytes > 1.9 * last_report(plain).cache_bytes or isinstance(paper, BlockDanceMethod)
 
 
 @pytest.mark.parametrize("forecast", ["linear", "quadratic"])
 def test_steps_that_bear_no_forecast_repeat_as_the_method_does(forecast):
     """An exponential schedule leaps out of pure noise."""
-    model, paper = FLUX.build(), BlockDancePolicy(start=.1, end=1.)
+    model, paper = FLUX.build(), BlockDanceMethod(start=.1, end=1.)
     sampling = partial(sample, tiny=FLUX, steps=12, scheduler="exponential")
-    plain, continued = attach(model, paper), attach(model, Forecasting(paper, forecast))
+    plain, continued = attach(model, paper), attach(model, Extrapolated(paper, forecast))
     sampling(plain)
     picture = sampling(continued)
     report, kinds = last_report(continued), [e.reuse.kind for e in last_report(continued).evaluations if e.reuse]
@@ -409,8 +409,8 @@ def test_steps_that_bear_no_forecast_repeat_as_the_method_does(forecast):
 
 def test_a_forecast_of_order_nought_repeats(monkeypatch):
     monkeypatch.setitem(FORECASTS, "linear", DividedDifferences(0))
-    model, paper = FLUX.build(), DeltaCachePolicy(first_block=1, n_cached=4)
-    assert torch.equal(sample(attach(model, Forecasting(paper, "linear")), FLUX, steps=8),
+    model, paper = FLUX.build(), DeltaCacheMethod(first_block=1, n_cached=4)
+    assert torch.equal(sample(attach(model, Extrapolated(paper, "linear")), FLUX, steps=8),
                        sample(attach(model, paper), FLUX, steps=8))
 
 

@@ -8,9 +8,9 @@ from blockdance.blockdance_core.comfy.models.architectures import TRANSFORMERS
 from blockdance.blockdance_core.comfy.pass_key import identity
 from blockdance.blockdance_core.comfy.run import Run
 from blockdance.blockdance_core.comfy.step_tracking import traits_of
-from blockdance.blockdance_core.methods.blockdance import BlockDancePolicy
-from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
-from blockdance.blockdance_core.methods.method import Policy
+from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
+from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
+from blockdance.blockdance_core.methods.method import Method
 from blockdance.blockdance_core.methods.variants import with_forecast
 from blockdance.blockdance_core.plan.schedule import Schedule
 from blockdance.tests.host.tiny import FLUX, seeded
@@ -52,7 +52,7 @@ def test_what_else_tells_passes_apart(other):
 class Passes:
     """Passes of a tiny Flux within one run; each name has its own prompt, the latent is the same."""
 
-    def __init__(self, policy: Policy = BlockDancePolicy()):
+    def __init__(self, policy: Method = BlockDanceMethod()):
         self.model = FLUX.build()
         schedule = Schedule(SIGMAS, lambda percent: 1. - percent, sampler=traits_of(None))
         self.run = Run(policy, schedule, TRANSFORMERS, self.model.model.diffusion_model)
@@ -130,7 +130,7 @@ def test_a_condition_that_appears_late_is_computed_in_full():
 @pytest.mark.parametrize("forecast", ["off", "linear", "quadratic"])
 def test_what_was_stored_before_the_latest_computed_step_is_not_used(forecast):
     """A pass that was not there when everything was computed last finds nothing, however much it has stored before."""
-    passes = Passes(with_forecast(DeltaCachePolicy(N=2), forecast))
+    passes = Passes(with_forecast(DeltaCacheMethod(N=2), forecast))
     always, late = (BASE, 100), (BASE | {"uuids": ["comes and goes"]}, 200)
     for step, present in enumerate([(always, late), (always, late), (always,), (always, late), (always, late)]):
         passes.evaluate(step, *present)
@@ -146,7 +146,7 @@ def test_passes_that_come_no_more_leave_nothing_behind(forecast, anchors, N):
     """Two new ones in each evaluation: no more is held than two take that are always there."""
     held = {}
     for moving in (False, True):
-        passes = Passes(with_forecast(DeltaCachePolicy(N=N), forecast))
+        passes = Passes(with_forecast(DeltaCacheMethod(N=N), forecast))
         for step in range(STEPS):
             names = [f"{place} {step * moving}" for place in ("left", "right")]
             passes.evaluate(step, *((BASE | {"uuids": [name]}, 100) for name in names))

@@ -6,7 +6,7 @@ import pytest
 from blockdance.blockdance_core.comfy import run
 from blockdance.blockdance_core.comfy import step_tracking as clock
 from blockdance.blockdance_core.comfy.attach import attach
-from blockdance.blockdance_core.methods.blockdance import BlockDancePolicy
+from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
 from blockdance.tests.host.tiny import FLUX, PIXART, sample
 
 
@@ -15,14 +15,14 @@ from blockdance.tests.host.tiny import FLUX, PIXART, sample
 def test_counting_agrees_with_the_sigmas(tiny, sampler, monkeypatch):
     steps = []
 
-    class Watched(clock.Clock):
+    class Watched(clock.StepTracker):
         def now(self, timestep):
             step, sigma = super().now(timestep)
             assert sigma == pytest.approx(float(timestep.max()), rel=1e-3)
             steps.append((step, self._schedule.step_at(float(timestep.max())), self.counts))
             return step, sigma
     monkeypatch.setattr(run, "Clock", Watched)
-    sample(attach(tiny.build(), BlockDancePolicy()), tiny, steps=6, sampler=sampler, cfg=1.)
+    sample(attach(tiny.build(), BlockDanceMethod()), tiny, steps=6, sampler=sampler, cfg=1.)
     assert all(step == by_sigma for step, by_sigma, _ in steps)
     if steps[0][2]:
         assert [step for step, *_ in steps] == [0, 1, 2, 3, 4, 5]

@@ -9,7 +9,7 @@ from blockdance.blockdance_core.comfy.models import architectures
 from blockdance.blockdance_core.comfy.models.architectures import ARCHITECTURES, chain_of
 from blockdance.blockdance_core.comfy.models.stacks import UnsupportedModel
 from blockdance.blockdance_core.engine.interception import Interception, Recorder, Replay
-from blockdance.blockdance_core.methods.blockdance import BlockDancePolicy
+from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
 from blockdance.blockdance_core.plan.plan import SPAN_KINDS, Reuse, Span
 from blockdance.tests.host.tiny import PIXART, apply_model, sample
 from blockdance.tests.host.zoo import ZOO
@@ -133,13 +133,13 @@ def test_the_argument_that_is_no_hidden_state(without_rows, monkeypatch):
     for block in model.model.diffusion_model.blocks:
         block.register_forward_pre_hook(lambda _, args: (args[2], *args[:2], *args[3:]))
     full, reports = sample(model, PIXART), []
-    assert torch.equal(sample(attach(model, BlockDancePolicy(), reports.append), PIXART), full)
+    assert torch.equal(sample(attach(model, BlockDanceMethod(), reports.append), PIXART), full)
     assert "no hidden state" in reports[0].line() and reports[0].executed == reports[0].total
 
 
 def test_a_detected_model_is_sampled_like_a_known_one(monkeypatch):
     model, reports = PIXART.build(), []
-    known = sample(attach(model, BlockDancePolicy(), reports.append), PIXART)
+    known = sample(attach(model, BlockDanceMethod(), reports.append), PIXART)
     monkeypatch.setattr(architectures, "ARCHITECTURES", {k: v for k, v in ARCHITECTURES.items() if k != "PixArtMS"})
-    assert torch.equal(sample(attach(model, BlockDancePolicy(), reports.append), PIXART), known)
+    assert torch.equal(sample(attach(model, BlockDanceMethod(), reports.append), PIXART), known)
     assert reports[0].executed == reports[1].executed < reports[1].total

@@ -4,10 +4,10 @@ import torch
 from comfy.patcher_extension import WrappersMP
 
 from blockdance.blockdance_core.comfy.attach import attach
-from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
+from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
 from blockdance.tests.host.tiny import FLUX, sample
 
-POLICY = DeltaCachePolicy(N=2, n_cached=4)
+POLICY = DeltaCacheMethod(N=2, n_cached=4)
 
 
 def test_a_call_of_the_model_from_within_a_block():

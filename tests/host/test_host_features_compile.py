@@ -7,15 +7,15 @@ from comfy_extras.nodes_torch_compile import TorchCompileModel, skip_torch_compi
 from torch._dynamo.utils import counters
 
 from blockdance.blockdance_core.comfy.attach import attach
-from blockdance.blockdance_core.methods.blockdance import BlockDancePolicy
-from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
+from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
+from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
 from blockdance.tests.host.test_host_features_weights import patched_weights
 from blockdance.tests.host.tiny import FLUX, PIXART, SD3, sample
 from blockdance.tests.host.trial import OFF, leftovers
 
 BLOCKS = {"PixArtMS": ["blocks"], "OpenAISignatureMMDITWrapper": ["joint_blocks"],
           "Flux": ["double_blocks", "single_blocks"]}
-POLICIES = [BlockDancePolicy(N=2), DeltaCachePolicy(N=3)]
+POLICIES = [BlockDanceMethod(N=2), DeltaCacheMethod(N=3)]
 
 
 def compiled(model, whole: bool, backend: str = "eager"):
@@ -44,12 +44,12 @@ def graphs() -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.name)
+@pytest.mark.parametrize("policy", POLICIES, ids=lambda method: method.name)
 @pytest.mark.parametrize("whole", [True, False], ids=["model", "blocks"])
 @pytest.mark.parametrize("first", [True, False], ids=["before", "after"])
 @pytest.mark.parametrize("tiny", [FLUX, SD3, PIXART], ids=["flux", "sd3", "pixart"])
-def test_compiled(tiny, first, whole, policy):
-    check(tiny, first, whole, policy)
+def test_compiled(tiny, first, whole, method):
+    check(tiny, first, whole, method)
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["before", "after"])
@@ -62,14 +62,14 @@ def test_compiled_blocks(first):
     check(FLUX, first, False, POLICIES[1])
 
 
-def check(tiny, first, whole, policy):
+def check(tiny, first, whole, method):
     """`first`: our patch comes after the compilation, so that it runs inside of it."""
     model, reports = tiny.build(), []
-    expected = sample(attach(model, policy), tiny, steps=12)
+    expected = sample(attach(model, method), tiny, steps=12)
     if first:
-        patched = attach(compiled(model, whole), policy, reports.append)
+        patched = attach(compiled(model, whole), method, reports.append)
     else:
-        patched = compiled(attach(model, policy, reports.append), whole)
+        patched = compiled(attach(model, method, reports.append), whole)
     assert torch.equal(sample(patched, tiny, steps=12), expected)
     made, report = graphs(), reports[0]
     assert made <= modes(report) if whole else made <= 2 * report.transformer.depth

@@ -7,13 +7,13 @@ import node_helpers
 import pytest
 import torch
 
-from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
+from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
 from blockdance.blockdance_core.plan.plan import Kind
 from blockdance.tests.host.tiny import Tiny, sample
 from blockdance.tests.host.trial import TINIES, Trial, guided_by
 
-POLICY = DeltaCachePolicy(N=2, n_cached=4)  # on Flux: the double blocks and the first single one
-FEATURE = DeltaCachePolicy(N=2, n_cached=4, kind=Kind.FEATURE)
+POLICY = DeltaCacheMethod(N=2, n_cached=4)  # on Flux: the double blocks and the first single one
+FEATURE = DeltaCacheMethod(N=2, n_cached=4, kind=Kind.FEATURE)
 
 
 @pytest.fixture(params=TINIES[:2])
@@ -46,12 +46,12 @@ def controlled(tiny: Tiny, start: float = 0., end: float = 1., previous: Residua
 
 
 @pytest.mark.parametrize("policy", [POLICY, FEATURE], ids=["delta", "feature"])
-def test_controlnet(tiny, policy):
-    plain = Trial(tiny).sample(partial(sample, tiny=tiny), policy)
+def test_controlnet(tiny, method):
+    plain = Trial(tiny).sample(partial(sample, tiny=tiny), method)
     for previous in (None, Residuals(tiny, .1, 0., 1.)):
         trial = Trial(tiny)
         positive = controlled(tiny, previous=previous)
-        picture = trial.check(partial(sample, tiny=tiny, positive=positive), policy, bound=.5)
+        picture = trial.check(partial(sample, tiny=tiny, positive=positive), method, bound=.5)
         assert trial.reports[0].misses == 0 and not torch.allclose(picture, plain)
 
 

@@ -13,16 +13,16 @@ from comfy.model_management import InterruptProcessingException
 from blockdance.blockdance_core.comfy.attach import attach
 from blockdance.blockdance_core.comfy.models.unet import UNETS
 from blockdance.blockdance_core.engine import interception
-from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
-from blockdance.blockdance_core.methods.unet import UNetPolicy
+from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
+from blockdance.blockdance_core.methods.unet import UNetMethod
 from blockdance.blockdance_core.plan.plan import Kind
 from blockdance.tests.host.test_host_features_control import Residuals
 from blockdance.tests.host.test_unet import SD
 from blockdance.tests.host.tiny import FLUX, Tiny, sample
 from blockdance.tests.host.trial import TINIES, Trial, leftovers
 
-POLICY = DeltaCachePolicy(N=2, n_cached=4)
-FEATURE = DeltaCachePolicy(N=2, n_cached=4, kind=Kind.FEATURE)
+POLICY = DeltaCacheMethod(N=2, n_cached=4)
+FEATURE = DeltaCacheMethod(N=2, n_cached=4, kind=Kind.FEATURE)
 
 
 @pytest.fixture(params=TINIES)
@@ -49,14 +49,14 @@ class Scarce:
     ("copy", FEATURE, 1), ("copy", POLICY, 1), ("subtract", POLICY, 1), ("subtract", POLICY, 4),
     ("add", POLICY, 1), ("copy", FEATURE, 3),
 ], ids=["storing a feature", "storing", "storing a delta", "storing late", "replaying a delta", "replaying"])
-def test_no_memory_for_what_is_stored(tiny, function, policy, first, monkeypatch, caplog):
+def test_no_memory_for_what_is_stored(tiny, function, method, first, monkeypatch, caplog):
     """From there on every block is computed; the first evaluations are as they would have been."""
     full = sample(tiny.build(), tiny)
     scarce = Scarce(getattr(interception, function), first)
     monkeypatch.setattr(interception, function, scarce)
     trial = Trial(tiny)
     caplog.set_level(logging.WARNING, "blockdance")
-    picture = trial.sample(partial(sample, tiny=tiny), policy)
+    picture = trial.sample(partial(sample, tiny=tiny), method)
     report, = trial.reports
     assert scarce.calls == first
     assert len([record for record in caplog.records if "out of memory" in record.message]) == 1
@@ -97,7 +97,7 @@ def test_no_memory_for_the_model_while_we_hold_none(tiny):
     model = tiny.build()
     out_of_memory(model, 1)
     with pytest.raises(torch.OutOfMemoryError):
-        sample(attach(model, DeltaCachePolicy(start=.5)), tiny)
+        sample(attach(model, DeltaCacheMethod(start=.5)), tiny)
     assert not leftovers(model)
 
 
@@ -107,7 +107,7 @@ def test_a_pass_that_is_computed_again_keeps_its_residuals(monkeypatch):
         SD.conditioning(10), {"control": Residuals(SD, .1, 0., 1.), "control_apply_to_uncond": False})
     full = sample(SD.build(), SD, positive=control)
     monkeypatch.setattr(interception, "subtract", Scarce(interception.subtract, 1))
-    assert torch.equal(sample(attach(SD.build(), UNetPolicy(), family=UNETS), SD, positive=control), full)
+    assert torch.equal(sample(attach(SD.build(), UNetMethod(), family=UNETS), SD, positive=control), full)
 
 
 @pytest.mark.parametrize("error", [RuntimeError, InterruptProcessingException, KeyboardInterrupt])

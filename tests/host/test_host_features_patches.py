@@ -10,15 +10,15 @@ from comfy_extras.nodes_tomesd import TomePatchModel
 
 from blockdance.blockdance_core.comfy.attach import attach
 from blockdance.blockdance_core.comfy.models.unet import UNETS
-from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
-from blockdance.blockdance_core.methods.unet import UNetPolicy
+from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
+from blockdance.blockdance_core.methods.unet import UNetMethod
 from blockdance.blockdance_core.plan.plan import SPAN_KINDS, Kind
 from blockdance.tests.host.test_unet import SD
 from blockdance.tests.host.tiny import FLUX, Tiny, sample
 from blockdance.tests.host.trial import OFF, TINIES, Trial, distance
 
-POLICY = DeltaCachePolicy(N=2, n_cached=4)  # on Flux: the double blocks and the first single one
-FEATURE = DeltaCachePolicy(N=2, n_cached=4, kind=Kind.FEATURE)
+POLICY = DeltaCacheMethod(N=2, n_cached=4)  # on Flux: the double blocks and the first single one
+FEATURE = DeltaCacheMethod(N=2, n_cached=4, kind=Kind.FEATURE)
 
 
 @pytest.fixture(params=TINIES[:2])
@@ -46,24 +46,24 @@ def around(args, extra):
 @pytest.mark.parametrize("policy", [POLICY, FEATURE], ids=["delta", "feature"])
 @pytest.mark.parametrize("replacement, block", [(louder, 1), (around, 1), (louder, 2), (louder, 0)],
                          ids=["inside", "without the block", "last of a stack", "first"])
-def test_blocks_replaced_by_another_pack(tiny, replacement, block, policy):
-    picture = Trial(tiny, replacing(replacement, block)).check(partial(sample, tiny=tiny), policy, bound=.5)
-    assert not torch.allclose(picture, Trial(tiny).sample(partial(sample, tiny=tiny), policy))
+def test_blocks_replaced_by_another_pack(tiny, replacement, block, method):
+    picture = Trial(tiny, replacing(replacement, block)).check(partial(sample, tiny=tiny), method, bound=.5)
+    assert not torch.allclose(picture, Trial(tiny).sample(partial(sample, tiny=tiny), method))
 
 
 @pytest.mark.parametrize("block", [0, 2])
 def test_a_replaced_block_at_the_border_is_computed(block):
     """Its place is never reached, so there is nothing to store, or nowhere to start from."""
-    policy = DeltaCachePolicy(N=2, n_cached=3)
+    method = DeltaCacheMethod(N=2, n_cached=3)
     trial = Trial(FLUX, replacing(around, block))
     full = trial.sample(partial(sample, tiny=FLUX))
-    assert torch.equal(trial.sample(partial(sample, tiny=FLUX), policy), full)
+    assert torch.equal(trial.sample(partial(sample, tiny=FLUX), method), full)
     assert "did not run them exactly once" in trial.reports[0].failures[0]
 
 
 @pytest.mark.parametrize("policy", [POLICY, FEATURE], ids=["delta", "feature"])
 @pytest.mark.parametrize("block", [0, 1, 2])
-def test_a_replacement_that_skips_its_block_on_some_steps(block, policy):
+def test_a_replacement_that_skips_its_block_on_some_steps(block, method):
     """Without a look at which blocks were called, what stands in for them would become the picture."""
     steps = []
 
@@ -86,7 +86,7 @@ def test_a_replacement_that_skips_its_block_on_some_steps(block, policy):
         return sample(model, FLUX, steps=6)
     trial = Trial(FLUX, stepping)
     full = trial.sample(sampling)
-    assert distance(trial.sample(sampling, policy), full) < .1
+    assert distance(trial.sample(sampling, method), full) < .1
     assert trial.reports[0].evaluations[3].misses == 1 and not trial.reports[0].failures
 
 
@@ -126,7 +126,7 @@ def test_a_replacement_that_calls_its_block_twice(kind):
         return extra["original_block"](args)
     model, reports = FLUX.build(), []
     model.set_model_patch_replace(twice, "dit", "single_block", 0)
-    reused = sample(attach(model, DeltaCachePolicy(n_cached=4, kind=kind), reports.append), FLUX)
+    reused = sample(attach(model, DeltaCacheMethod(n_cached=4, kind=kind), reports.append), FLUX)
     assert torch.equal(reused, sample(model, FLUX)) and "exactly once" in reports[0].line()
 
 
@@ -174,6 +174,6 @@ def test_token_merging():
         torch.manual_seed(1)
         return sample(patched, SD)
     full = seeded_sample(model)
-    assert torch.equal(seeded_sample(attach(model, UNetPolicy(N=1), family=UNETS)), full)
-    assert distance(seeded_sample(attach(model, UNetPolicy(), reports.append, UNETS)), full) < .5
+    assert torch.equal(seeded_sample(attach(model, UNetMethod(N=1), family=UNETS)), full)
+    assert distance(seeded_sample(attach(model, UNetMethod(), reports.append, UNETS)), full) < .5
     assert reports[0].executed < reports[0].total and not reports[0].failures

@@ -10,11 +10,11 @@ from comfy.weight_adapter.bypass import BypassInjectionManager
 from comfy.weight_adapter.lora import LoRAAdapter
 
 from blockdance.blockdance_core.comfy.attach import attach
-from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
+from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
 from blockdance.tests.host.tiny import FLUX, sample, seeded
 from blockdance.tests.host.trial import OFF, TINIES, Trial, distance, guided_by, leftovers
 
-POLICY = DeltaCachePolicy(N=2, n_cached=3)
+POLICY = DeltaCacheMethod(N=2, n_cached=3)
 LAYERS = {"double_blocks.0.img_mlp.0": (128, 64), "single_blocks.4.linear2": (64, 192)}  # in the span and behind it
 
 

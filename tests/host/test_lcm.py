@@ -11,8 +11,8 @@ from blockdance.tests.host.tiny import PIXART, sample
 def test_four_steps(count):
     deeper = PIXART.of_depth(28)
     reports = []
-    policy = PRESETS[f"Delta-DiT, PixArt-LCM, Nc={count} (4 steps, lcm)"]
-    sample(attach(deeper.build(), policy, reports.append), deeper, steps=4, sampler="lcm", cfg=1.)
+    method = PRESETS[f"Delta-DiT, PixArt-LCM, Nc={count} (4 steps, lcm)"]
+    sample(attach(deeper.build(), method, reports.append), deeper, steps=4, sampler="lcm", cfg=1.)
     assert reports[0].executed == 4 * 28 - 2 * count
     spans = [evaluation.reuse and evaluation.reuse.span for evaluation in reports[0].evaluations]
     assert [span and (span.first, span.last) for span in spans] == [None, (28 - count, 27), None, (0, count - 1)]

@@ -8,15 +8,15 @@ import torch
 from comfy.model_management import InterruptProcessingException
 
 from blockdance.blockdance_core.analysis.token_samples import Sketcher
-from blockdance.blockdance_core.auto.method import AutoPolicy, RecordPolicy
+from blockdance.blockdance_core.auto.method import AutoMethod, MeasureMethod
 from blockdance.blockdance_core.auto.profile_library import general
 from blockdance.blockdance_core.comfy.attach import attach, last_report
 from blockdance.blockdance_core.comfy.models.any_model import ANYTHING
 from blockdance.blockdance_core.comfy.models.architectures import chain_of
 from blockdance.blockdance_core.comfy.probe import attach_probe, last_similarity
-from blockdance.blockdance_core.engine import macs as meter
-from blockdance.blockdance_core.methods.blockdance import BlockDancePolicy
-from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
+from blockdance.blockdance_core.engine import macs as counter
+from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
+from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
 from blockdance.blockdance_core.plan.plan import COMPUTE, Plan
 from blockdance.tests.host.tiny import FLUX, sample
 from blockdance.tests.host.trial import distance, leftovers
@@ -60,12 +60,12 @@ def guided(model, guider: type, name: str) -> torch.Tensor:
                        disable_pbar=True, seed=4)
 
 
-def auto(**more) -> AutoPolicy:
-    return AutoPolicy(2., lambda quantity, _: general(quantity), general, **more)
+def auto(**more) -> AutoMethod:
+    return AutoMethod(2., lambda quantity, _: general(quantity), general, **more)
 
 
-def measuring(kept: list) -> AutoPolicy:
-    return AutoPolicy(2., lambda *_: None, general, save=lambda *found: kept.append(found) or "kept")
+def measuring(kept: list) -> AutoMethod:
+    return AutoMethod(2., lambda *_: None, general, save=lambda *found: kept.append(found) or "kept")
 
 
 @pytest.mark.parametrize("guider", [Pair, Halved])
@@ -74,8 +74,8 @@ def test_a_guider_that_gives_something_else_than_one_output(guider, name, caplog
     """Auto computes everything and measures nothing; the papers' methods have no use for outputs."""
     model, kept = FLUX.build(), []
     full = guided(model, guider, name)
-    for policy in (auto(), measuring(kept), RecordPolicy(lambda *found: kept.append(found) or "kept")):
-        if name == "sample_other" and isinstance(policy, RecordPolicy):
+    for policy in (auto(), measuring(kept), MeasureMethod(lambda *found: kept.append(found) or "kept")):
+        if name == "sample_other" and isinstance(policy, MeasureMethod):
             continue  # refuses samplers that it does not know
         caplog.clear()
         patched = attach(model, policy, family=ANYTHING)
@@ -85,7 +85,7 @@ def test_a_guider_that_gives_something_else_than_one_output(guider, name, caplog
         failure, = report.failures
         assert "an evaluation gives a t" in failure and caplog.text.count("an evaluation gives a t") == 1
     assert not kept and not leftovers(model)
-    reused = attach(model, BlockDancePolicy())
+    reused = attach(model, BlockDanceMethod())
     assert 0 < distance(guided(reused, guider, name), full) < .1
     assert last_report(reused).reused and not last_report(reused).failures
 
@@ -167,10 +167,10 @@ def test_multiply_accumulates_that_cannot_be_counted(monkeypatch):
         torch.einsum("ij,jk->ik", torch.ones(2, 2), torch.ones(2, 2))
     model = FLUX.build()
     chain_of(model.model.diffusion_model).blocks[-1].register_forward_pre_hook(multiply)
-    patched = attach(model, DeltaCachePolicy(N=1))
+    patched = attach(model, DeltaCacheMethod(N=1))
     with torch.inference_mode():  # in which ComfyUI runs its nodes
         full = sample(model, FLUX)
-        monkeypatch.setattr(meter, "prod", fail)
+        monkeypatch.setattr(counter, "prod", fail)
         assert torch.equal(sample(patched, FLUX), full)
     assert last_report(patched).macs and "an operator of tomorrow" in last_report(patched).savings()
 
@@ -181,7 +181,7 @@ def test_a_pass_whose_options_are_nothing_that_we_know(caplog):
         model = FLUX.build()
         model.model_options["transformer_options"]["context_window"] = {"frames": [1, 2]}
         return model
-    patched = attach(prepare(), DeltaCachePolicy())
+    patched = attach(prepare(), DeltaCacheMethod())
     assert torch.equal(sample(patched, FLUX), sample(prepare(), FLUX))
     report = last_report(patched)
     assert report.executed == report.total and len(report.failures) == 1

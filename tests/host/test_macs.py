@@ -12,10 +12,10 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 from blockdance.blockdance_core.comfy import passes as passes_module
 from blockdance.blockdance_core.comfy.attach import attach, last_report
 from blockdance.blockdance_core.comfy.models.unet import UNETS
-from blockdance.blockdance_core.engine.macs import Meter
-from blockdance.blockdance_core.methods.blockdance import BlockDancePolicy
-from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
-from blockdance.blockdance_core.methods.unet import UNetPolicy
+from blockdance.blockdance_core.engine.macs import MacCounter
+from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
+from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
+from blockdance.blockdance_core.methods.unet import UNetMethod
 from blockdance.demo import model as demo
 from blockdance.demo import world
 from blockdance.tests.host.test_unet import SD
@@ -35,12 +35,12 @@ def spent(model, tiny: Tiny, **sampling) -> int:
 
 
 @pytest.mark.parametrize("inference", [True, False], ids=["inference", "no_grad"])
-@pytest.mark.parametrize("policy", [BlockDancePolicy(N=3), DeltaCachePolicy(N=2, first_block=1, n_cached=2)],
-                         ids=lambda policy: policy.name)
-def test_they_are_what_torch_counts(model, tiny, policy, inference):
+@pytest.mark.parametrize("policy", [BlockDanceMethod(N=3), DeltaCacheMethod(N=2, first_block=1, n_cached=2)],
+                         ids=lambda method: method.name)
+def test_they_are_what_torch_counts(model, tiny, method, inference):
     with torch.inference_mode(inference):
         full = spent(model, tiny)
-        patched = attach(model, policy)
+        patched = attach(model, method)
         executed = spent(patched, tiny)
     report = last_report(patched)
     assert (report.macs, report.total_macs) == (executed, full) and executed < full
@@ -49,7 +49,7 @@ def test_they_are_what_torch_counts(model, tiny, policy, inference):
 
 def test_those_of_a_unet():
     model = SD.build()
-    full, patched = spent(model, SD), attach(model, UNetPolicy(), family=UNETS)
+    full, patched = spent(model, SD), attach(model, UNetMethod(), family=UNETS)
     assert (spent(patched, SD), full) == (last_report(patched).macs, last_report(patched).total_macs)
 
 
@@ -63,7 +63,7 @@ def test_those_of_the_demo():
                + (world.CHANNELS * width + width ** 2) * caption)
     conditioning = [[torch.randn(1, world.TOKENS, world.CHANNELS), {}]]
     tiny = replace(PIXART, latent=(3, 48, 48))
-    model = attach(demo.load(WEIGHTS), BlockDancePolicy(N=2))
+    model = attach(demo.load(WEIGHTS), BlockDanceMethod(N=2))
     sample(model, tiny, steps=steps, positive=conditioning, negative=conditioning)
     report = last_report(model)
     assert report.total_macs == 2 * steps * (depth * block + outside)
@@ -74,14 +74,14 @@ def test_those_of_the_demo():
 def test_each_kind_of_pass_is_metered_once(monkeypatch):
     meters = []
 
-    class Counted(Meter):
+    class Counted(MacCounter):
         def __init__(self):
             super().__init__()
             meters.append(self)
     monkeypatch.setattr(passes_module, "Meter", Counted)
-    sample(attach(PIXART.build(), BlockDancePolicy(N=2)), PIXART, steps=12)
+    sample(attach(PIXART.build(), BlockDanceMethod(N=2)), PIXART, steps=12)
     assert len(meters) == 1
-    sample(attach(PIXART.build(), BlockDancePolicy(N=2)), PIXART, steps=12, negative_tokens=9)
+    sample(attach(PIXART.build(), BlockDanceMethod(N=2)), PIXART, steps=12, negative_tokens=9)
     assert len(meters) == 3, "prompts of different length take a pass each"
 
 
@@ -93,14 +93,14 @@ def test_a_compiled_model_is_not_counted_and_says_so(place, monkeypatch):
         set_torch_compile_wrapper(model, "eager")
     else:
         model.model.diffusion_model.blocks[3]._compiled_call_impl = model.model.diffusion_model.blocks[3].forward
-    model = attach(model, BlockDancePolicy(N=2))
+    model = attach(model, BlockDanceMethod(N=2))
     sample(model, PIXART, steps=4)
     report = last_report(model)
     assert report.total_macs == 0 and "do not include a model that torch.compile" in report.text()
 
 
 def test_attention_that_torch_does_not_see_is_said(monkeypatch):
-    model = attach(FLUX.build(), BlockDancePolicy(N=2))
+    model = attach(FLUX.build(), BlockDanceMethod(N=2))
     monkeypatch.setattr(comfy.ldm.modules.attention.optimized_attention, "__name__", "attention_sage")
     sample(model, FLUX, steps=4)
     assert "MACs do not include attention_sage" in last_report(model).text()
@@ -121,6 +121,6 @@ def test_operators_arrive_whole_or_in_parts():
                 (4 * 81 * 18, lambda: torch.nn.functional.conv_transpose2d(picture, weight[:4])),
                 (2 * 2 * 4 * 6 * 6 * 8, lambda: torch.nn.functional.scaled_dot_product_attention(heads, heads, heads)),
                 (0, lambda: a + a)]:
-            with torch.inference_mode(inference), torch.no_grad(), Meter() as meter:
+            with torch.inference_mode(inference), torch.no_grad(), MacCounter() as counter:
                 call()
-            assert meter.macs == expected, (inference, expected)
+            assert counter.macs == expected, (inference, expected)

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from blockdance.blockdance_core.engine.cache import Cache
-from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
+from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
 from blockdance.tests.host.tiny import FLUX, Tiny, sample, seeded
 from blockdance.tests.host.trial import TINIES, Trial, guided_by
 
-POLICY = DeltaCachePolicy(N=2)
+POLICY = DeltaCacheMethod(N=2)
 POSITIVE, NEGATIVE = 10, 20
 
 
@@ -137,7 +137,7 @@ def test_memory_that_comes_and_goes(monkeypatch):
     monkeypatch.setattr("comfy.model_patcher.ModelPatcher.get_free_memory",
                         lambda *_: 0 if len(evaluations) in (2, 3, 4) else 2 ** 40)
     trial = Trial(FLUX, counted)
-    trial.sample(partial(sample, tiny=FLUX, steps=6), DeltaCachePolicy(N=3))
+    trial.sample(partial(sample, tiny=FLUX, steps=6), DeltaCacheMethod(N=3))
     assert [(evaluation.passes, evaluation.misses) for evaluation in trial.reports[0].evaluations] == [
         (1, 0), (2, 2), (2, 0), (2, 0), (1, 1), (1, 0)]
 

@@ -27,12 +27,12 @@ from comfy_extras.nodes_slg import SkipLayerGuidanceDiT, SkipLayerGuidanceDiTSim
 from comfy_extras.nodes_tcfg import TCFG
 
 from blockdance.blockdance_core.comfy.attach import attach
-from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
+from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
 from blockdance.blockdance_core.methods.variants import with_forecast
 from blockdance.tests.host.tiny import FLUX, PIXART, Tiny, sample
 from blockdance.tests.host.trial import OFF, TINIES, Trial, custom, distance, guided_by, leftovers
 
-POLICY = DeltaCachePolicy(N=2, n_cached=3)
+POLICY = DeltaCacheMethod(N=2, n_cached=3)
 CONTEXT = comfy.context_windows.ContextSchedules
 
 GUIDANCE = {
@@ -160,13 +160,13 @@ def test_context_windows(schedule, N, forecast):
     sampling = partial(sample, tiny=FLUX, steps=7, batch=7, cfg=1.)
     full = trial.sample(sampling)
     assert torch.equal(trial.sample(sampling, OFF), full)
-    policy = with_forecast(DeltaCachePolicy(N=N), forecast)
-    assert distance(trial.sample(sampling, policy), full) < .3
+    method = with_forecast(DeltaCacheMethod(N=N), forecast)
+    assert distance(trial.sample(sampling, method), full) < .3
     report, = trial.reports
     assert max(evaluation.passes for evaluation in report.evaluations) > 1
     if schedule != CONTEXT.UNIFORM_STANDARD:
         assert report.misses == 0 and report.executed < report.total
-    trial.sample(partial(sampling, steps=28), policy)
+    trial.sample(partial(sampling, steps=28), method)
     report, = trial.reports
     each = report.evaluations[0].cache_bytes / report.evaluations[0].passes
     most = max(evaluation.passes for evaluation in report.evaluations)

@@ -9,8 +9,8 @@ import torch
 from comfy.patcher_extension import WrappersMP
 
 from blockdance.blockdance_core.comfy.attach import attach
-from blockdance.blockdance_core.comfy.step_tracking import ONE_EVALUATION_A_STEP, Clock, traits_of
-from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
+from blockdance.blockdance_core.comfy.step_tracking import ONE_EVALUATION_A_STEP, StepTracker, traits_of
+from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
 from blockdance.blockdance_core.plan.schedule import Schedule
 from blockdance.tests.host.tiny import CPU, FLUX, sample
 from blockdance.tests.host.trial import TINIES, Trial, distance
@@ -50,7 +50,7 @@ def once_a_step(sampler: str) -> bool:
 def test_every_sampler(tiny, sampler):
     evaluations = Evaluations()
     trial = Trial(tiny, evaluations)
-    trial.check(partial(sample, tiny=tiny, sampler=sampler, steps=STEPS, cfg=1.), DeltaCachePolicy(N=2), bound=.15)
+    trial.check(partial(sample, tiny=tiny, sampler=sampler, steps=STEPS, cfg=1.), DeltaCacheMethod(N=2), bound=.15)
     report, = trial.reports
     made = [evaluation.reuse is not None for evaluation in report.evaluations]
     assert len(made) == sum(evaluation.passes for evaluation in report.evaluations)
@@ -68,7 +68,7 @@ def test_every_sampler(tiny, sampler):
 def test_counting_holds_for_a_part_of_a_schedule(sampler):
     """With noise left over, or from the middle, samplers that look ahead may evaluate otherwise."""
     evaluations, reports = Evaluations(), []
-    patched = attach(evaluations(FLUX.build()), DeltaCachePolicy(), reports.append)
+    patched = attach(evaluations(FLUX.build()), DeltaCacheMethod(), reports.append)
     full = comfy.samplers.calculate_sigmas(patched.get_model_object("model_sampling"), "simple", 8)
     for sigmas in (full[:5], full[3:], full[2:6]):
         evaluations.sigmas.clear()
@@ -82,7 +82,7 @@ def test_heun_reuses_what_it_computed_at_the_same_noise():
     trial, errors = Trial(FLUX), {}
     for sampler in ("euler", "heun"):
         sampling = partial(sample, tiny=FLUX, sampler=sampler, steps=12, cfg=1.)
-        errors[sampler] = distance(trial.sample(sampling, DeltaCachePolicy()), trial.sample(sampling))
+        errors[sampler] = distance(trial.sample(sampling, DeltaCacheMethod()), trial.sample(sampling))
     assert errors["heun"] < errors["euler"] / 4
 
 
@@ -91,7 +91,7 @@ def test_churn(sampler):
     """Noise is added before a step, which is then evaluated above its sigma."""
     function = getattr(comfy.k_diffusion.sampling, f"sample_{sampler}")
     reports = []
-    patched = attach(FLUX.build(), DeltaCachePolicy(N=3), reports.append)
+    patched = attach(FLUX.build(), DeltaCacheMethod(N=3), reports.append)
     sigmas = comfy.samplers.calculate_sigmas(patched.get_model_object("model_sampling"), "simple", 9)
     picture = custom(patched, comfy.samplers.KSAMPLER(function, {"s_churn": .5}), sigmas)
     reused = "".join("r" if evaluation.reuse else "c" for evaluation in reports[0].evaluations)
@@ -104,7 +104,7 @@ def test_an_option_that_doubles_the_evaluations():
     for sampler in (comfy.samplers.ksampler("sa_solver", {"use_pece": True}),
                     comfy.samplers.ksampler("sa_solver_pece")):
         reports = []
-        patched = attach(FLUX.build(), DeltaCachePolicy(), reports.append)
+        patched = attach(FLUX.build(), DeltaCacheMethod(), reports.append)
         sigmas = comfy.samplers.calculate_sigmas(patched.get_model_object("model_sampling"), "simple", 8)
         custom(patched, sampler, sigmas)
         steps.append([(evaluation.step, bool(evaluation.reuse)) for evaluation in reports[0].evaluations])
@@ -115,7 +115,7 @@ def test_an_option_that_doubles_the_evaluations():
 def test_a_schedule_that_goes_back(sampler):
     """Restart sampling; nothing from low noise may be reused at high noise."""
     reports = []
-    patched = attach(FLUX.build(), DeltaCachePolicy(N=4), reports.append)
+    patched = attach(FLUX.build(), DeltaCacheMethod(N=4), reports.append)
     sigmas = torch.tensor([1., .8, .6, .4, .2, .9, .7, .5, .3, .1, 0.])
     picture = custom(patched, comfy.samplers.sampler_object(sampler), sigmas)
     assert torch.isfinite(picture).all() and 0 < reports[0].reused < len(reports[0].evaluations)
@@ -132,10 +132,10 @@ def test_a_wrapper_that_leaves_evaluations_out():
         return torch.zeros_like(x) if len(calls) in (3, 4) else executor(x, *args, **kwargs)
     model, reports = FLUX.build(), []
     model.add_wrapper_with_key(WrappersMP.PREDICT_NOISE, "lazy", lazy)
-    sample(attach(model, DeltaCachePolicy(), reports.append), FLUX, steps=8)
+    sample(attach(model, DeltaCacheMethod(), reports.append), FLUX, steps=8)
     assert [evaluation.step for evaluation in reports[0].evaluations] == [0, 1, 4, 5, 6, 7]
 
 
 def test_an_unknown_sampler_is_followed_by_its_sigmas():
-    clock = Clock(Schedule((1., .5, 0.), None, sampler=traits_of(None)))
+    clock = StepTracker(Schedule((1., .5, 0.), None, sampler=traits_of(None)))
     assert [clock.step(torch.tensor([sigma])) for sigma in (1., .7, .5)] == [0, 0, 1]

@@ -6,21 +6,21 @@ import comfy.samplers
 import pytest
 import torch
 
-from blockdance.blockdance_core.auto.method import AutoPolicy
+from blockdance.blockdance_core.auto.method import AutoMethod
 from blockdance.blockdance_core.auto.profile_library import general
 from blockdance.blockdance_core.comfy.attach import attach, last_report
 from blockdance.blockdance_core.comfy.models.any_model import ANYTHING
-from blockdance.blockdance_core.methods.blockdance import BlockDancePolicy
-from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
-from blockdance.blockdance_core.methods.variants import Forecasting
+from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
+from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
+from blockdance.blockdance_core.methods.variants import Extrapolated
 from blockdance.tests.host.test_matrix_samplers import custom
 from blockdance.tests.host.tiny import CPU, FLUX, PIXART, sample
 from blockdance.tests.host.trial import distance
 
 POLICIES = {
-    "BlockDance": BlockDancePolicy(start=.2), "Delta-Cache": DeltaCachePolicy(N=3),
-    "forecast": Forecasting(DeltaCachePolicy(), "linear"),
-    "Auto": AutoPolicy(2., lambda quantity, _: general(quantity), general),
+    "BlockDance": BlockDanceMethod(start=.2), "Delta-Cache": DeltaCacheMethod(N=3),
+    "forecast": Extrapolated(DeltaCacheMethod(), "linear"),
+    "Auto": AutoMethod(2., lambda quantity, _: general(quantity), general),
 }
 SIZE = 12  # of a tile
 
@@ -124,7 +124,7 @@ def test_a_sampler_under_another_name_is_not_taken_for_one_that_moves(tiny, samp
         return known.sampler_function(*args, **kwargs)
     other = comfy.samplers.KSAMPLER(unknown, known.extra_options, known.inpaint_options)
     sigmas = comfy.samplers.calculate_sigmas(model.get_model_object("model_sampling"), "simple", 8)
-    patched = attach(model, DeltaCachePolicy())
+    patched = attach(model, DeltaCacheMethod())
     comfy.samplers.sample(patched, tiny.noise(), tiny.conditioning(10), tiny.conditioning(20), 1., CPU, other, sigmas,
                           latent_image=torch.zeros(1, *tiny.latent), disable_pbar=True, seed=1)
     assert sampler == "lcm" or not last_report(patched).failures

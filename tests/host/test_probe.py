@@ -16,7 +16,7 @@ from blockdance.blockdance_core.comfy.attach import attach, last_report
 from blockdance.blockdance_core.comfy.models.architectures import chain_of, transformer_of
 from blockdance.blockdance_core.comfy.probe import ProbeRun, attach_probe, last_similarity
 from blockdance.blockdance_core.engine.interception import Interception
-from blockdance.blockdance_core.methods.blockdance import BlockDancePolicy
+from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
 from blockdance.blockdance_core.plan.plan import SPAN_KINDS, Kind
 from blockdance.blockdance_core.plan.schedule import Schedule
 from blockdance.tests.host.tiny import FLUX, PIXART, SD3, apply_model, sample
@@ -209,20 +209,20 @@ def test_nothing_but_the_result_outlives_a_run(model, tiny, error, monkeypatch):
 def test_the_probe_and_a_policy_replace_each_other(caplog):
     caplog.set_level(logging.INFO)
     model = PIXART.build()
-    patched = attach(model, BlockDancePolicy())
+    patched = attach(model, BlockDanceMethod())
     probed = attach_probe(patched)
     assert "Feature Similarity Probe replaces the BlockDance patch" in caplog.text
     assert torch.equal(sample(probed, PIXART), sample(model, PIXART))
     assert last_report(probed) is None and last_similarity(probed) is not None
     assert last_report(patched) is None, "the report of a run that was another's"
-    again = attach(probed, BlockDancePolicy())
+    again = attach(probed, BlockDanceMethod())
     sample(again, PIXART)
     assert last_report(again).reused and last_similarity(again) is None
 
 
 def test_the_last_report_is_known_to_clones_and_to_nobody_else():
     model = PIXART.build()
-    patched, other = attach(model, BlockDancePolicy(N=2)), attach(model, BlockDancePolicy(N=3))
+    patched, other = attach(model, BlockDanceMethod(N=2)), attach(model, BlockDanceMethod(N=3))
     assert last_report(patched) is None and last_report(model) is None
     sample(patched.clone(), PIXART, steps=10)
     assert last_report(patched).method == "BlockDance N=2" and last_report(other) is None

@@ -14,8 +14,8 @@ from blockdance.blockdance_core.comfy.attach import attach
 from blockdance.blockdance_core.comfy.models.unet import UNETS
 from blockdance.blockdance_core.engine.interception import Interception, Recorder, Replay
 from blockdance.blockdance_core.engine.macs import count
-from blockdance.blockdance_core.methods.blockdance import BlockDancePolicy
-from blockdance.blockdance_core.methods.unet import UNetPolicy
+from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
+from blockdance.blockdance_core.methods.unet import UNetMethod
 from blockdance.blockdance_core.plan.plan import SPAN_KINDS, Kind, Reuse
 from blockdance.blockdance_core.plan.schedule import Schedule
 from blockdance.tests.host import full_size
@@ -76,7 +76,7 @@ def model(tiny):
 def reuses(model) -> list[tuple[int, Reuse]]:
     """Every depth and what it reuses, in both modes."""
     unet = UNETS.transformer_of(model.model.diffusion_model)
-    return [(depth, UNetPolicy(depth=depth, mode=mode).reuse(unet))
+    return [(depth, UNetMethod(depth=depth, mode=mode).reuse(unet))
             for depth in range(1, unet.deepest + 1) for mode in SPAN_KINDS
             if mode is Kind.FEATURE or unet.has_delta(depth)]
 
@@ -188,7 +188,7 @@ def test_a_picture_that_grows_in_mid_run(mode):
     """Deep Shrink ends at 35 %: what was stored before fits no longer and must be computed."""
     model, reports = SD.build(), []
     shrunk = PatchModelAddDownscale.execute(model, 3, 2., 0., .35, True, "bicubic", "bicubic")[0]
-    picture = sample(attach(shrunk, UNetPolicy(N=2, depth=5, mode=mode, start=.1), reports.append, UNETS), SD, steps=9)
+    picture = sample(attach(shrunk, UNetMethod(N=2, depth=5, mode=mode, start=.1), reports.append, UNETS), SD, steps=9)
     assert torch.isfinite(picture).all()
     assert [e.step for e in reports[0].evaluations if e.misses] == [4]
 
@@ -202,27 +202,27 @@ def test_a_layer_that_a_patch_computes_itself():
     model.set_model_patch((Upsample, upsample), "forward_timestep_embed_patch")
     even = replace(SD, latent=(4, 16, 16))
     full = sample(model, even)
-    patched = attach(model, UNetPolicy(depth=3, mode=Kind.FEATURE), reports.append, UNETS)
+    patched = attach(model, UNetMethod(depth=3, mode=Kind.FEATURE), reports.append, UNETS)
     assert torch.equal(sample(patched, even), full)
     assert "could not be stored" in reports[0].line()
 
 
-OFF = {"N=1": UNetPolicy(N=1), "empty window": UNetPolicy(start=.5, end=.5),
-       "window after the last step": UNetPolicy(start=.99)}
+OFF = {"N=1": UNetMethod(N=1), "empty window": UNetMethod(start=.5, end=.5),
+       "window after the last step": UNetMethod(start=.99)}
 
 
 @pytest.mark.parametrize("policy", OFF.values(), ids=OFF.keys())
-def test_without_reuse_nothing_changes(model, tiny, policy):
+def test_without_reuse_nothing_changes(model, tiny, method):
     reports = []
     full = sample(model, tiny)
-    assert torch.equal(sample(attach(model, policy, reports.append, UNETS), tiny), full)
+    assert torch.equal(sample(attach(model, method, reports.append, UNETS), tiny), full)
     assert reports[0].executed == reports[0].total and reports[0].plan.note
 
 
 @pytest.mark.parametrize("mode", SPAN_KINDS)
 def test_the_model_is_untouched_afterwards(model, tiny, mode):
     before = sample(model, tiny)
-    patched = attach(model, UNetPolicy(mode=mode), family=UNETS)
+    patched = attach(model, UNetMethod(mode=mode), family=UNETS)
     changed = sample(patched, tiny)
     assert not torch.equal(changed, before)
     assert torch.equal(sample(model, tiny), before)
@@ -231,15 +231,15 @@ def test_the_model_is_untouched_afterwards(model, tiny, mode):
 
 
 @pytest.mark.parametrize("policy, reused", [
-    (UNetPolicy(N=2), (1, 3, 5, 7)), (UNetPolicy(N=3, depth=1), (1, 2, 4, 5)),
-    (UNetPolicy(N=2, depth=5, start=.5), (5, 7)), (UNetPolicy(N=2, depth=3, mode=Kind.FEATURE, end=.5), (1, 3))])
-def test_executed_layers_are_those_of_the_plan(model, tiny, policy, reused):
+    (UNetMethod(N=2), (1, 3, 5, 7)), (UNetMethod(N=3, depth=1), (1, 2, 4, 5)),
+    (UNetMethod(N=2, depth=5, start=.5), (5, 7)), (UNetMethod(N=2, depth=3, mode=Kind.FEATURE, end=.5), (1, 3))])
+def test_executed_layers_are_those_of_the_plan(model, tiny, method, reused):
     counted, reports = [], []
     layers = UNETS.chain_of(model.model.diffusion_model).blocks
     for layer in layers:
         inside = next((module for module in layer.modules() if module is not layer), layer)
         inside.register_forward_hook(lambda *_: counted.append(1))
-    sample(attach(model, policy, reports.append, UNETS), tiny)
+    sample(attach(model, method, reports.append, UNETS), tiny)
     report, = reports
     assert report.plan.reused_steps == reused
     assert report.executed == len(counted) == report.plan.computed_blocks(len(layers))
@@ -247,7 +247,7 @@ def test_executed_layers_are_those_of_the_plan(model, tiny, policy, reused):
 
 
 def test_cond_and_uncond_in_one_call_or_two(model, tiny, monkeypatch):
-    patched = attach(model, UNetPolicy(), (reports := []).append, UNETS)
+    patched = attach(model, UNetMethod(), (reports := []).append, UNETS)
     together = sample(patched, tiny)
     monkeypatch.setattr(type(model), "get_free_memory", lambda self, device: 0)
     apart = sample(patched, tiny)
@@ -259,17 +259,17 @@ def test_cond_and_uncond_in_one_call_or_two(model, tiny, monkeypatch):
 def test_what_does_not_fit_is_refused():
     model = SD.build()
     for wrong, message in [
-            (UNetPolicy(depth=13), r"depth is 13.*12 input blocks.*use 1 to 12"),
-            (UNetPolicy(depth=3), r"depth is 3.*32 channels.*64.*use 1, 2, 5, 8, 9, 10, 11, 12, or mode feature")]:
+            (UNetMethod(depth=13), r"depth is 13.*12 input blocks.*use 1 to 12"),
+            (UNetMethod(depth=3), r"depth is 3.*32 channels.*64.*use 1, 2, 5, 8, 9, 10, 11, 12, or mode feature")]:
         with pytest.raises(ValueError, match=message):
             attach(model, wrong, family=UNETS)
     for wrong in ({"depth": 0}, {"mode": "delta"}, {"N": 11}, {"start": -.1}):
         with pytest.raises(ValueError, match=r"is .*; use "):
-            UNetPolicy(**wrong)
+            UNetMethod(**wrong)
     with pytest.raises(ValueError, match=r"PixArtMS is no U-Net.*BlockDance Patch"):
-        attach(PIXART.build(), UNetPolicy(), family=UNETS)
+        attach(PIXART.build(), UNetMethod(), family=UNETS)
     with pytest.raises(ValueError, match=r"UNetModel is a U-Net.*Delta-Cache Patch \(U-Net\)"):
-        attach(model, BlockDancePolicy())
+        attach(model, BlockDanceMethod())
 
 
 @pytest.mark.parametrize("mode", SPAN_KINDS)
@@ -277,7 +277,7 @@ def test_published_macs(mode):
     """Delta-DiT, table 11, in tera: 20 steps with cond and uncond, linear layers and convolutions."""
     model, unet = full_size.sd15()
     cost = model.cost(linear_only=True)
-    run = UNetPolicy(mode=mode).plan(Schedule(tuple(range(20, -1, -1)), lambda percent: 20 * (1 - percent)), unet)
+    run = UNetMethod(mode=mode).plan(Schedule(tuple(range(20, -1, -1)), lambda percent: 20 * (1 - percent)), unet)
     assert run.reused_steps == tuple(range(1, 20, 2))
     assert 20 * cost.total / 1e12 == pytest.approx(13.553, rel=1e-3)
     assert cost.of_plan(run) / 1e12 == pytest.approx(7.923, rel=1e-3)

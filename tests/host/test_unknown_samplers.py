@@ -7,7 +7,7 @@ import comfy.samplers
 import pytest
 import torch
 
-from blockdance.blockdance_core.auto.method import AutoPolicy
+from blockdance.blockdance_core.auto.method import AutoMethod
 from blockdance.blockdance_core.auto.profile_library import general
 from blockdance.blockdance_core.comfy.attach import attach, last_report
 from blockdance.blockdance_core.comfy.models.any_model import ANYTHING
@@ -41,7 +41,7 @@ class Model:
 
     def __init__(self, tiny=FLUX):
         self.tiny, self.model, self.kernels, self.samplers = tiny, tiny.build(), {}, Kept()
-        self.auto = attach(self.model, AutoPolicy(2., lambda quantity, _: self.kernels.get(quantity), general,
+        self.auto = attach(self.model, AutoMethod(2., lambda quantity, _: self.kernels.get(quantity), general,
                                                   self._save, samplers=self.samplers), family=ANYTHING)
 
     def _save(self, quantity, kernel) -> str:
@@ -103,10 +103,10 @@ def test_noise_under_an_unknown_name_is_seen_in_the_same_run(tiny):
     model.draw(of(EULER))
     picture = model.draw(renamed(of(ANCESTRAL)))
     report = model.report
-    assert report.plan.forecaster.quantity is Quantity.PICTURE and "adds noise at every step" in report.plan.note
+    assert report.plan.extrapolation.quantity is Quantity.PICTURE and "adds noise at every step" in report.plan.note
     assert report.reused > 0 and not report.failures and torch.isfinite(picture).all()
     full = model.draw(of(ANCESTRAL), full=True)
-    model.auto = attach(model.model, AutoPolicy(2., lambda *_: None, general), family=ANYTHING)
+    model.auto = attach(model.model, AutoMethod(2., lambda *_: None, general), family=ANYTHING)
     assert distance(picture, full) <= 1.12 * distance(model.draw(of(ANCESTRAL)), full)
 
 
@@ -161,7 +161,7 @@ def test_more_than_the_output_is_seen_and_then_given():
 
 def test_the_name_of_a_newer_comfyui():
     assert traits_of(of(type("", (), {"__name__": "sample_cfgpp_ud10_ab"})())) == SamplerTraits(
-        whole=False, name="sample_cfgpp_ud10_ab", key="")
+        whole=False, name="sample_cfgpp_ud10_ab", key="", known=False)
 
 
 @pytest.mark.parametrize("masked", [False, True])

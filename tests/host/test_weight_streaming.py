@@ -21,7 +21,7 @@ import torch
 from blockdance.blockdance_core.comfy.attach import attach
 from blockdance.blockdance_core.comfy.models.architectures import chain_of
 from blockdance.blockdance_core.engine.report import Report
-from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
+from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
 from blockdance.tests.documents import check_table
 from blockdance.tests.host.test_architectures import APART, conditioned
 from blockdance.tests.host.zoo import ZOO
@@ -30,7 +30,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs" / "memory.md"
 LAYERS, QUEUE = "layer by layer", "a queue of blocks"
 MEASURED = [("PixArt-Sigma", LAYERS), ("SD3", LAYERS), ("Flux.1", LAYERS), ("Qwen-Image", LAYERS), ("Wan 2.1", LAYERS),
             ("LTX-2", LAYERS), ("LTX-2", QUEUE), ("MiniMax-H3", QUEUE)]
-POLICY = DeltaCachePolicy(N=2)
+POLICY = DeltaCacheMethod(N=2)
 
 
 @dataclass

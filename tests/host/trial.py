@@ -12,11 +12,11 @@ from blockdance.blockdance_core.comfy.attach import attach
 from blockdance.blockdance_core.comfy.models.architectures import chain_of
 from blockdance.blockdance_core.comfy.run import Run
 from blockdance.blockdance_core.engine.report import Report
-from blockdance.blockdance_core.methods.delta_cache import DeltaCachePolicy
-from blockdance.blockdance_core.methods.method import Policy
+from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
+from blockdance.blockdance_core.methods.method import Method
 from blockdance.tests.host.tiny import FLUX, PIXART, SD3, Tiny
 
-OFF = DeltaCachePolicy(N=1)
+OFF = DeltaCacheMethod(N=1)
 # PixArt predicts noise, the others a flow; one of them will do while nothing is changed
 TINIES = [pytest.param(FLUX, id="flux"), pytest.param(SD3, id="sd3", marks=pytest.mark.slow),
           pytest.param(PIXART, id="pixart", marks=pytest.mark.slow)]
@@ -49,7 +49,7 @@ class Trial:
         self.reports: list[Report] = []
         self._prepare = prepare
 
-    def sample(self, sampling: Sampling, policy: Policy | None = None) -> torch.Tensor:
+    def sample(self, sampling: Sampling, policy: Method | None = None) -> torch.Tensor:
         """The picture; with a policy, after a look at its report and at what it left behind."""
         prepared = self._prepare(self.model)
         if policy is None:
@@ -64,7 +64,7 @@ class Trial:
         assert not leftovers(self.model), "the model is not as it was before"
         return picture
 
-    def check(self, sampling: Sampling, policy: Policy, bound: float) -> torch.Tensor:
+    def check(self, sampling: Sampling, policy: Method, bound: float) -> torch.Tensor:
         """Identity without reuse; with it, blocks saved at a relative error below the bound, twice the same."""
         full = self.sample(sampling)
         assert torch.equal(self.sample(sampling, OFF), full)

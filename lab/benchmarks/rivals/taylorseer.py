@@ -1,6 +1,6 @@
 """TaylorSeer: between evaluations at a fixed distance features follow a Taylor series with backward differences.
 
-From Reusing to Forecasting, arXiv 2503.06923, Eq. 4 to 7. The axis is the number of the evaluation. Backward
+From Reusing to Extrapolated, arXiv 2503.06923, Eq. 4 to 7. The axis is the number of the evaluation. Backward
 differences stand for derivatives, so the first order is exact on a line, while the second misses k N / 2 second
 derivatives on a parabola; that is the method.
 """

@@ -8,22 +8,22 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from comfy_api.torch_helpers import set_torch_compile_wrapper
 
-from ....blockdance_core.auto.method import AutoPolicy
+from ....blockdance_core.auto.method import AutoMethod
 from ....blockdance_core.auto.profile_library import general
 from ....blockdance_core.comfy.attach import attach, last_report
-from ....blockdance_core.methods.blockdance import BlockDancePolicy
-from ....blockdance_core.methods.delta_cache import DeltaCachePolicy
-from ....blockdance_core.methods.delta_dit import DeltaDiTPolicy
-from ....blockdance_core.methods.method import Policy
+from ....blockdance_core.methods.blockdance import BlockDanceMethod
+from ....blockdance_core.methods.delta_cache import DeltaCacheMethod
+from ....blockdance_core.methods.delta_dit import DeltaDiTMethod
+from ....blockdance_core.methods.method import Method
 from .models import Size, chosen
 from .options import Options
 from .race import Pair, race, realised
 
-OFF = BlockDancePolicy(N=1)
-METHODS: dict[str, Policy] = {
-    "reuse off": OFF, "BlockDance N=2": BlockDancePolicy(2), "BlockDance N=3": BlockDancePolicy(3),
-    "Delta-Cache N=2": DeltaCachePolicy(2), "Delta-DiT N=2": DeltaDiTPolicy(2),
-    "Auto 2x": AutoPolicy(2., lambda *_: None, general)}
+OFF = BlockDanceMethod(N=1)
+METHODS: dict[str, Method] = {
+    "reuse off": OFF, "BlockDance N=2": BlockDanceMethod(2), "BlockDance N=3": BlockDanceMethod(3),
+    "Delta-Cache N=2": DeltaCacheMethod(2), "Delta-DiT N=2": DeltaDiTMethod(2),
+    "Auto 2x": AutoMethod(2., lambda *_: None, general)}
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import Callable, Iterator
 
-from ....blockdance_core.engine.macs import Meter
+from ....blockdance_core.engine.macs import MacCounter
 from ....blockdance_core.plan.plan import Transformer
 from ....blockdance_core.plan.schedule import Schedule
 from .methods import METHODS
@@ -38,7 +38,7 @@ def _counting(blocks: int) -> float:
     model = size.build()
 
     def counted() -> None:
-        with Meter():
+        with MacCounter():
             size.sample(model, 1)
     return _least(counted) - _least(lambda: size.sample(model, 1))
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Iterator
 
 from ....blockdance_core.comfy.attach import attach
-from ....blockdance_core.methods.blockdance import BlockDancePolicy
-from ....blockdance_core.methods.delta_cache import DeltaCachePolicy
-from ....blockdance_core.methods.delta_dit import DeltaDiTPolicy
+from ....blockdance_core.methods.blockdance import BlockDanceMethod
+from ....blockdance_core.methods.delta_cache import DeltaCacheMethod
+from ....blockdance_core.methods.delta_dit import DeltaDiTMethod
 from ....blockdance_core.methods.variants import with_storage
 from ....blockdance_core.plan.storage import DTYPES
 from ..arm import Arm
@@ -14,8 +14,8 @@ from ..compare import compare
 from ..options import WEIGHTS
 
 CAPTIONS = 4
-METHODS = {"BlockDance N=2": BlockDancePolicy(2), "Delta-Cache N=2": DeltaCachePolicy(2),
-           "Delta-DiT N=2": DeltaDiTPolicy(2)}
+METHODS = {"BlockDance N=2": BlockDanceMethod(2), "Delta-Cache N=2": DeltaCacheMethod(2),
+           "Delta-DiT N=2": DeltaDiTMethod(2)}
 
 
 @dataclass(frozen=True)
