@@ -43,14 +43,12 @@ def attach(model: ModelPatcher, method: Method, on_report: Callable[[Report], No
         return Run(method, schedule, family, diffusion_model, undisturbed, on_evaluation)
 
     def finish(run: Run) -> Report:
-        if run.listener is not None:
-            with run.messages.survive("what this run has shown could not be saved"):
-                run.report.outcome = run.listener.finish()
-        logger.info("%s on %s: %s", method.name, run.report.transformer.name, run.report.line())
+        report = run.finish()
+        logger.info("%s on %s: %s", method.name, report.transformer.name, report.line())
         if on_report is not None:
             with run.messages.survive("the report of this run could not be passed on"):
-                on_report(run.report)
-        return run.report
+                on_report(report)
+        return report
     return install(model, method.name, begin, finish)
 
 

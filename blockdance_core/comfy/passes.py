@@ -18,13 +18,13 @@ from ..engine.interception import Diverged, Interception, Recorder, Replay
 from ..engine.mac_account import MacAccount
 from ..engine.macs import MacCounter
 from ..engine.report import Evaluation, Report
-from ..plan.plan import COMPUTE, Decision, Kind, Reuse
+from ..plan.plan import COMPUTE, Decision, Kind, Reuse, SkipModel
 from ..plan.storage import DTYPES
 from ..words import article, count
 from .memory import has_room
 from .messages import Messages
 from .models.architectures import Family, UnsupportedModel
-from .moving_parts import Watch
+from .moving_parts import MovingParts
 from .pass_key import identity
 
 _SEEN = {"attention_pytorch", "attention_basic", "attention_split", "attention_sub_quad"}  # those of torch's operators
@@ -60,7 +60,7 @@ class Passes:
     """on_out_of_memory: called where storing or reusing took more than there is; give_up: with the reason why nothing
     may be reused from now on. Both set the decision to COMPUTE. watch: None where nothing is reused anyway."""
 
-    def __init__(self, report: Report, family: Family, messages: Messages, watch: Watch | None,
+    def __init__(self, report: Report, family: Family, messages: Messages, watch: MovingParts | None,
                  on_out_of_memory: Callable[[], None], give_up: Callable[[str], None]):
         plan = report.plan
         self._report = report
@@ -125,7 +125,7 @@ class Passes:
             return key, occurrence
         return None
 
-    def _look(self, watch: Watch, current: Current, key: Hashable, x) -> None:
+    def _look(self, watch: MovingParts, current: Current, key: Hashable, x) -> None:
         """Give up reusing where this pass shows another part of the latent than it did before."""
         reason = "it is not known which part of the latent a pass shows"
         with self._messages.survive(reason):
@@ -180,7 +180,7 @@ class Passes:
         evaluation = current.evaluation
         stored = None if decision.reuse is None else self._stored(key, decision.reuse, current.time)
         replay = None if stored is None else Replay(chain, decision.reuse, stored)
-        spans = [reuse for reuse in decision.store if reuse.kind is not Kind.OUTPUT]
+        spans = [reuse for reuse in decision.store if not isinstance(reuse, SkipModel)]
         recorders = tuple(Recorder(chain, reuse) for reuse in spans) if replay is None else ()
         counter = MacCounter() if self._countable and key is not None and key not in self._account else None
         with Interception(chain, replay, recorders, counter) as interception:

@@ -44,7 +44,7 @@ def graphs() -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("policy", POLICIES, ids=lambda method: method.name)
+@pytest.mark.parametrize("method", POLICIES, ids=lambda method: method.name)
 @pytest.mark.parametrize("whole", [True, False], ids=["model", "blocks"])
 @pytest.mark.parametrize("first", [True, False], ids=["before", "after"])
 @pytest.mark.parametrize("tiny", [FLUX, SD3, PIXART], ids=["flux", "sd3", "pixart"])

@@ -45,7 +45,7 @@ def controlled(tiny: Tiny, start: float = 0., end: float = 1., previous: Residua
         tiny.conditioning(seed), {"control": net, "control_apply_to_uncond": False})
 
 
-@pytest.mark.parametrize("policy", [POLICY, FEATURE], ids=["delta", "feature"])
+@pytest.mark.parametrize("method", [POLICY, FEATURE], ids=["delta", "feature"])
 def test_controlnet(tiny, method):
     plain = Trial(tiny).sample(partial(sample, tiny=tiny), method)
     for previous in (None, Residuals(tiny, .1, 0., 1.)):

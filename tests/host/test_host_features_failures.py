@@ -45,7 +45,7 @@ class Scarce:
         return self._function(*args)
 
 
-@pytest.mark.parametrize("function, policy, first", [
+@pytest.mark.parametrize("function, method, first", [
     ("copy", FEATURE, 1), ("copy", POLICY, 1), ("subtract", POLICY, 1), ("subtract", POLICY, 4),
     ("add", POLICY, 1), ("copy", FEATURE, 3),
 ], ids=["storing a feature", "storing", "storing a delta", "storing late", "replaying a delta", "replaying"])

@@ -12,7 +12,7 @@ from blockdance.blockdance_core.comfy.attach import attach
 from blockdance.blockdance_core.comfy.models.unet import UNETS
 from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
 from blockdance.blockdance_core.methods.unet import UNetMethod
-from blockdance.blockdance_core.plan.plan import SPAN_KINDS, Kind
+from blockdance.blockdance_core.plan.plan import Kind
 from blockdance.tests.host.test_unet import SD
 from blockdance.tests.host.tiny import FLUX, Tiny, sample
 from blockdance.tests.host.trial import OFF, TINIES, Trial, distance
@@ -43,7 +43,7 @@ def around(args, extra):
     return {"img": args["img"], "txt": args["txt"]}
 
 
-@pytest.mark.parametrize("policy", [POLICY, FEATURE], ids=["delta", "feature"])
+@pytest.mark.parametrize("method", [POLICY, FEATURE], ids=["delta", "feature"])
 @pytest.mark.parametrize("replacement, block", [(louder, 1), (around, 1), (louder, 2), (louder, 0)],
                          ids=["inside", "without the block", "last of a stack", "first"])
 def test_blocks_replaced_by_another_pack(tiny, replacement, block, method):
@@ -61,7 +61,7 @@ def test_a_replaced_block_at_the_border_is_computed(block):
     assert "did not run them exactly once" in trial.reports[0].failures[0]
 
 
-@pytest.mark.parametrize("policy", [POLICY, FEATURE], ids=["delta", "feature"])
+@pytest.mark.parametrize("method", [POLICY, FEATURE], ids=["delta", "feature"])
 @pytest.mark.parametrize("block", [0, 1, 2])
 def test_a_replacement_that_skips_its_block_on_some_steps(block, method):
     """Without a look at which blocks were called, what stands in for them would become the picture."""
@@ -118,7 +118,7 @@ def test_a_block_that_is_an_object_patch():
     assert torch.equal(sample(attach(trial.model, POLICY), FLUX), plain)
 
 
-@pytest.mark.parametrize("kind", SPAN_KINDS)
+@pytest.mark.parametrize("kind", Kind)
 def test_a_replacement_that_calls_its_block_twice(kind):
     """Which of the two calls is the block's cannot be known, so nothing is stored."""
     def twice(args, extra):

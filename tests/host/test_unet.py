@@ -16,7 +16,7 @@ from blockdance.blockdance_core.engine.interception import Interception, Recorde
 from blockdance.blockdance_core.engine.macs import count
 from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
 from blockdance.blockdance_core.methods.unet import UNetMethod
-from blockdance.blockdance_core.plan.plan import SPAN_KINDS, Kind, Reuse
+from blockdance.blockdance_core.plan.plan import Kind, Reuse
 from blockdance.blockdance_core.plan.schedule import Schedule
 from blockdance.tests.host import full_size
 from blockdance.tests.host.tiny import PIXART, Tiny, apply_model, sample, seeded
@@ -77,7 +77,7 @@ def reuses(model) -> list[tuple[int, Reuse]]:
     """Every depth and what it reuses, in both modes."""
     unet = UNETS.transformer_of(model.model.diffusion_model)
     return [(depth, UNetMethod(depth=depth, mode=mode).reuse(unet))
-            for depth in range(1, unet.deepest + 1) for mode in SPAN_KINDS
+            for depth in range(1, unet.deepest + 1) for mode in Kind
             if mode is Kind.FEATURE or unet.has_delta(depth)]
 
 
@@ -97,7 +97,7 @@ def replay(model, tiny: Tiny, reuse: Reuse, stored, **how):
 
 
 def test_the_depths(model, tiny):
-    found = {mode: [depth for depth, reuse in reuses(model) if reuse.kind is mode] for mode in SPAN_KINDS}
+    found = {mode: [depth for depth, reuse in reuses(model) if reuse.kind is mode] for mode in Kind}
     deepest = 12 if tiny is SD else 9
     assert found[Kind.FEATURE] == list(range(1, deepest + 1))
     assert found[Kind.DELTA] == [1, 2, 5, *range(8, deepest + 1)]
@@ -183,7 +183,7 @@ def test_patches_between_the_blocks(model, tiny, caplog):
     assert not caplog.records
 
 
-@pytest.mark.parametrize("mode", SPAN_KINDS)
+@pytest.mark.parametrize("mode", Kind)
 def test_a_picture_that_grows_in_mid_run(mode):
     """Deep Shrink ends at 35 %: what was stored before fits no longer and must be computed."""
     model, reports = SD.build(), []
@@ -211,7 +211,7 @@ OFF = {"N=1": UNetMethod(N=1), "empty window": UNetMethod(start=.5, end=.5),
        "window after the last step": UNetMethod(start=.99)}
 
 
-@pytest.mark.parametrize("policy", OFF.values(), ids=OFF.keys())
+@pytest.mark.parametrize("method", OFF.values(), ids=OFF.keys())
 def test_without_reuse_nothing_changes(model, tiny, method):
     reports = []
     full = sample(model, tiny)
@@ -219,7 +219,7 @@ def test_without_reuse_nothing_changes(model, tiny, method):
     assert reports[0].executed == reports[0].total and reports[0].plan.note
 
 
-@pytest.mark.parametrize("mode", SPAN_KINDS)
+@pytest.mark.parametrize("mode", Kind)
 def test_the_model_is_untouched_afterwards(model, tiny, mode):
     before = sample(model, tiny)
     patched = attach(model, UNetMethod(mode=mode), family=UNETS)
@@ -230,7 +230,7 @@ def test_the_model_is_untouched_afterwards(model, tiny, mode):
     assert not any("forward" in layer.__dict__ for layer in model.model.diffusion_model.modules())
 
 
-@pytest.mark.parametrize("policy, reused", [
+@pytest.mark.parametrize("method, reused", [
     (UNetMethod(N=2), (1, 3, 5, 7)), (UNetMethod(N=3, depth=1), (1, 2, 4, 5)),
     (UNetMethod(N=2, depth=5, start=.5), (5, 7)), (UNetMethod(N=2, depth=3, mode=Kind.FEATURE, end=.5), (1, 3))])
 def test_executed_layers_are_those_of_the_plan(model, tiny, method, reused):
@@ -272,7 +272,7 @@ def test_what_does_not_fit_is_refused():
         attach(model, BlockDanceMethod())
 
 
-@pytest.mark.parametrize("mode", SPAN_KINDS)
+@pytest.mark.parametrize("mode", Kind)
 def test_published_macs(mode):
     """Delta-DiT, table 11, in tera: 20 steps with cond and uncond, linear layers and convolutions."""
     model, unet = full_size.sd15()
