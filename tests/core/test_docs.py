@@ -62,7 +62,7 @@ def test_pages_say_what_their_own_software_is():
     assert titles == set(re.findall(r"\[([^]]+)\]\(\.\./web/docs/\w+\.md\)", text("docs/nodes.md")))
 
 
-@pytest.mark.parametrize("page", ["docs/how-it-works.md", "docs/contributing.md"])
+@pytest.mark.parametrize("page", ["docs/internals/how-it-works.md", "docs/contributing.md"])
 def test_the_python_that_needs_no_comfyui(page):
     blocks, names = fenced(page, "python"), {"__name__": page}
     assert blocks

@@ -13,7 +13,7 @@ import torch
 
 from blockdance.tests.host.fuzz_cases import Case
 
-DOCS = Path(__file__).resolve().parents[2] / "docs" / "fuzz.md"
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "internals" / "fuzz.md"
 TEXT = """# Fuzz test
 
 Each case draws a method or a random plan (any spans, feature or delta), a model, a sampler, a scheduler, steps, batch,
