@@ -1,6 +1,6 @@
 """Random plans, conditions and samplers: no exception, no cross-talk, and memory back to the byte after each case.
 
-25 cases by default. The full run, which writes its record to docs/fuzz.md, takes about half an hour:
+25 cases by default. The full run, which writes its record to docs/internals/fuzz.md, takes about half an hour:
 
     BLOCKDANCE_FUZZ=2000 python3 -m tests tests/host/test_fuzz.py
 
