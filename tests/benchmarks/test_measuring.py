@@ -14,7 +14,7 @@ from blockdance.lab.benchmarks.rivals.fora import FORA
 from blockdance.lab.benchmarks.setting import BASE, Setting
 from blockdance.lab.benchmarks.subject import Subject
 from blockdance.lab.benchmarks.work import WorkCounter
-from blockdance.tests.host.tiny import FLUX, PIXART, SD3, sample
+from blockdance.tests.models.tiny import FLUX, PIXART, SD3, sample
 
 HALF = rival("FORA", "N=2", FORA(2))
 

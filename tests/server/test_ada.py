@@ -8,7 +8,7 @@ from blockdance.blockdance_core.ada import policy_file
 from blockdance.demo import workflow
 from blockdance.demo.base import DEMO
 from blockdance.demo.picture import blocks
-from blockdance.tests.random_weights import UNKNOWN_DEPTH, write_random_weights
+from blockdance.tests.models.random_weights import UNKNOWN_DEPTH, write_random_weights
 from blockdance.tests.server.test_timeline import ask
 from lab.headless import client
 

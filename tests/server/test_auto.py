@@ -10,7 +10,7 @@ from PIL import Image
 
 from blockdance.demo import workflow
 from blockdance.demo.picture import blocks
-from blockdance.tests.random_weights import UNKNOWN_DEPTH, write_random_weights
+from blockdance.tests.models.random_weights import UNKNOWN_DEPTH, write_random_weights
 from blockdance.tests.server.test_timeline import PIXART, ask
 from lab.headless import client
 
