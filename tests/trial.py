@@ -40,7 +40,7 @@ class Counter:
 class Trial:
     """A tiny model, prepared as the nodes of a workflow do it before ours, and sampled in one way.
 
-    `reports` has those of the latest sampling with a policy.
+    `reports` has those of the latest sampling with a method.
     """
 
     def __init__(self, tiny: Tiny, prepare: Callable[[ModelPatcher], ModelPatcher] = lambda model: model):
@@ -49,14 +49,14 @@ class Trial:
         self.reports: list[Report] = []
         self._prepare = prepare
 
-    def sample(self, sampling: Sampling, policy: Method | None = None) -> torch.Tensor:
-        """The picture; with a policy, after a look at its report and at what it left behind."""
+    def sample(self, sampling: Sampling, method: Method | None = None) -> torch.Tensor:
+        """The picture; with a method, after a look at its report and at what it left behind."""
         prepared = self._prepare(self.model)
-        if policy is None:
+        if method is None:
             return sampling(prepared)
         self.reports.clear()
         before = self.counter.executed
-        picture = sampling(attach(prepared, policy, self.reports.append))
+        picture = sampling(attach(prepared, method, self.reports.append))
         assert torch.isfinite(picture).all()
         assert sum(report.executed for report in self.reports) == self.counter.executed - before
         for evaluation in (evaluation for report in self.reports for evaluation in report.evaluations):
@@ -64,14 +64,14 @@ class Trial:
         assert not leftovers(self.model), "the model is not as it was before"
         return picture
 
-    def check(self, sampling: Sampling, policy: Method, bound: float) -> torch.Tensor:
+    def check(self, sampling: Sampling, method: Method, bound: float) -> torch.Tensor:
         """Identity without reuse; with it, blocks saved at a relative error below the bound, twice the same."""
         full = self.sample(sampling)
         assert torch.equal(self.sample(sampling, OFF), full)
-        reused = self.sample(sampling, policy)
+        reused = self.sample(sampling, method)
         assert all(report.executed < report.total for report in self.reports), [r.line() for r in self.reports]
         assert 0 < distance(reused, full) < bound
-        assert torch.equal(self.sample(sampling, policy), reused)
+        assert torch.equal(self.sample(sampling, method), reused)
         return reused
 
 

@@ -19,7 +19,7 @@ from blockdance.blockdance_core.plan.plan_text import PlanError
 from blockdance.blockdance_core.plan.schedule import Schedule
 
 SINGLE = Transformer("Single", (1,))
-POLICIES = [BlockDanceMethod(), BlockDanceMethod(block_index=5), DeltaCacheMethod(n_cached=1),
+METHODS = [BlockDanceMethod(), BlockDanceMethod(block_index=5), DeltaCacheMethod(n_cached=1),
             DeltaCacheMethod(first_block=3, n_cached=1), DeltaDiTMethod(budget=.5), DeltaDiTMethod(n_cached=3),
             AutoMethod(2., lambda *_: None, general, lambda *_: ""),
             WrittenPlanMethod(
@@ -28,17 +28,17 @@ POLICIES = [BlockDanceMethod(), BlockDanceMethod(block_index=5), DeltaCacheMetho
 PLURAL_OF_ONE = re.compile(r"\b1 (?!is\b|was\b)\w+s\b")
 
 
-def told(policy, steps: int) -> str:
+def told(method, steps: int) -> str:
     try:
-        return policy.plan(Schedule.even(steps), SINGLE).note
+        return method.plan(Schedule.even(steps), SINGLE).note
     except ValueError as error:
         return str(error)
 
 
-@pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: f"{policy.name}")
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: f"{method.name}")
 @pytest.mark.parametrize("steps", [1, 2, 3, 8])
-def test_one_step_and_one_block_are_not_said_in_the_plural(policy, steps):
-    words = told(policy, steps)
+def test_one_step_and_one_block_are_not_said_in_the_plural(method, steps):
+    words = told(method, steps)
     assert not PLURAL_OF_ONE.search(words) and "1 step are" not in words, words
 
 

@@ -82,7 +82,7 @@ def test_bad_settings_are_refused(settings, message):
         BlockDanceMethod(**settings)
 
 
-@pytest.mark.parametrize("policy, schedule, note", [
+@pytest.mark.parametrize("method, schedule, note", [
     (BlockDanceMethod(N=1), uniform(30), "off"),
     (BlockDanceMethod(start=.6, end=.6), uniform(30), "not before"),
     (BlockDanceMethod(), uniform(4), "too few"),

@@ -40,7 +40,7 @@ def test_a_group_cut_short_is_full():
     assert DeltaCacheMethod(3).plan(uniform(8), PIXART).reused_steps == (1, 2, 4, 5)
 
 
-@pytest.mark.parametrize("policy, message", [
+@pytest.mark.parametrize("method, message", [
     (DeltaCacheMethod(first_block=10, n_cached=20), "PixArtMS has 28 blocks.*first_block to 8 or n_cached to 18"),
     (DeltaCacheMethod(first_block=30, n_cached=1), "first_block to 27 or n_cached to 1"),
     (DeltaDiTMethod(n_cached=29), "n_cached is 29.*PixArtMS has 28.*1 to 28"),
@@ -50,7 +50,7 @@ def test_spans_that_do_not_fit_are_refused(method, message):
         method.plan(uniform(20), PIXART)
 
 
-@pytest.mark.parametrize("policy, settings, message", [
+@pytest.mark.parametrize("method, settings, message", [
     (DeltaCacheMethod, {"N": 0}, "N is 0"), (DeltaCacheMethod, {"first_block": -1}, "first_block is -1"),
     (DeltaCacheMethod, {"n_cached": 0}, "n_cached is 0"), (DeltaCacheMethod, {"start": 2}, "start is 2"),
     (DeltaDiTMethod, {"N": 11}, "N is 11"), (DeltaDiTMethod, {"b": -1}, "b is -1"),

@@ -18,7 +18,7 @@ from blockdance.blockdance_core.plan.plan_text import PlanError, read, written
 from blockdance.blockdance_core.plan.schedule import SamplerTraits, Schedule
 
 MODEL = Transformer("PixArt", (28,))
-POLICIES = [AutoMethod(2.5, lambda *_: None, general), BlockDanceMethod(N=3), DeltaDiTMethod(),
+METHODS = [AutoMethod(2.5, lambda *_: None, general), BlockDanceMethod(N=3), DeltaDiTMethod(),
             Extrapolated(BlockDanceMethod(), "quadratic")]
 PLAN = {"blockdance_plan": 1, "steps": 8, "forecast": "measured", "reuse": [{"kind": "output", "steps": [2, 4, 5]}]}
 
@@ -27,10 +27,10 @@ def fixed(text: str) -> WrittenPlanMethod:
     return WrittenPlanMethod(read(text), lambda quantity, steps: general(quantity))
 
 
-@pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.name)
-def test_a_plan_that_is_written_and_read_is_the_same(policy):
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
+def test_a_plan_that_is_written_and_read_is_the_same(method):
     schedule = Schedule.even(30)
-    plan = policy.plan(schedule, MODEL)
+    plan = method.plan(schedule, MODEL)
     again = fixed(written(plan)).plan(schedule, MODEL)
     assert again.decisions == plan.decisions
     assert type(again.extrapolation) is type(plan.extrapolation)

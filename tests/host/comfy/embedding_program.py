@@ -50,7 +50,7 @@ def main() -> dict:
     found["choices"] = {name: ours[node].INPUT_TYPES()["required"][name][1]["options"]
                         for node, name in (("BlockDanceAuto", "profile"), ("BlockDanceAdaLoader", "policy"))}
     found["refusals"] = [ours["BlockDanceAuto"].validate_inputs(profile="PixArtMS-28-ad070aa7-velocity-30.json"),
-                         ours["BlockDanceAdaLoader"].validate_inputs(method="shapes-world-pixart.safetensors")]
+                         ours["BlockDanceAdaLoader"].validate_inputs(policy="shapes-world-pixart.safetensors")]
     for name in ("BlockDanceAuto", "BlockDancePatch", "DeltaCachePatch", "DeltaDiTPatch", "BlockDancePlan",
                  "DeltaCacheUNetPatch", "BlockDanceAuto", "BlockDanceProbe"):
         tiny = SD if name == "DeltaCacheUNetPatch" else FLUX

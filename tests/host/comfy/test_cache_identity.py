@@ -52,10 +52,10 @@ def test_what_else_tells_passes_apart(other):
 class Passes:
     """Passes of a tiny Flux within one run; each name has its own prompt, the latent is the same."""
 
-    def __init__(self, policy: Method = BlockDanceMethod()):
+    def __init__(self, method: Method = BlockDanceMethod()):
         self.model = FLUX.build()
         schedule = Schedule(SIGMAS, lambda percent: 1. - percent, sampler=traits_of(None))
-        self.run = Run(policy, schedule, TRANSFORMERS, self.model.model.diffusion_model)
+        self.run = Run(method, schedule, TRANSFORMERS, self.model.model.diffusion_model)
         self.model.pre_run()
 
     def evaluate(self, step: int, *passes: tuple[dict, int], latent: torch.Tensor | None = None) -> list[torch.Tensor]:

@@ -17,7 +17,7 @@ from blockdance.tests.host.features.test_samplers import custom
 from blockdance.tests.models.tiny import CPU, FLUX, PIXART, sample
 from blockdance.tests.trial import distance
 
-POLICIES = {
+METHODS = {
     "BlockDance": BlockDanceMethod(start=.2), "Delta-Cache": DeltaCacheMethod(N=3),
     "forecast": Extrapolated(DeltaCacheMethod(), "linear"),
     "Auto": AutoMethod(2., lambda quantity, _: general(quantity), general),
@@ -50,28 +50,28 @@ def with_wrapper(way, moving: bool):
     return model
 
 
-def run(model, policy):
-    patched = attach(model, policy, family=ANYTHING)
+def run(model, method):
+    patched = attach(model, method, family=ANYTHING)
     return sample(patched, FLUX, steps=12), last_report(patched)
 
 
 @pytest.mark.parametrize("way", [rolled, tiled], ids=["rolled", "tiles"])
-@pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES.keys())
-def test_what_moves_between_steps_is_computed_and_said_once(way, policy, caplog):
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS.keys())
+def test_what_moves_between_steps_is_computed_and_said_once(way, method, caplog):
     """Auto may repeat an output before it has seen two of them, and a pass over all of the latent stays in place."""
-    picture, report = run(with_wrapper(way, moving=True), policy)
+    picture, report = run(with_wrapper(way, moving=True), method)
     full = sample(with_wrapper(way, moving=True), FLUX, steps=12)
     assert distance(picture, full) < .05
-    assert torch.equal(picture, full) or way is tiled or policy is POLICIES["Auto"]
+    assert torch.equal(picture, full) or way is tiled or method is METHODS["Auto"]
     assert all(evaluation.executed == evaluation.total for evaluation in report.evaluations[3:])
     failure, = report.failures
     assert "another part of the latent" in failure and caplog.text.count("another part of the latent") == 1
 
 
 @pytest.mark.parametrize("way", [rolled, tiled], ids=["rolled", "tiles"])
-@pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES.keys())
-def test_what_stays_in_its_place_goes_on_being_reused(way, policy):
-    picture, report = run(with_wrapper(way, moving=False), policy)
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS.keys())
+def test_what_stays_in_its_place_goes_on_being_reused(way, method):
+    picture, report = run(with_wrapper(way, moving=False), method)
     assert report.reused == len(report.plan.reused_steps) and not report.misses and not report.failures
     assert 0 < distance(picture, sample(with_wrapper(way, moving=False), FLUX, steps=12)) < .2
 
@@ -93,15 +93,15 @@ PARTS = {
 }
 
 
-@pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES.keys())
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS.keys())
 @pytest.mark.parametrize("part", PARTS)
-def test_a_sampler_that_evaluates_parts_of_its_latent(part, policy):
+def test_a_sampler_that_evaluates_parts_of_its_latent(part, method):
     """The model gets all of what the pack knows of; noise is left from the beginning, by which parts are known."""
     model = FLUX.build()
     sampler = comfy.samplers.KSAMPLER(partial(parts, part=PARTS[part]))
     sigmas = comfy.samplers.calculate_sigmas(model.get_model_object("model_sampling"), "simple", 16)[2:]
     full = custom(model, sampler, sigmas)
-    patched = attach(model, policy, family=ANYTHING)
+    patched = attach(model, method, family=ANYTHING)
     picture, report = custom(patched, sampler, sigmas), last_report(patched)
     if part == "the same offset at each step":
         assert report.reused and not report.failures and 0 < distance(picture, full) < .2

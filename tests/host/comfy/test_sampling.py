@@ -24,7 +24,7 @@ OFF = {
 }
 
 
-@pytest.mark.parametrize("policy", OFF.values(), ids=OFF.keys())
+@pytest.mark.parametrize("method", OFF.values(), ids=OFF.keys())
 def test_without_reuse_nothing_changes(model, tiny, method):
     reports = []
     full = sample(model, tiny)
@@ -147,11 +147,11 @@ def test_image_to_image_starts_inside_the_window(model, tiny):
     assert reports[0].plan.reused_steps[0] == 1
 
 
-@pytest.mark.parametrize("policy", [
+@pytest.mark.parametrize("method", [
     DeltaCacheMethod(N=3, first_block=1, n_cached=4), DeltaCacheMethod(kind=Kind.FEATURE), DeltaDiTMethod(),
     DeltaDiTMethod(N=4, b=.3, n_cached=5), DeltaDiTMethod(budget=.4),
 ], ids=lambda method: method.name)
-def test_every_policy_is_executed_as_planned(model, tiny, method):
+def test_every_method_is_executed_as_planned(model, tiny, method):
     """Spans across the border of Flux's stacks included."""
     counter, reports = Counter(model), []
     patched = attach(model, method, reports.append)

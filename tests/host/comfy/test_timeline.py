@@ -20,7 +20,7 @@ def test_every_evaluation_is_announced_as_it_begins():
 
 
 @pytest.mark.parametrize("steps", [4, 5, 8, 20, 23, 30, 50, 250])
-@pytest.mark.parametrize("policy", [
+@pytest.mark.parametrize("method", [
     *(BlockDanceMethod(N, start=start, end=end) for N in (1, 2, 5) for start, end in ((.4, .95), (0, 1), (.17, .33))),
     DeltaCacheMethod(3, start=.2, end=.85), DeltaDiTMethod(b=.37), DeltaDiTMethod(budget=.5)], ids=repr)
 def test_equal_steps_without_a_model_give_the_models_plan(method, steps):

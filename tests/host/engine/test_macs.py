@@ -35,7 +35,7 @@ def spent(model, tiny: Tiny, **sampling) -> int:
 
 
 @pytest.mark.parametrize("inference", [True, False], ids=["inference", "no_grad"])
-@pytest.mark.parametrize("policy", [BlockDanceMethod(N=3), DeltaCacheMethod(N=2, first_block=1, n_cached=2)],
+@pytest.mark.parametrize("method", [BlockDanceMethod(N=3), DeltaCacheMethod(N=2, first_block=1, n_cached=2)],
                          ids=lambda method: method.name)
 def test_they_are_what_torch_counts(model, tiny, method, inference):
     with torch.inference_mode(inference):

@@ -40,7 +40,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("together", [True, False], ids=["one call", "two calls"])
-@pytest.mark.parametrize("tiny, policy, stored", CASES.values(), ids=CASES.keys())
+@pytest.mark.parametrize("tiny, method, stored", CASES.values(), ids=CASES.keys())
 def test_bytes_are_those_of_the_borders(tiny, method, stored, together, monkeypatch):
     """One hidden state for each border and condition, whether the conditions come in one call or in two."""
     trial = Trial(tiny)
@@ -64,7 +64,7 @@ def test_smaller_numbers_take_less_and_change_little(dtype, share, bound):
     assert 0 < distance(packed, kept) < bound
 
 
-@pytest.mark.parametrize("policy", [BlockDanceMethod(), DeltaCacheMethod(), Extrapolated(DeltaCacheMethod(), "linear")],
+@pytest.mark.parametrize("method", [BlockDanceMethod(), DeltaCacheMethod(), Extrapolated(DeltaCacheMethod(), "linear")],
                          ids=lambda method: method.name)
 def test_main_memory_changes_nothing(method):
     trial, sampling = Trial(PIXART), partial(sample, tiny=PIXART)

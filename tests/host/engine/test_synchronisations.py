@@ -24,7 +24,7 @@ AT_ONCE_ON_A_CPU = "moved_latent.py"
 # What brings numbers of a tensor to the host, and what needs them there to know a shape
 READS = ("item", "tolist", "numpy", "cpu", "nonzero", "__float__", "__int__", "__bool__", "__index__", "__contains__",
          "masked_select")
-POLICIES = [BlockDanceMethod(), DeltaCacheMethod(), DeltaDiTMethod(), Extrapolated(DeltaCacheMethod(), "quadratic"),
+METHODS = [BlockDanceMethod(), DeltaCacheMethod(), DeltaDiTMethod(), Extrapolated(DeltaCacheMethod(), "quadratic"),
             AutoMethod(2., lambda *_: None, general), with_storage(DeltaCacheMethod(), "fp8", "auto")]
 
 
@@ -50,16 +50,16 @@ def readers(monkeypatch) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.name)
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
 @pytest.mark.parametrize("tiny", [FLUX, PIXART], ids=["flux", "pixart"])
-def test_a_counted_sampler_never_waits(tiny, policy, readers):
+def test_a_counted_sampler_never_waits(tiny, method, readers):
     """What is read is the schedule, when the run begins; the node's own look at it is not part of a run. Auto compares
     what it computes with its forecast, once an evaluation."""
-    patched = attach(tiny.build(), policy)
+    patched = attach(tiny.build(), method)
     readers.clear()
     sample(patched, tiny)
     computed = sum(evaluation.reuse is None for evaluation in last_report(patched).evaluations)
-    compared = computed - 1 if isinstance(policy, AutoMethod) else 0
+    compared = computed - 1 if isinstance(method, AutoMethod) else 0
     assert readers == ["_sample", *["_breaks"] * compared]
 
 

@@ -29,7 +29,7 @@ DOCS = ROOT / "docs" / "memory.md"
 LAYERS, QUEUE = "layer by layer", "a queue of blocks"
 MEASURED = [("PixArt-Sigma", LAYERS), ("SD3", LAYERS), ("Flux.1", LAYERS), ("Qwen-Image", LAYERS), ("Wan 2.1", LAYERS),
             ("LTX-2", LAYERS), ("LTX-2", QUEUE), ("MiniMax-H3", QUEUE)]
-POLICY = DeltaCacheMethod(N=2)
+METHOD = DeltaCacheMethod(N=2)
 
 
 @dataclass
@@ -98,7 +98,7 @@ def test_weights_of_skipped_blocks_are_not_moved(name, way, cells, monkeypatch):
     moved.owners.update((layer, number) for number, block in enumerate(blocks) for layer in block.modules())
     (with_a_queue if way == QUEUE else without_memory)(moved, monkeypatch)
     prompt = [[torch.zeros(1, 1, 1), {}]]
-    patched = attach(model, POLICY, moved.reports.append, on_evaluation=moved.begin)
+    patched = attach(model, METHOD, moved.reports.append, on_evaluation=moved.begin)
     comfy.sample.sample(patched, tiny.noise(), 4, 1., "euler", "simple", prompt, prompt, torch.zeros(1, *tiny.latent),
                         disable_pbar=True, seed=4)
     report, = moved.reports

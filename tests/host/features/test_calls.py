@@ -7,7 +7,7 @@ from blockdance.blockdance_core.comfy.attach import attach
 from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
 from blockdance.tests.models.tiny import FLUX, sample
 
-POLICY = DeltaCacheMethod(N=2, n_cached=4)
+METHOD = DeltaCacheMethod(N=2, n_cached=4)
 
 
 def test_a_call_of_the_model_from_within_a_block():
@@ -26,8 +26,8 @@ def test_a_call_of_the_model_from_within_a_block():
     model = FLUX.build()
     reports, asked = [], model.clone()
     asked.set_model_patch_replace(asking, "dit", "double_block", 1)
-    with_calls = sample(attach(asked, POLICY, reports.append), FLUX)
-    assert torch.equal(with_calls, sample(attach(model, POLICY), FLUX))
+    with_calls = sample(attach(asked, METHOD, reports.append), FLUX)
+    assert torch.equal(with_calls, sample(attach(model, METHOD), FLUX))
     assert len(answers) == 8 and all(torch.equal(answer, answers[0]) for answer in answers)
     assert reports[0].misses == 0 and reports[0].executed == reports[0].plan.computed_blocks(8)
 
@@ -44,7 +44,7 @@ def test_calls_of_the_model_around_the_evaluations():
         return executor(guider, sigmas, extra_args, *args, **kwargs)
     model.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, "other", around_sampler)
     reports = []
-    sample(attach(model, POLICY, reports.append), FLUX)
+    sample(attach(model, METHOD, reports.append), FLUX)
     assert len(outputs) == 1 and reports[0].total == 8 * 8
 
 
@@ -60,11 +60,11 @@ def test_evaluations_from_within_an_evaluation():
         inside.clear()
         return executor(x, timestep, *args, **kwargs)
     inside: list = []
-    patched = attach(model, POLICY, reports.append)
+    patched = attach(model, METHOD, reports.append)
     patched.add_wrapper_with_key(WrappersMP.PREDICT_NOISE, "other", twice)
     picture = sample(patched, FLUX)
     assert [(e.step, e.passes) for e in reports[0].evaluations] == [(step, 2) for step in range(8)]
-    assert reports[0].misses == 0 and torch.equal(picture, sample(attach(model, POLICY), FLUX))
+    assert reports[0].misses == 0 and torch.equal(picture, sample(attach(model, METHOD), FLUX))
 
 
 def test_a_denoiser_called_without_options():
@@ -74,4 +74,4 @@ def test_a_denoiser_called_without_options():
     def bare(executor, x, timestep, *args, **kwargs):
         return executor(x, timestep, {}, None)
     model.add_wrapper_with_key(WrappersMP.PREDICT_NOISE, "other", bare)
-    assert torch.equal(sample(attach(model, POLICY), FLUX, cfg=1.), sample(model, FLUX, cfg=1.))
+    assert torch.equal(sample(attach(model, METHOD), FLUX, cfg=1.), sample(model, FLUX, cfg=1.))

@@ -15,7 +15,7 @@ from blockdance.tests.trial import OFF, leftovers
 
 BLOCKS = {"PixArtMS": ["blocks"], "OpenAISignatureMMDITWrapper": ["joint_blocks"],
           "Flux": ["double_blocks", "single_blocks"]}
-POLICIES = [BlockDanceMethod(N=2), DeltaCacheMethod(N=3)]
+METHODS = [BlockDanceMethod(N=2), DeltaCacheMethod(N=3)]
 
 
 def compiled(model, whole: bool, backend: str = "eager"):
@@ -44,7 +44,7 @@ def graphs() -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("policy", POLICIES, ids=lambda method: method.name)
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
 @pytest.mark.parametrize("whole", [True, False], ids=["model", "blocks"])
 @pytest.mark.parametrize("first", [True, False], ids=["before", "after"])
 @pytest.mark.parametrize("tiny", [FLUX, SD3, PIXART], ids=["flux", "sd3", "pixart"])
@@ -54,12 +54,12 @@ def test_compiled(tiny, first, whole, method):
 
 @pytest.mark.parametrize("first", [True, False], ids=["before", "after"])
 def test_compiled_models(first):
-    check(FLUX, first, True, POLICIES[1])
+    check(FLUX, first, True, METHODS[1])
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["before", "after"])
 def test_compiled_blocks(first):
-    check(FLUX, first, False, POLICIES[1])
+    check(FLUX, first, False, METHODS[1])
 
 
 def check(tiny, first, whole, method):
@@ -92,8 +92,8 @@ def test_compiled_without_reuse():
 @pytest.mark.slow
 def test_conditions_apart_share_their_graphs():
     """Two passes an evaluation, of two lengths."""
-    patched = attach(compiled(FLUX.build(), whole=True), POLICIES[1])
-    expected = sample(attach(FLUX.build(), POLICIES[1]), FLUX, negative_tokens=7)
+    patched = attach(compiled(FLUX.build(), whole=True), METHODS[1])
+    expected = sample(attach(FLUX.build(), METHODS[1]), FLUX, negative_tokens=7)
     assert torch.equal(sample(patched, FLUX, negative_tokens=7), expected)
     assert graphs() <= 2 * 3
 
@@ -103,14 +103,14 @@ def test_conditions_apart_share_their_graphs():
 def test_inductor(tiny):
     """The node itself; its kernels round differently."""
     model = tiny.build()
-    patched = attach(TorchCompileModel.execute(model, "inductor")[0], POLICIES[0])
-    torch.testing.assert_close(sample(patched, tiny, steps=12), sample(attach(model, POLICIES[0]), tiny, steps=12),
+    patched = attach(TorchCompileModel.execute(model, "inductor")[0], METHODS[0])
+    torch.testing.assert_close(sample(patched, tiny, steps=12), sample(attach(model, METHODS[0]), tiny, steps=12),
                                rtol=1e-3, atol=1e-3)
     assert graphs() <= 3
 
 
 def test_a_lora_has_its_effect_in_a_compiled_model():
     model = patched_weights(FLUX.build())
-    expected = sample(attach(model, POLICIES[1]), FLUX)
-    assert not torch.allclose(expected, sample(attach(FLUX.build(), POLICIES[1]), FLUX), atol=1e-3)
-    assert torch.equal(sample(attach(compiled(model, whole=True), POLICIES[1]), FLUX), expected)
+    expected = sample(attach(model, METHODS[1]), FLUX)
+    assert not torch.allclose(expected, sample(attach(FLUX.build(), METHODS[1]), FLUX), atol=1e-3)
+    assert torch.equal(sample(attach(compiled(model, whole=True), METHODS[1]), FLUX), expected)

@@ -13,7 +13,7 @@ from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
 from blockdance.tests.models.tiny import FLUX, Tiny, sample, seeded
 from blockdance.tests.trial import TINIES, Trial, guided_by
 
-POLICY = DeltaCacheMethod(N=2)
+METHOD = DeltaCacheMethod(N=2)
 POSITIVE, NEGATIVE = 10, 20
 
 
@@ -76,7 +76,7 @@ def memory(request, monkeypatch):
 def test_conditions(tiny, positive, memory):
     conditions = {"positive": POSITIVES[positive](tiny, POSITIVE), "negative": tiny.conditioning(NEGATIVE)}
     trial = Trial(tiny)
-    trial.check(partial(sample, tiny=tiny, steps=6, **conditions), POLICY, bound=.3)
+    trial.check(partial(sample, tiny=tiny, steps=6, **conditions), METHOD, bound=.3)
     report, = trial.reports
     assert not report.failures and (positive == "ranges" or report.misses == 0)
     if positive == "whole":
@@ -96,7 +96,7 @@ def test_what_one_condition_reads_the_other_cannot_change(tiny, positive, negati
         shift = {seed: seed + change * (seed == moved) for seed in (POSITIVE, NEGATIVE)}
         return trial.sample(partial(
             sample, tiny=tiny, steps=6, positive=POSITIVES[positive](tiny, shift[POSITIVE]),
-            negative=NEGATIVES[negative](tiny, shift[NEGATIVE])), POLICY)
+            negative=NEGATIVES[negative](tiny, shift[NEGATIVE])), METHOD)
     unchanged = picture(0)
     assert trial.reports[0].reused == 3
     assert torch.equal(picture(500), unchanged)
@@ -114,7 +114,7 @@ def test_areas_may_share_the_uuid_of_their_condition(monkeypatch):
     monkeypatch.setattr(Cache, "put", put)
     sample_apart = partial(sample, tiny=FLUX, steps=6, positive=area(FLUX, POSITIVE), negative=FLUX.conditioning(20))
     monkeypatch.setattr("comfy.model_patcher.ModelPatcher.get_free_memory", lambda self, device: 0)
-    Trial(FLUX).sample(sample_apart, POLICY)
+    Trial(FLUX).sample(sample_apart, METHOD)
     indices = {}
     for (uuid, index), in keys:
         indices.setdefault(uuid, set()).add(index)
@@ -150,7 +150,7 @@ def test_batches_and_pictures_to_start_from(tiny, batch, denoise):
             model, tiny.noise(batch), 8, 3., "euler", "simple", tiny.conditioning(POSITIVE),
             tiny.conditioning(NEGATIVE), latent, denoise=denoise, disable_pbar=True, seed=1)
     latent = seeded(batch, *tiny.latent, seed=7)
-    Trial(tiny).check(sampling, POLICY, bound=.3)
+    Trial(tiny).check(sampling, METHOD, bound=.3)
 
 
 def test_inpainting(tiny):
@@ -162,7 +162,7 @@ def test_inpainting(tiny):
         return comfy.sample.sample(
             model, tiny.noise(), 8, 3., "euler", "simple", tiny.conditioning(POSITIVE), tiny.conditioning(NEGATIVE),
             latent, noise_mask=mask, disable_pbar=True, seed=1)
-    picture = Trial(tiny).check(sampling, POLICY, bound=.3)
+    picture = Trial(tiny).check(sampling, METHOD, bound=.3)
     torch.testing.assert_close(picture[..., 8:], latent[..., 8:], rtol=1e-3, atol=1e-3)
 
 
@@ -175,7 +175,7 @@ def test_two_halves(tiny, sampler):
         first = half(torch.zeros(1, *tiny.latent), last_step=5)
         return half(first, disable_noise=True, start_step=5, force_full_denoise=True)
     trial = Trial(tiny)
-    trial.check(sampling, POLICY, bound=.3)
+    trial.check(sampling, METHOD, bound=.3)
     assert [report.plan.steps for report in trial.reports] == [5, 5]
 
 
@@ -190,5 +190,5 @@ def test_a_larger_picture_afterwards(tiny):
             model, seeded(1, *larger, seed=3), 6, 3., "euler", "simple", tiny.conditioning(POSITIVE),
             tiny.conditioning(NEGATIVE), latent, denoise=.7, disable_pbar=True, seed=1)
     trial = Trial(tiny)
-    trial.check(sampling, POLICY, bound=.3)
+    trial.check(sampling, METHOD, bound=.3)
     assert [report.misses for report in trial.reports] == [0, 0]

@@ -12,7 +12,7 @@ from blockdance.blockdance_core.plan.plan import Kind
 from blockdance.tests.models.tiny import Tiny, sample
 from blockdance.tests.trial import TINIES, Trial, guided_by
 
-POLICY = DeltaCacheMethod(N=2, n_cached=4)  # on Flux: the double blocks and the first single one
+METHOD = DeltaCacheMethod(N=2, n_cached=4)  # on Flux: the double blocks and the first single one
 FEATURE = DeltaCacheMethod(N=2, n_cached=4, kind=Kind.FEATURE)
 
 
@@ -45,7 +45,7 @@ def controlled(tiny: Tiny, start: float = 0., end: float = 1., previous: Residua
         tiny.conditioning(seed), {"control": net, "control_apply_to_uncond": False})
 
 
-@pytest.mark.parametrize("policy", [POLICY, FEATURE], ids=["delta", "feature"])
+@pytest.mark.parametrize("method", [METHOD, FEATURE], ids=["delta", "feature"])
 def test_controlnet(tiny, method):
     plain = Trial(tiny).sample(partial(sample, tiny=tiny), method)
     for previous in (None, Residuals(tiny, .1, 0., 1.)):
@@ -58,12 +58,12 @@ def test_controlnet(tiny, method):
 def test_a_controlnet_that_ends(tiny):
     """What was stored with its residuals is not used after it."""
     trial = Trial(tiny)
-    trial.check(partial(sample, tiny=tiny, positive=controlled(tiny, end=.6)), POLICY, bound=.5)
+    trial.check(partial(sample, tiny=tiny, positive=controlled(tiny, end=.6)), METHOD, bound=.5)
     assert [(e.step, e.misses) for e in trial.reports[0].evaluations if e.misses] == [(5, 1)]
 
 
 def test_a_controlnet_does_not_reach_the_other_condition(tiny):
     trial = Trial(tiny, guided_by("uncond"))
-    with_control, without = (trial.sample(partial(sample, tiny=tiny, positive=positive), POLICY)
+    with_control, without = (trial.sample(partial(sample, tiny=tiny, positive=positive), METHOD)
                              for positive in (controlled(tiny), tiny.conditioning(10)))
     torch.testing.assert_close(with_control, without, rtol=1e-3, atol=1e-3)  # batches round differently

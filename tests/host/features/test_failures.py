@@ -21,7 +21,7 @@ from blockdance.tests.host.models.test_unet import SD
 from blockdance.tests.models.tiny import FLUX, Tiny, sample
 from blockdance.tests.trial import TINIES, Trial, leftovers
 
-POLICY = DeltaCacheMethod(N=2, n_cached=4)
+METHOD = DeltaCacheMethod(N=2, n_cached=4)
 FEATURE = DeltaCacheMethod(N=2, n_cached=4, kind=Kind.FEATURE)
 
 
@@ -45,9 +45,9 @@ class Scarce:
         return self._function(*args)
 
 
-@pytest.mark.parametrize("function, policy, first", [
-    ("copy", FEATURE, 1), ("copy", POLICY, 1), ("subtract", POLICY, 1), ("subtract", POLICY, 4),
-    ("add", POLICY, 1), ("copy", FEATURE, 3),
+@pytest.mark.parametrize("function, method, first", [
+    ("copy", FEATURE, 1), ("copy", METHOD, 1), ("subtract", METHOD, 1), ("subtract", METHOD, 4),
+    ("add", METHOD, 1), ("copy", FEATURE, 3),
 ], ids=["storing a feature", "storing", "storing a delta", "storing late", "replaying a delta", "replaying"])
 def test_no_memory_for_what_is_stored(tiny, function, method, first, monkeypatch, caplog):
     """From there on every block is computed; the first evaluations are as they would have been."""
@@ -87,7 +87,7 @@ def test_no_memory_for_the_model_while_we_hold_some(tiny, calls):
     """Ours is given back, and the pass is computed once more."""
     trial = Trial(tiny)
     out_of_memory(trial.model, calls)
-    assert torch.isfinite(trial.sample(partial(sample, tiny=tiny), POLICY)).all()
+    assert torch.isfinite(trial.sample(partial(sample, tiny=tiny), METHOD)).all()
     report, = trial.reports
     assert [evaluation.passes for evaluation in report.evaluations] == [1] * 8
     assert all(evaluation.reuse is None for evaluation in report.evaluations[calls:])
@@ -115,7 +115,7 @@ def test_a_pass_that_is_computed_again_keeps_its_residuals(monkeypatch):
 def test_an_error_in_a_block(tiny, calls, error, runs):
     model = tiny.build()
     full = sample(model, tiny)
-    patched = attach(model, POLICY)
+    patched = attach(model, METHOD)
     reused = sample(patched, tiny)
     failing = out_of_memory(model, calls, error)
     with pytest.raises(error):
@@ -133,7 +133,7 @@ def test_an_interrupt_between_two_evaluations(runs):
         if step == 3:
             raise InterruptProcessingException
     with pytest.raises(InterruptProcessingException):
-        comfy.sample.sample(attach(model, POLICY), FLUX.noise(), 8, 3., "euler", "simple", FLUX.conditioning(10),
+        comfy.sample.sample(attach(model, METHOD), FLUX.noise(), 8, 3., "euler", "simple", FLUX.conditioning(10),
                             FLUX.conditioning(20), torch.zeros(1, *FLUX.latent), callback=interrupt, disable_pbar=True)
     gc.collect()
     assert runs[0]() is None and not leftovers(model)

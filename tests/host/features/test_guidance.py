@@ -32,7 +32,7 @@ from blockdance.blockdance_core.methods.variants import with_forecast
 from blockdance.tests.models.tiny import FLUX, PIXART, Tiny, sample
 from blockdance.tests.trial import OFF, TINIES, Trial, custom, distance, guided_by, leftovers
 
-POLICY = DeltaCacheMethod(N=2, n_cached=3)
+METHOD = DeltaCacheMethod(N=2, n_cached=3)
 CONTEXT = comfy.context_windows.ContextSchedules
 
 GUIDANCE = {
@@ -59,7 +59,7 @@ def tiny(request) -> Tiny:
 @pytest.mark.parametrize("guidance", GUIDANCE)
 def test_guidance(tiny, guidance):
     trial = Trial(tiny, lambda model: GUIDANCE[guidance](model)[0])
-    trial.check(partial(sample, tiny=tiny, steps=6), POLICY, bound=.5)
+    trial.check(partial(sample, tiny=tiny, steps=6), METHOD, bound=.5)
     report, = trial.reports
     if guidance in ("SLG", "PAG"):
         assert report.evaluations[1].passes == 2 and report.misses == 0
@@ -73,8 +73,8 @@ def test_guidance(tiny, guidance):
 ], ids=["SLG", "PAG"])
 def test_a_perturbed_pass_leaves_the_others_alone(tiny, guidance):
     """At a strength of nearly nothing only features that mix could show."""
-    plain = Trial(tiny).sample(partial(sample, tiny=tiny), POLICY)
-    perturbed = Trial(tiny, lambda model: guidance(model)[0]).sample(partial(sample, tiny=tiny), POLICY)
+    plain = Trial(tiny).sample(partial(sample, tiny=tiny), METHOD)
+    perturbed = Trial(tiny, lambda model: guidance(model)[0]).sample(partial(sample, tiny=tiny), METHOD)
     assert distance(perturbed, plain) < 1e-4
 
 
@@ -100,7 +100,7 @@ def test_guiders_of_the_advanced_sampler(tiny, guider):
         euler = comfy.samplers.sampler_object("euler")
         return SamplerCustomAdvanced.execute(noise, made, euler, sigmas, latent)[0]["samples"]
     trial = Trial(tiny)
-    trial.check(sampling, POLICY, bound=.5)
+    trial.check(sampling, METHOD, bound=.5)
     assert trial.reports[0].misses == 0
 
 
@@ -113,7 +113,7 @@ def test_a_guider_that_samples_twice():
         first, second = (custom(model, FLUX, guider, steps=6) for _ in range(2))
         assert torch.equal(first, second)
         return first
-    trial.sample(sampling, POLICY)
+    trial.sample(sampling, METHOD)
     assert [report.misses for report in trial.reports] == [0, 0]
 
 
@@ -133,7 +133,7 @@ def test_another_model_for_the_negative(tiny):
     reports = []
     pictures = {}
     for name, negative in ("same", tiny.build()), ("other", other):
-        model = attach(guided_by("cond")(tiny.build()), POLICY, reports.append)
+        model = attach(guided_by("cond")(tiny.build()), METHOD, reports.append)
         pictures[name] = dual(tiny, negative)(model)
         assert not leftovers(negative)
     assert torch.equal(pictures["same"], pictures["other"])
@@ -144,7 +144,7 @@ def test_a_negative_model_that_the_plan_does_not_fit():
     deeper = PIXART.of_depth(12).build()
     full = dual(PIXART, deeper)(PIXART.build())
     reports = []
-    reused = dual(PIXART, deeper)(attach(PIXART.build(), POLICY, reports.append))
+    reused = dual(PIXART, deeper)(attach(PIXART.build(), METHOD, reports.append))
     assert distance(reused, full) < .3
     assert reports[0].failures == ["a PixArtMS of 12 blocks computes them all: the plan is for PixArtMS with 8"]
     assert reports[0].total == 6 * 8

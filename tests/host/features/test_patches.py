@@ -17,7 +17,7 @@ from blockdance.tests.host.models.test_unet import SD
 from blockdance.tests.models.tiny import FLUX, Tiny, sample
 from blockdance.tests.trial import OFF, TINIES, Trial, distance
 
-POLICY = DeltaCacheMethod(N=2, n_cached=4)  # on Flux: the double blocks and the first single one
+METHOD = DeltaCacheMethod(N=2, n_cached=4)  # on Flux: the double blocks and the first single one
 FEATURE = DeltaCacheMethod(N=2, n_cached=4, kind=Kind.FEATURE)
 
 
@@ -43,7 +43,7 @@ def around(args, extra):
     return {"img": args["img"], "txt": args["txt"]}
 
 
-@pytest.mark.parametrize("policy", [POLICY, FEATURE], ids=["delta", "feature"])
+@pytest.mark.parametrize("method", [METHOD, FEATURE], ids=["delta", "feature"])
 @pytest.mark.parametrize("replacement, block", [(louder, 1), (around, 1), (louder, 2), (louder, 0)],
                          ids=["inside", "without the block", "last of a stack", "first"])
 def test_blocks_replaced_by_another_pack(tiny, replacement, block, method):
@@ -61,7 +61,7 @@ def test_a_replaced_block_at_the_border_is_computed(block):
     assert "did not run them exactly once" in trial.reports[0].failures[0]
 
 
-@pytest.mark.parametrize("policy", [POLICY, FEATURE], ids=["delta", "feature"])
+@pytest.mark.parametrize("method", [METHOD, FEATURE], ids=["delta", "feature"])
 @pytest.mark.parametrize("block", [0, 1, 2])
 def test_a_replacement_that_skips_its_block_on_some_steps(block, method):
     """Without a look at which blocks were called, what stands in for them would become the picture."""
@@ -97,7 +97,7 @@ def test_patches_between_the_blocks():
                                 | {key: args[key] for key in ("img_ids", "txt_ids")}, "post_input")
         patched.set_model_attn1_output_patch(lambda out, extra: out * 1.1)
         return patched
-    Trial(FLUX, prepare).check(partial(sample, tiny=FLUX), POLICY, bound=.5)
+    Trial(FLUX, prepare).check(partial(sample, tiny=FLUX), METHOD, bound=.5)
 
 
 def test_a_block_that_is_an_object_patch():
@@ -113,9 +113,9 @@ def test_a_block_that_is_an_object_patch():
         return patched
     trial = Trial(FLUX, prepare)
     original = trial.model.model.diffusion_model.double_blocks[1]
-    plain = Trial(FLUX).sample(partial(sample, tiny=FLUX), POLICY)
-    assert not torch.allclose(trial.check(partial(sample, tiny=FLUX), POLICY, bound=.5), plain)
-    assert torch.equal(sample(attach(trial.model, POLICY), FLUX), plain)
+    plain = Trial(FLUX).sample(partial(sample, tiny=FLUX), METHOD)
+    assert not torch.allclose(trial.check(partial(sample, tiny=FLUX), METHOD, bound=.5), plain)
+    assert torch.equal(sample(attach(trial.model, METHOD), FLUX), plain)
 
 
 @pytest.mark.parametrize("kind", SPAN_KINDS)
@@ -133,13 +133,13 @@ def test_a_replacement_that_calls_its_block_twice(kind):
 def test_blocks_that_have_a_forward_of_their_own():
     """Other packs put one on the instance; ours calls it, and puts it back."""
     model = FLUX.build()
-    plain = sample(attach(model, POLICY), FLUX)
+    plain = sample(attach(model, METHOD), FLUX)
     own = {}
     for block in model.model.diffusion_model.single_blocks:
         def louder(*args, keep=block.forward, **kwargs):
             return 1.1 * keep(*args, **kwargs)
         own[block] = block.forward = louder
-    full, reused = sample(model, FLUX), sample(attach(model, POLICY), FLUX)
+    full, reused = sample(model, FLUX), sample(attach(model, METHOD), FLUX)
     assert 0 < distance(reused, full) < .5 and not torch.allclose(reused, plain)
     assert all(block.__dict__["forward"] is forward for block, forward in own.items())
     assert torch.equal(sample(model, FLUX), full)
@@ -161,7 +161,7 @@ def test_other_caches(cache, first):
     assert alone < 16 * 8, "the other cache skips nothing: the test tests nothing"
     assert torch.equal(trial.sample(sampling, OFF), full)
     assert trial.reports[0].executed == trial.reports[0].total == alone
-    trial.sample(sampling, POLICY)
+    trial.sample(sampling, METHOD)
     report, = trial.reports
     assert report.executed < report.total and not report.failures
 

@@ -14,7 +14,7 @@ from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
 from blockdance.tests.models.tiny import FLUX, sample, seeded
 from blockdance.tests.trial import OFF, TINIES, Trial, distance, guided_by, leftovers
 
-POLICY = DeltaCacheMethod(N=2, n_cached=3)
+METHOD = DeltaCacheMethod(N=2, n_cached=3)
 LAYERS = {"double_blocks.0.img_mlp.0": (128, 64), "single_blocks.4.linear2": (64, 192)}  # in the span and behind it
 
 
@@ -42,8 +42,8 @@ def bypassed(model):
 
 @pytest.mark.parametrize("prepare", [patched_weights, bypassed])
 def test_lora(prepare):
-    plain = Trial(FLUX).sample(partial(sample, tiny=FLUX), POLICY)
-    changed = Trial(FLUX, prepare).check(partial(sample, tiny=FLUX), POLICY, bound=.3)
+    plain = Trial(FLUX).sample(partial(sample, tiny=FLUX), METHOD)
+    changed = Trial(FLUX, prepare).check(partial(sample, tiny=FLUX), METHOD, bound=.3)
     assert not torch.allclose(changed, plain)
 
 
@@ -61,7 +61,7 @@ def test_a_hook_that_changes_the_weights():
     """Step 5 of 8 is to reuse, but the weights are others since step 4."""
     trial = Trial(FLUX)
     sampling = partial(sample, tiny=FLUX, positive=hooked((1., 0.), (0., .6)))
-    trial.check(sampling, POLICY, bound=.3)
+    trial.check(sampling, METHOD, bound=.3)
     report, = trial.reports
     assert report.plan.reused_steps == (1, 3, 5, 7)
     changed = [evaluation.step for evaluation in report.evaluations if evaluation.misses]
@@ -71,7 +71,7 @@ def test_a_hook_that_changes_the_weights():
 
 def test_hooks_on_one_condition_do_not_reach_the_other():
     trial = Trial(FLUX, guided_by("uncond"))
-    with_hook, without = (trial.sample(partial(sample, tiny=FLUX, positive=positive), POLICY)
+    with_hook, without = (trial.sample(partial(sample, tiny=FLUX, positive=positive), METHOD)
                           for positive in (hooked((1., 0.), (.2, .5)), FLUX.conditioning(10)))
     torch.testing.assert_close(with_hook, without, rtol=1e-4, atol=1e-5)  # batches round differently
 
@@ -95,7 +95,7 @@ def test_conditions_split_over_two_devices(tiny):
     full = sample(split, tiny)
     torch.testing.assert_close(full, sample(tiny.build(), tiny), rtol=1e-2, atol=1e-2)  # batches round differently
     assert torch.equal(sample(attach(split, OFF), tiny), full)
-    patched = attach(split, POLICY, reports.append)
+    patched = attach(split, METHOD, reports.append)
     reused = sample(patched, tiny)
     assert 0 < distance(reused, full) < .3
     assert all(torch.equal(sample(patched, tiny), reused) for _ in range(3))
@@ -116,5 +116,5 @@ def test_an_error_on_one_device_ends_the_run():
             raise InterruptProcessingException
     other.model.diffusion_model.single_blocks[-1].register_forward_pre_hook(fail)
     with pytest.raises(InterruptProcessingException):
-        sample(attach(split, POLICY), FLUX)
+        sample(attach(split, METHOD), FLUX)
     assert not leftovers(split) and not leftovers(other)

@@ -67,7 +67,7 @@ PAPERS = st.one_of(
               end=ENDS, kind=st.sampled_from(SPAN_KINDS)),
     st.builds(DeltaDiTMethod, N=INTERVALS, b=SHARES, n_cached=st.sampled_from([-1, 1, 4])),
     st.builds(DeltaDiTMethod, budget=st.floats(.3, .9)))
-POLICIES = st.one_of(
+METHODS = st.one_of(
     RANDOM, PAPERS, PAPERS, st.builds(Extrapolated, RANDOM, FORECASTS), st.builds(Extrapolated, PAPERS, FORECASTS),
     st.builds(AutoMethod, speedup=st.sampled_from([2., 3., 1.5, 1.]), measured=st.just(lambda *_: None),
               fallback=st.just(general)))
@@ -78,7 +78,7 @@ class Case:
     """wanted: the condition that the guidance takes its result from; apart: cond and uncond in two calls;
     interrupted: the call of a block in the middle of the model at which a run is stopped."""
     model: str
-    policy: Method
+    method: Method
     sampler: str
     scheduler: str
     steps: int
@@ -92,8 +92,9 @@ class Case:
     interrupted: int
 
     @property
-    def method(self) -> str:
-        name, *forecast = self.policy.name.split(", ")
+    def kind_of_method(self) -> str:
+        """The method's name without its numbers."""
+        name, *forecast = self.method.name.split(", ")
         return ", ".join([re.split(r" (N=|budget|[\d.]+x)", name)[0], *forecast])
 
     @property
@@ -127,7 +128,7 @@ class Case:
 
 
 CASES = st.builds(
-    Case, model=st.sampled_from(list(MODELS)), policy=POLICIES, steps=st.sampled_from([6, 5, 6, 4, 3, 5, 2, 1]),
+    Case, model=st.sampled_from(list(MODELS)), method=METHODS, steps=st.sampled_from([6, 5, 6, 4, 3, 5, 2, 1]),
     sampler=st.sampled_from(comfy.samplers.SAMPLER_NAMES), scheduler=st.sampled_from(comfy.samplers.SCHEDULER_NAMES),
     batch=st.integers(1, 2), cfg=st.sampled_from([1., 3.]), denoise=st.sampled_from([1., 1., .6]),
     positive=st.sampled_from(list(CONTROLLED)), negative=st.sampled_from(list(NEGATIVES)), apart=st.booleans(),

@@ -39,6 +39,8 @@ Written by `{command}` on the day of the run:
 
 {samplers}
 """
+TABULATED = ("model", "kind_of_method", "positive", "negative")
+DRAWN = (*TABULATED, "sampler", "scheduler")
 
 
 class Record:
@@ -48,7 +50,7 @@ class Record:
         self.cases = 0
         self.totals: Counter[str] = Counter()
         self._seed = seed
-        self._drawn = {name: Counter() for name in ("model", "method", "positive", "negative", "sampler", "scheduler")}
+        self._drawn = {name: Counter() for name in DRAWN}
         self._started = time.monotonic()
 
     def add(self, case: Case, executed: dict[str, int]) -> None:
@@ -64,7 +66,7 @@ class Record:
             "ComfyUI": comfyui_version.__version__, "torch": torch.__version__, "Python": platform.python_version(),
             "hypothesis": hypothesis.__version__, "minutes": round((time.monotonic() - self._started) / 60),
             "samplers, schedulers": f"{len(self._drawn['sampler'])}, {len(self._drawn['scheduler'])}", **self.totals}
-        columns = [self._drawn[name].most_common() for name in ("model", "method", "positive", "negative")]
+        columns = [self._drawn[name].most_common() for name in TABULATED]
         rows = [" | | ".join(f"{column[row][0]} | {column[row][1]}" if row < len(column) else " | "
                              for column in columns) for row in range(max(map(len, columns)))]
         DOCS.write_text(TEXT.format(

@@ -67,9 +67,9 @@ def test_the_pass_that_collects_keys_and_values_is_computed(kind):
         assert replay.refused and interception.executed == 4
 
 
-@pytest.mark.parametrize("policy", [DeltaCacheMethod(), AutoMethod(2., lambda *_: None, general)],
-                         ids=lambda policy: policy.name)
-def test_frames_made_one_after_the_other_are_computed(policy, monkeypatch):
+@pytest.mark.parametrize("method", [DeltaCacheMethod(), AutoMethod(2., lambda *_: None, general)],
+                         ids=lambda method: method.name)
+def test_frames_made_one_after_the_other_are_computed(method, monkeypatch):
     tiny, reports = ZOO["Wan causal"], []
     model = tiny.build()
     conditioned(tiny, monkeypatch, model)
@@ -79,7 +79,7 @@ def test_frames_made_one_after_the_other_are_computed(policy, monkeypatch):
     def run(patcher) -> torch.Tensor:
         return comfy.sample.sample_custom(patcher, tiny.noise(), 1., sampler, torch.linspace(1, 0, 9),
                                           prompt, prompt, torch.zeros(1, *tiny.latent), disable_pbar=True, seed=4)
-    assert torch.equal(run(attach(model, policy, reports.append)), run(model))
+    assert torch.equal(run(attach(model, method, reports.append)), run(model))
     report, = reports
     assert report.executed == report.total > 0
     assert len(report.failures) == 1 and "frames are made one after the other" in report.failures[0]

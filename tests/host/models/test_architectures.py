@@ -28,7 +28,7 @@ from blockdance.tests.models.tiny import Tiny, apply_model
 from blockdance.tests.models.zoo import AUDIO_AND_3D, VIDEO, ZOO
 
 DOCS = ROOT / "docs" / "architectures.md"
-POLICIES = {"BlockDance": BlockDanceMethod(start=.2), "Delta-Cache": DeltaCacheMethod()}
+METHODS = {"BlockDance": BlockDanceMethod(start=.2), "Delta-Cache": DeltaCacheMethod()}
 # ComfyUI itself cannot compute these with cond and uncond in one call
 APART = ("Flux.2 with a reference", "MiniMax-H3")
 
@@ -104,14 +104,14 @@ def conditioned(tiny: Tiny, monkeypatch, model) -> None:
     monkeypatch.setattr(model.model, "extra_conds", extra_conds)
 
 
-@pytest.mark.parametrize("method", POLICIES)
+@pytest.mark.parametrize("method", METHODS)
 def test_a_run_executes_the_blocks_of_its_plan(name, model, cells, method, monkeypatch):
     tiny, reports = ZOO[name], []
     conditioned(tiny, monkeypatch, model)
     if name in APART:
         monkeypatch.setattr(type(model), "get_free_memory", lambda self, device: 0)
     prompt = [[torch.zeros(1, 1, 1), {}]]
-    picture = comfy.sample.sample(attach(model, POLICIES[method], reports.append), tiny.noise(), 6, 3., "euler",
+    picture = comfy.sample.sample(attach(model, METHODS[method], reports.append), tiny.noise(), 6, 3., "euler",
                                   "simple", prompt, prompt, torch.zeros(1, *tiny.latent), disable_pbar=True, seed=4)
     report, = reports
     passes = {evaluation.passes for evaluation in report.evaluations}
@@ -151,5 +151,5 @@ def test_the_table_in_the_docs(cells):
     for name, cell in cells.items():
         latent = "video" if name in VIDEO else "sound or 3D" if name in AUDIO_AND_3D else "picture"
         rows.append("| " + " | ".join([name, f"`{cell['class']}`", latent, *(
-            cell.get(column, "fails") for column in ("feature", "delta", "control", *POLICIES))]) + " |")
+            cell.get(column, "fails") for column in ("feature", "delta", "control", *METHODS))]) + " |")
     check_table(DOCS, "tests/host/models/test_architectures.py", rows)

@@ -211,7 +211,7 @@ OFF = {"N=1": UNetMethod(N=1), "empty window": UNetMethod(start=.5, end=.5),
        "window after the last step": UNetMethod(start=.99)}
 
 
-@pytest.mark.parametrize("policy", OFF.values(), ids=OFF.keys())
+@pytest.mark.parametrize("method", OFF.values(), ids=OFF.keys())
 def test_without_reuse_nothing_changes(model, tiny, method):
     reports = []
     full = sample(model, tiny)
@@ -230,7 +230,7 @@ def test_the_model_is_untouched_afterwards(model, tiny, mode):
     assert not any("forward" in layer.__dict__ for layer in model.model.diffusion_model.modules())
 
 
-@pytest.mark.parametrize("policy, reused", [
+@pytest.mark.parametrize("method, reused", [
     (UNetMethod(N=2), (1, 3, 5, 7)), (UNetMethod(N=3, depth=1), (1, 2, 4, 5)),
     (UNetMethod(N=2, depth=5, start=.5), (5, 7)), (UNetMethod(N=2, depth=3, mode=Kind.FEATURE, end=.5), (1, 3))])
 def test_executed_layers_are_those_of_the_plan(model, tiny, method, reused):
