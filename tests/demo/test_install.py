@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tarfile
 from collections import namedtuple
+from pathlib import Path
 
 import pytest
 
@@ -24,19 +25,24 @@ def index(tmp_path, monkeypatch):
     fake = namedtuple("Index", "release calls fails")(
         install.ComfyRelease("1.0", hashlib.sha256(archive.read_bytes()).hexdigest(), "0"), [], set())
 
-    def run(command, work, *_, **__):
-        call = next(word for word in ("venv", "download", "install") if word in command)
-        fake.calls.append(call)
-        if call in fake.fails:
-            raise install.InstallError(call)
-        if call == "venv":
-            python = install.venv_python(work.parent / "venv")
-            python.parent.mkdir(parents=True)
-            python.touch()
-        elif call == "download":
-            shutil.copy(archive, work)
+    class Installer:
+        def __init__(self, command, env, **_):
+            call = next(word for word in ("venv", "download", "install") if word in command)
+            fake.calls.append(call)
+            self.returncode, work = int(call in fake.fails), Path(env["TMPDIR"])
+            if self.returncode:
+                return
+            if call == "venv":
+                python = install.venv_python(work.parent / "venv")
+                python.parent.mkdir(parents=True)
+                python.touch()
+            elif call == "download":
+                shutil.copy(archive, work)
 
-    monkeypatch.setattr(install, "_run", run)
+        def poll(self) -> int:
+            return self.returncode
+
+    monkeypatch.setattr(subprocess, "Popen", Installer)
     monkeypatch.setattr(install, "NEEDED_GB", 0)
     return fake
 
@@ -46,7 +52,7 @@ def test_makes_sources_and_environment_and_is_done_once(index, tmp_path):
     install.install(place, index.release)
     install.install(place, index.release)
     assert index.calls == ["venv", "download", "install"]
-    assert sorted(path.name for path in place.iterdir()) == ["ComfyUI", "venv"]
+    assert sorted(path.name for path in place.iterdir()) == ["ComfyUI", "install.log", "venv"]
     assert [path.name for path in (place / "ComfyUI").iterdir()] == ["main.py"]
 
 

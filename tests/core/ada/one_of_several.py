@@ -17,9 +17,10 @@ from blockdance.blockdance_core.ada.workers import Workers  # noqa: E402
 from blockdance.tests.core.ada.toy_studio import TINY, TOGETHER, Toy  # noqa: E402
 
 workers = Workers.join()
-training = Training(DecisionNetwork(TINY).start(), (20,), Toy(), 8, TOGETHER, workers)
+toy = Toy()
+training = Training(DecisionNetwork(TINY).start(), (20,), toy, 8, TOGETHER, workers)
 training.run()
 torch.save({"network": training.network.state_dict(), "scores": [score.reward for score in training.progress.scores],
-            "tried": training._studio.macs, "macs": training.progress.macs},
+            "tried": toy.macs, "macs": training.progress.macs},
            Path(sys.argv[1]) / f"{workers.rank}-of-{workers.count}.pt")
 workers.leave()

@@ -338,19 +338,19 @@ class TestRewards:
             Named.find("os:system")
 
 
-def toy_training(settings: Settings = LEARNING, **more) -> Training:
-    return Training(DecisionNetwork(TINY).start(), (20,), Toy(), 8, settings, **more)
+def toy_training(settings: Settings = LEARNING, studio: Toy | None = None) -> Training:
+    return Training(DecisionNetwork(TINY).start(), (20,), studio or Toy(), 8, settings)
 
 
 class TestTraining:
     @pytest.mark.parametrize("baseline", ["none", "mean", "greedy"])
     def test_it_learns_which_steps_matter(self, baseline):
-        training = toy_training(replace(LEARNING, baseline=baseline))
+        training = toy_training(replace(LEARNING, baseline=baseline), toy := Toy())
         training.run()
         decided = decide(training.network, Toy().state(0))
         assert decided == (1, 0, 1, 0, 1, 0)
         assert training.progress.best.reward > training.progress.scores[0].reward
-        assert training.progress.macs == training._studio.macs
+        assert training.progress.macs == toy.macs
 
     def test_with_entropy_it_learns_the_same_and_stays_open(self):
         trainings = [toy_training(replace(LEARNING, entropy=entropy)) for entropy in (0., .02)]
@@ -361,16 +361,20 @@ class TestTraining:
 
     def test_the_loss_is_reinforce(self):
         """One step of plain gradient from a network that decides by its bias alone, by hand."""
-        training = toy_training(replace(LEARNING, baseline="none", rollouts=1, batch=6))
-        training.optimizer = torch.optim.SGD(training.network.parameters(), 1.)
-        tried, score = [], training._score
+        tried = []
 
-        def scored(caption, decisions):
-            tried.append((decisions[0], score(caption, decisions)))
-            return tried[-1][1]
-        training._score = scored
-        training._batch(training.trained_on)
-        expected = torch.stack([found.reward * ((decisions == 0).float() - .5) for decisions, found in tried]).mean(0)
+        class Watched(Toy):
+            def quality(self, caption, decisions):
+                found = super().quality(caption, decisions)
+                if caption in training.trained_on:
+                    reward = saving(decisions, (20,)) + LEARNING.quality_weight * found
+                    tried.append(reward * ((torch.tensor(decisions) == 0).float() - .5))
+                return found
+        training = toy_training(replace(LEARNING, baseline="none", rollouts=1, batch=6, epochs=1), Watched())
+        training.optimizer = torch.optim.SGD(training.network.parameters(), 1.)
+        training.run()
+        assert training.progress.batches == 1 and len(tried) == 6
+        expected = torch.stack(tried).mean(0)
         assert torch.allclose(training.network.decide.bias, expected, atol=1e-6)
 
     def test_a_resumed_training_ends_like_one_that_was_not_stopped(self, tmp_path):
@@ -395,14 +399,13 @@ class TestTraining:
     def test_a_validation_that_was_interrupted_is_made_up_for(self, tmp_path):
         whole = toy_training(replace(LEARNING, epochs=1))
         whole.run()
-        path, stopped = tmp_path / "mine.training", toy_training(replace(LEARNING, epochs=1))
-        score = stopped._score
 
-        def interrupt(caption, decisions):
-            if caption in stopped.held_out:
-                raise InterruptedError
-            return score(caption, decisions)
-        stopped._score = interrupt
+        class Interrupted(Toy):
+            def quality(self, caption, decisions):
+                if caption in stopped.held_out:
+                    raise InterruptedError
+                return super().quality(caption, decisions)
+        path, stopped = tmp_path / "mine.training", toy_training(replace(LEARNING, epochs=1), Interrupted())
         with pytest.raises(InterruptedError):
             stopped.run()
         checkpoint.save(path, CARD, stopped)
@@ -419,7 +422,7 @@ class TestTraining:
         script = Path(__file__).with_name("one_of_several.py")
         subprocess.run([sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", script,
                         tmp_path], check=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, timeout=120)
-        alone = Training(DecisionNetwork(TINY).start(), (20,), Toy(), 8, TOGETHER)
+        alone = toy_training(TOGETHER, toy := Toy())
         alone.run()
         first, second = (torch.load(tmp_path / f"{rank}-of-2.pt") for rank in (0, 1))
         for name in alone.network.state_dict():
@@ -430,7 +433,7 @@ class TestTraining:
             one, other = (network(Toy().state(caption))[0] for network in (alone.network, together))
             assert one.abs().max() > .05 and torch.allclose(one, other, atol=1e-3)
         assert first["scores"] == second["scores"] == pytest.approx([score.reward for score in alone.progress.scores])
-        assert 0 < first["tried"] < alone._studio.macs and first["macs"] == first["tried"] + second["tried"]
+        assert 0 < first["tried"] < toy.macs and first["macs"] == first["tried"] + second["tried"]
 
     def test_a_checkpoint_of_another_training_is_refused(self, tmp_path):
         path = tmp_path / "mine.training"

@@ -24,6 +24,7 @@ from blockdance.blockdance_core.plan.flow_time import FlowTime, Quantity
 from blockdance.blockdance_core.plan.plan import Kind, Transformer
 from blockdance.blockdance_core.plan.plan_text import read, written
 from blockdance.blockdance_core.plan.schedule import SamplerTraits, Schedule
+from blockdance.tests.memory import bytes_held
 
 PIXART = Transformer("PixArtMS", (28,))
 FINGERPRINT = Fingerprint("PixArtMS", (28,), 600_000_000, False)
@@ -290,9 +291,11 @@ class TestRecorder:
 
     def test_memory_is_bounded(self):
         recorder = Recorder(FlowTime(), Quantity.PICTURE, lambda *_: "")
-        big = torch.randn(3 * SAMPLED)
-        recorder.hear(big, big, .9)
-        assert sum(sample.untyped_storage().nbytes() for sample in recorder._samples) == 4 * SAMPLED
+        big, held = torch.randn(3 * SAMPLED), []
+        for sigma in (.9, .8, .7):
+            recorder.hear(big, big, sigma)
+            held.append(bytes_held(recorder))
+        assert held[2] - held[1] == held[1] - held[0] == 4 * SAMPLED
 
     def test_the_report_of_a_run_keeps_nothing_of_it(self):
         for outputs in (torch.randn(3, 2 * SAMPLED), torch.full((3, 8), float("nan"))):
@@ -304,7 +307,7 @@ class TestRecorder:
                     recorder.finish()
             else:
                 assert recorder.finish() == "kept"
-            assert not recorder._samples and recorder._places is None
+            assert bytes_held(recorder) == 0
 
 
 class TestProfile:
