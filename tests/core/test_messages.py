@@ -70,7 +70,7 @@ def test_the_shape_of_a_hidden_state_is_said_without_none():
 
 def test_a_plan_that_reuses_outputs_is_refused_in_proper_english():
     text = {"blockdance_plan": 1, "steps": 8, "forecast": "off", "reuse": [{"kind": "output", "steps": [2]}]}
-    with pytest.raises(PlanError, match=r"reuse an output go with 'measured'"):
+    with pytest.raises(PlanError, match="reuse an output go with .*measured"):
         plan_text.read(json.dumps(text))
 
 

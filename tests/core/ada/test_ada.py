@@ -82,9 +82,9 @@ class TestNetwork:
         assert torch.allclose(one, other, atol=1e-4)
 
     @pytest.mark.parametrize("given, words", [
-        (State(seeded(1, 4, 8, 8), seeded(1, 4, 5)), "channels of width 3, this run has 4"),
-        (State(seeded(1, 3, 8, 8), seeded(1, 4, 7)), "text of width 5, this run has 7"),
-        (State(seeded(1, 3, 8, 8)), "text of width 5, this run has none")])
+        (State(seeded(1, 4, 8, 8), seeded(1, 4, 5)), "channels.* 3.* 4"),
+        (State(seeded(1, 3, 8, 8), seeded(1, 4, 7)), "text.* 5.* 7"),
+        (State(seeded(1, 3, 8, 8)), "text.* 5.* none")])
     def test_another_models_state_is_refused(self, given, words):
         with pytest.raises(ValueError, match=words):
             DecisionNetwork(TINY).start()(given)
@@ -92,7 +92,7 @@ class TestNetwork:
     @pytest.mark.parametrize("wrong", [{"width": 0}, {"heads": 3}, {"decisions": 10 ** 9}, {"text": -1},
                                        {"width": 16.5}])
     def test_sizes_that_make_no_sense(self, wrong):
-        with pytest.raises(ValueError, match="use a whole number|does not divide"):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
             replace(TINY, **wrong)
 
 
@@ -216,7 +216,7 @@ class TestPolicy:
         assert Recorded.used == 2 + 1 + 3 * 4 + 2
 
     def test_a_shallower_model_is_refused(self):
-        with pytest.raises(ValueError, match="up to block 20, but Small has 12"):
+        with pytest.raises(ValueError, match="block 20.*Small.* 12"):
             AdaMethod(deciding([0.]), (20,)).plan(Schedule.even(10), Transformer("Small", (12,)))
 
     def test_embeddings_are_repeated_as_comfyui_does(self):
@@ -243,38 +243,38 @@ class TestFiles:
             assert found.card.training["rollouts"] and found.card.steps == 30
 
     @pytest.mark.parametrize("change, words", [
-        ({"format": "something"}, "its format is not"), ({"sizes": None}, "'sizes' is missing"),
-        ({"sizes": "[1"}, "delimiter"), ({"sizes": json.dumps({**asdict(TINY), "width": 10 ** 9})}, "width"),
-        ({"sizes": json.dumps({**asdict(TINY), "width": 32})}, "weights are not those of its sizes"),
-        ({"borders": "[20, 10]"}, "borders"), ({"borders": "[1, 2]"}, "2 borders"), ({"rho": "NaN"}, "rho"),
-        ({"rho": "1"}, "rho"), ({"model": "[]"}, "indices"), ({"steps": "{}"}, "not .dict")])
+        ({"format": "something"}, "format"), ({"sizes": None}, "sizes"),
+        ({"sizes": "[1"}, ""), ({"sizes": json.dumps({**asdict(TINY), "width": 10 ** 9})}, "width"),
+        ({"sizes": json.dumps({**asdict(TINY), "width": 32})}, "sizes"),
+        ({"borders": "[20, 10]"}, "borders"), ({"borders": "[1, 2]"}, "borders"), ({"rho": "NaN"}, "rho"),
+        ({"rho": "1"}, "rho"), ({"model": "[]"}, ""), ({"steps": "{}"}, "")])
     def test_what_is_no_policy_is_refused(self, tmp_path, change, words):
         path = tmp_path / "mine.safetensors"
         policy_file.write(path, CARD, DecisionNetwork(TINY).start())
         metadata = {name: value for name, value in (CARD.metadata() | change).items() if value is not None}
         save_file(load_file(path), path, metadata)
-        with pytest.raises(PolicyError, match=f"mine.safetensors is no usable policy.*{words}"):
+        with pytest.raises(PolicyError, match=f"mine.safetensors.*{words}"):
             policy_file.read(path)
 
-    @pytest.mark.parametrize("damage, words", [
-        (lambda data: b"", "cut off"), (lambda data: data[:500], "cut off"), (lambda data: data[:-100], "cut off"),
-        (lambda data: b"PK\x03\x04" * 100, "no safetensors"), (lambda data: b"\xff" * 4096, "no safetensors")])
-    def test_damaged_files_are_refused(self, tmp_path, damage, words):
+    @pytest.mark.parametrize("damage", [
+        lambda data: b"", lambda data: data[:500], lambda data: data[:-100], lambda data: b"PK\x03\x04" * 100,
+        lambda data: b"\xff" * 4096])
+    def test_damaged_files_are_refused(self, tmp_path, damage):
         path = tmp_path / "mine.safetensors"
         policy_file.write(path, CARD, DecisionNetwork(TINY).start())
         path.write_bytes(damage(path.read_bytes()))
-        with pytest.raises(PolicyError, match=f"mine.safetensors.*{words}"):
+        with pytest.raises(PolicyError, match="mine.safetensors.* safetensors"):
             policy_file.read(path)
 
     def test_weights_that_are_no_numbers_are_refused(self, tmp_path):
         network = DecisionNetwork(TINY).start()
         network.token.data[0] = math.nan
         policy_file.write(tmp_path / "mine.safetensors", CARD, network)
-        with pytest.raises(PolicyError, match="not all finite"):
+        with pytest.raises(PolicyError, match="mine.safetensors.*finite"):
             policy_file.read(tmp_path / "mine.safetensors")
 
     def test_another_models_policy_is_refused_by_both_names(self):
-        with pytest.raises(PolicyError, match="mine was trained on PixArtMS, 28 blocks.*this model is Flux, 19.38"):
+        with pytest.raises(PolicyError, match="mine.*PixArtMS, 28 blocks.*Flux, 19.38"):
             CARD.check(Fingerprint("Flux", (19, 38), 12_000_000_000, True), "mine")
 
 
@@ -288,17 +288,19 @@ class TestCaptions:
         assert read(tmp_path / name) == expected
 
     @pytest.mark.parametrize("name, data, words", [
-        ("a.txt", b"ok\n\nno\xff\n", "a.txt, line 3: not UTF-8"), ("a.txt", b"\n# x\n", "has no captions"),
-        ("a.csv", b"words\na cat\n", "a.csv, line 1: no column"),
-        ("a.csv", b"caption\na cat\na dog, black\n", "a.csv, line 3: more fields"),
-        ("a.csv", b"caption,seed\na cat,1\na dog,x\n", "a.csv, line 3: the seed is 'x'"),
-        ("a.csv", b'caption\n"a\n', "a.csv, line 1 or after: unexpected end"),
-        ("a.csv", b"", "a.csv, line 1: no column"),
-        ("a.jsonl", b'"a"\n{"caption": "b"\n', "a.jsonl, line 2: no JSON"),
-        ("a.jsonl", b'"a"\n{"words": "b"}\n', "a.jsonl, line 2: neither"), ("a.jsonl", b"[1]\n", "line 1: neither"),
-        ("a.jsonl", b'{"caption": 3}\n', "line 1: the caption is 3"), ("a.jsonl", b'""\n', "line 1: the caption is ''"),
-        ("a.jsonl", b'{"caption": "a", "seed": -1}\n', "line 1: the seed"), ("a.jsonl", b"[" * 100_000, "line 1"),
-        ("a.pdf", b"", "is no file of captions")])
+        ("a.txt", b"ok\n\nno\xff\n", "a.txt, line 3.*UTF-8"), ("a.txt", b"\n# x\n", "a.txt"),
+        ("a.csv", b"words\na cat\n", "a.csv, line 1.*column.*caption, prompt, text"),
+        ("a.csv", b"caption\na cat\na dog, black\n", "a.csv, line 3"),
+        ("a.csv", b"caption,seed\na cat,1\na dog,x\n", "a.csv, line 3.*seed.*x"),
+        ("a.csv", b'caption\n"a\n', "a.csv, line 1"),
+        ("a.csv", b"", "a.csv, line 1.*column.*caption, prompt, text"),
+        ("a.jsonl", b'"a"\n{"caption": "b"\n', "a.jsonl, line 2.*JSON"),
+        ("a.jsonl", b'"a"\n{"words": "b"}\n', "a.jsonl, line 2.*caption, prompt, text"),
+        ("a.jsonl", b"[1]\n", "a.jsonl, line 1.*caption, prompt, text"),
+        ("a.jsonl", b'{"caption": 3}\n', "a.jsonl, line 1.*caption.* 3"),
+        ("a.jsonl", b'""\n', "a.jsonl, line 1.*caption.*''"),
+        ("a.jsonl", b'{"caption": "a", "seed": -1}\n', "a.jsonl, line 1.*seed.*-1"),
+        ("a.jsonl", b"[" * 100_000, "a.jsonl, line 1"), ("a.pdf", b"", "a.pdf")])
     def test_errors_name_the_line(self, tmp_path, name, data, words):
         (tmp_path / name).write_bytes(data)
         with pytest.raises(CaptionsError, match=words):
@@ -322,19 +324,19 @@ class TestRewards:
     def test_clip_score(self):
         reward = ClipScore(lambda picture: seeded(len(picture), 8), lambda caption: 3 * seeded(1, 8))
         assert reward.score(torch.zeros(1, 4, 4, 3), torch.zeros(1, 4, 4, 3), "x") == pytest.approx(2.5)
-        with pytest.raises(ValueError, match="embeds in 8 numbers, the text model in 4"):
+        with pytest.raises(ValueError, match=" 8 .* 4"):
             replace(reward, text=lambda caption: seeded(1, 4)).score(torch.zeros(1, 4, 4, 3), None, "x")
 
     def test_image_reward_says_what_is_missing(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "ImageReward", None)
-        with pytest.raises(ValueError, match="install the package image-reward"):
+        with pytest.raises(ValueError, match="install.* image-reward"):
             ImageReward.load()
 
     def test_only_offered_functions_can_be_called(self, monkeypatch):
         module = sys.modules[__name__]
         monkeypatch.setattr(module, "BLOCKDANCE_REWARDS", {"ones": lambda *_: 1}, raising=False)
         assert Named.find("ones").score(None, None, "") == 1.
-        with pytest.raises(ValueError, match="no reward is named 'os:system'; loaded packs offer .*ones"):
+        with pytest.raises(ValueError, match="os:system.*ones"):
             Named.find("os:system")
 
 
@@ -438,15 +440,15 @@ class TestTraining:
     def test_a_checkpoint_of_another_training_is_refused(self, tmp_path):
         path = tmp_path / "mine.training"
         checkpoint.save(path, CARD, toy_training())
-        with pytest.raises(PolicyError, match="mine.training cannot be resumed: it is of other settings"):
+        with pytest.raises(PolicyError, match="mine.training.* settings"):
             checkpoint.resume(path, CARD, toy_training(replace(LEARNING, quality_weight=1.)))
-        with pytest.raises(PolicyError, match="of other borders"):
+        with pytest.raises(PolicyError, match="mine.training.* borders"):
             checkpoint.resume(path, replace(CARD, borders=(10,)), toy_training())
-        with pytest.raises(PolicyError, match="of other negative, captions_digest than"):
+        with pytest.raises(PolicyError, match="mine.training.* negative, captions_digest"):
             other = CARD.training | {"negative": "blurry", "captions_digest": "0"}
             checkpoint.resume(path, replace(CARD, training=other), toy_training())
         path.write_bytes(path.read_bytes()[:300])
-        with pytest.raises(PolicyError, match="cannot be resumed"):
+        with pytest.raises(PolicyError, match="mine.training"):
             checkpoint.resume(path, CARD, toy_training())
 
     def test_it_stops_early_and_keeps_the_best(self):
@@ -462,7 +464,7 @@ class TestTraining:
     @pytest.mark.parametrize("wrong", [{"batch": 0}, {"baseline": "median"}, {"baseline": "mean", "rollouts": 1},
                                        {"validation": 1.}, {"learning_rate": 0.}, {"entropy": -.1}])
     def test_settings_that_make_no_sense(self, wrong):
-        with pytest.raises(ValueError, match="use"):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
             Settings(**wrong)
 
     def test_the_curve_is_drawn(self):

@@ -244,7 +244,7 @@ class TestPolicy:
     def test_a_run_that_says_too_little_is_not_recorded(self, schedule):
         plan = policy(2., save=lambda *_: "").plan(schedule, PIXART)
         assert plan.listener is None and plan.reused_steps and "not measured on this model" in plan.note
-        with pytest.raises(ValueError, match="several times a step|say too little"):
+        with pytest.raises(ValueError, match="use|measure"):
             MeasureMethod(lambda *_: "").plan(schedule, PIXART)
 
     def test_samplers_that_take_more_than_the_result_get_the_blocks_replaced(self):
@@ -272,7 +272,7 @@ class TestPolicy:
 
     @pytest.mark.parametrize("speedup", [.9, 4.1, -1.])
     def test_other_speedups_are_refused(self, speedup):
-        with pytest.raises(ValueError, match="use 1 .* to 4"):
+        with pytest.raises(ValueError, match="speedup.*1 .*to 4"):
             policy(speedup)
 
 
@@ -303,7 +303,7 @@ class TestRecorder:
             for time, output in zip((1., .5, .1), outputs):
                 recorder.hear(output, output, time)
             if outputs.isnan().any():
-                with pytest.raises(ValueError, match="not all finite"):
+                with pytest.raises(ValueError, match="finite"):
                     recorder.finish()
             else:
                 assert recorder.finish() == "kept"
@@ -334,7 +334,7 @@ class TestProfile:
         assert library.find(replace(FINGERPRINT, flow=True), Quantity.VELOCITY, 20) is None
 
     def test_another_model_is_refused_by_name(self):
-        with pytest.raises(ProfileError, match="my.json was measured on PixArtMS, 28 blocks.*this model is Flux"):
+        with pytest.raises(ProfileError, match="my.json.*PixArtMS, 28 blocks.*Flux"):
             self.profile().check(replace(FINGERPRINT, name="Flux"), "my.json")
 
     @pytest.mark.parametrize("damage", [
@@ -352,7 +352,7 @@ class TestProfile:
         library = Library((tmp_path,))
         path = library.add(self.profile())
         path.write_text(damage(path.read_text()))
-        with pytest.raises(ProfileError, match=f"{path.name} is no usable profile"):
+        with pytest.raises(ProfileError, match=path.name):
             library.load(path.name)
         assert library.find(FINGERPRINT, Quantity.VELOCITY, 20) is None and path.name in caplog.text
 
@@ -360,7 +360,7 @@ class TestProfile:
     def test_only_files_of_the_folder_are_read(self, name, tmp_path):
         (tmp_path / "secret.json").write_text(self.profile().dump())
         (tmp_path / "profiles").mkdir()
-        with pytest.raises(ProfileError, match="there is no profile"):
+        with pytest.raises(ProfileError, match=name):
             Library((tmp_path / "profiles",)).load(name)
 
     def test_the_state_of_a_library_changes_with_its_files_alone(self, tmp_path):
@@ -444,5 +444,5 @@ class TestRefinement:
     @pytest.mark.parametrize("choice", [[1, 2], [0, 0, 1], [0, 2, 1], [0, 20], [], [0, -1]])
     def test_a_choice_that_is_none_is_refused(self, choice):
         text = Profile(Fingerprint("PixArtMS", (28,), 10 ** 6, True), Quantity.VELOCITY, kernel(20), 2, {}, {}).dump()
-        with pytest.raises(ProfileError, match="no usable profile"):
-            Profile.parse(json.dumps(json.loads(text) | {"proven": [choice]}), "it")
+        with pytest.raises(ProfileError, match="mine.json"):
+            Profile.parse(json.dumps(json.loads(text) | {"proven": [choice]}), "mine.json")

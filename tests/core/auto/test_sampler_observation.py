@@ -174,8 +174,8 @@ def test_damaged_observations_are_refused_by_name(damage):
     assert Profile.parse(text, "it").samplers == {"mine": SEEN}
     if damage == []:
         damage = [1]
-    with pytest.raises(ProfileError, match="it is no usable profile"):
-        Profile.parse(json.dumps(json.loads(text) | {"samplers": damage}), "it")
+    with pytest.raises(ProfileError, match="mine.json"):
+        Profile.parse(json.dumps(json.loads(text) | {"samplers": damage}), "mine.json")
 
 
 PART = tuple(.6 * sigma for sigma in Schedule.even(20).sigmas)

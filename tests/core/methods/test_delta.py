@@ -41,9 +41,9 @@ def test_a_group_cut_short_is_full():
 
 
 @pytest.mark.parametrize("method, message", [
-    (DeltaCacheMethod(first_block=10, n_cached=20), "PixArtMS has 28 blocks.*first_block to 8 or n_cached to 18"),
-    (DeltaCacheMethod(first_block=30, n_cached=1), "first_block to 27 or n_cached to 1"),
-    (DeltaDiTMethod(n_cached=29), "n_cached is 29.*PixArtMS has 28.*1 to 28"),
+    (DeltaCacheMethod(first_block=10, n_cached=20), "PixArtMS.* 28 blocks.*first_block.* 8 .*n_cached.* 18"),
+    (DeltaCacheMethod(first_block=30, n_cached=1), "first_block.* 27 .*n_cached.* 1"),
+    (DeltaDiTMethod(n_cached=29), "n_cached is 29.*PixArtMS.* 28.*1 to 28"),
 ])
 def test_spans_that_do_not_fit_are_refused(method, message):
     with pytest.raises(ValueError, match=message):

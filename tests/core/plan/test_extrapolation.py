@@ -119,7 +119,7 @@ def test_what_bears_no_forecast_is_reused_as_without_one():
 
 @pytest.mark.parametrize("name", ["off", "cubic"])
 def test_an_unknown_forecast_is_refused(name):
-    with pytest.raises(ValueError, match="use one of linear, quadratic"):
+    with pytest.raises(ValueError, match=f"{name}.*linear, quadratic"):
         Extrapolated(BlockDanceMethod(), name)
 
 

@@ -167,7 +167,7 @@ class TestRollouts:
 
     @pytest.mark.parametrize("wrong", [{"rho": .95}, {"rho": 0.}])
     def test_settings_that_leave_nothing_to_decide(self, wrong):
-        with pytest.raises(ValueError, match="leave nothing to decide about"):
+        with pytest.raises(ValueError, match=f"rho {wrong['rho']:g}"):
             studio(**wrong)
 
 
@@ -198,11 +198,11 @@ class TestForesight:
         assert torch.equal(again.errors(0), errors) and first.macs > again.macs == 0
 
     def test_other_samplers_are_refused(self):
-        with pytest.raises(ValueError, match="foreseen by Euler's rule, and the sampler is heun"):
+        with pytest.raises(ValueError, match="(?i)euler.* heun"):
             studio(of=PredictedRollouts, sampling=Sampling(STEPS, 3., "heun"))
 
-    @pytest.mark.parametrize("names, told", [(("eulr", "simple"), "no sampler eulr; use one of euler,"),
-                                             (("euler", "typo"), "no scheduler typo; use one of simple,")])
+    @pytest.mark.parametrize("names, told", [(("eulr", "simple"), "eulr.* euler,"),
+                                             (("euler", "typo"), "typo.* simple,")])
     def test_names_that_the_host_does_not_know_are_refused(self, names, told):
         with pytest.raises(ValueError, match=told):
             Sampling(STEPS, 3., *names)
@@ -210,7 +210,7 @@ class TestForesight:
     def test_a_checkpoint_of_sampled_rollouts_is_another_training(self, tmp_path):
         path = tmp_path / "mine.safetensors"
         train(studio(tmp_path / "kept"), replace(SETTINGS, epochs=1), "small", path)
-        with pytest.raises(PolicyError, match="of other foreseen than"):
+        with pytest.raises(PolicyError, match="mine.training.*foreseen"):
             train(studio(tmp_path / "kept", of=PredictedRollouts), SETTINGS, "small", path)
 
 
@@ -222,7 +222,7 @@ class TestForesight:
 
     def test_video_with_sound_is_refused(self):
         nested = NestedTensor([torch.zeros(1, *PIXART.latent)] * 2)
-        with pytest.raises(ValueError, match="video and sound together cannot be trained on"):
+        with pytest.raises(ValueError, match="video.*sound"):
             replace(studio(), latent=nested)
 
 
@@ -267,15 +267,15 @@ class TestTraining:
         trained = policy_file.read(path).network.state_dict()
         for name, value in policy_file.read(whole).network.state_dict().items():
             assert torch.equal(value, trained[name]), name
-        with pytest.raises(PolicyError, match="of other settings"):
+        with pytest.raises(PolicyError, match="mine.training.*settings"):
             train(studio(tmp_path / "kept"), replace(SETTINGS, batch=1), "small", path)
         for other, said in (({"negative": "-9"}, "negative"), ({"latent": torch.zeros(1, 4, 40, 48)}, "size"),
                             ({"captions": [Caption(str(number)) for number in range(1, 5)]}, "captions_digest")):
-            with pytest.raises(PolicyError, match=f"of other {said} than"):
+            with pytest.raises(PolicyError, match=f"mine.training.* {said} "):
                 train(replace(studio(), **other), SETTINGS, "small", path)
 
     def test_reuse_that_does_not_work_is_an_error_and_no_wrong_policy(self, tmp_path, monkeypatch):
         made = studio()
         monkeypatch.setattr("blockdance.blockdance_core.engine.interception.Recorder.stored", lambda self: None)
-        with pytest.raises(RuntimeError, match="training needs reuse to work on this model"):
+        with pytest.raises(RuntimeError, match="training"):
             made.quality(0, (1,) * 6)

@@ -180,7 +180,7 @@ def test_samplers_with_their_own_rhythm(sampler):
 
 
 def test_a_block_index_that_does_not_exist():
-    with pytest.raises(ValueError, match=r"block_index is 99.*PixArtMS has 8 blocks.*0 to 7"):
+    with pytest.raises(ValueError, match=r"block_index is 99.*PixArtMS.* 8 blocks.*0 to 7"):
         attach(PIXART.build(), BlockDanceMethod(block_index=99))
 
 
@@ -195,5 +195,5 @@ def test_every_block_index_works():
 def test_a_u_net_is_refused_by_name():
     model = PIXART.build()
     model.model.diffusion_model = type("UNetModel", (torch.nn.Module,), {})()
-    with pytest.raises(ValueError, match=r"UNetModel is a U-Net.*Delta-Cache Patch \(U-Net\)"):
+    with pytest.raises(ValueError, match=r"UNetModel.*Delta-Cache Patch \(U-Net\)"):
         attach(model, BlockDanceMethod())

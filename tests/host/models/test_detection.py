@@ -75,14 +75,14 @@ def test_the_list_that_is_found(lists, count):
 
 
 @pytest.mark.parametrize("model, message", [
-    (foreign(one=blocks(6), two=blocks(6, Other)), r"Foreign.*more than one.*one \(6 x Block\), two \(6 x Other\)"),
-    (foreign(layers=blocks(3)), "Foreign.*no list of at least 4"),
-    (foreign(mixed=[*blocks(5), Other()]), "Foreign.*no list of at least 4"),
-    (foreign(layers=blocks(5, Keyword)), r"Foreign.*Keyword.*which argument"),
+    (foreign(one=blocks(6), two=blocks(6, Other)), r"Foreign.*one \(6 x Block\), two \(6 x Other\)"),
+    (foreign(layers=blocks(3)), "Foreign.* 4 "),
+    (foreign(mixed=[*blocks(5), Other()]), "Foreign.* 4 "),
+    (foreign(layers=blocks(5, Keyword)), r"Foreign.*Keyword.*argument"),
     (foreign(layers=blocks(5, Skipping)), r"Foreign.*Skipping.*skip connections"),
-    (foreign("StageC", layers=blocks(9)), "StageC is a stage of Stable Cascade.*remove or bypass"),
-    (foreign("SAM3Model", layers=blocks(9)), "SAM3Model is a model that looks at pictures"),
-    (foreign("SomeUNet", layers=blocks(9)), r"SomeUNet is a U-Net.*Delta-Cache Patch \(U-Net\)"),
+    (foreign("StageC", layers=blocks(9)), "StageC.*Stable Cascade"),
+    (foreign("SAM3Model", layers=blocks(9)), "SAM3Model"),
+    (foreign("SomeUNet", layers=blocks(9)), r"SomeUNet.*Delta-Cache Patch \(U-Net\)"),
 ], ids=["two lists", "short", "unequal", "keyword", "skips", "Cascade", "SAM", "U-Net"])
 def test_what_is_refused(model, message):
     with pytest.raises(UnsupportedModel, match=message):

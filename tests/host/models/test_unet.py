@@ -259,16 +259,16 @@ def test_cond_and_uncond_in_one_call_or_two(model, tiny, monkeypatch):
 def test_what_does_not_fit_is_refused():
     model = SD.build()
     for wrong, message in [
-            (UNetMethod(depth=13), r"depth is 13.*12 input blocks.*use 1 to 12"),
-            (UNetMethod(depth=3), r"depth is 3.*32 channels.*64.*use 1, 2, 5, 8, 9, 10, 11, 12, or mode feature")]:
+            (UNetMethod(depth=13), r"depth is 13.*12 .*1 to 12"),
+            (UNetMethod(depth=3), r"depth is 3.*32 channels.*64.*1, 2, 5, 8, 9, 10, 11, 12.*feature")]:
         with pytest.raises(ValueError, match=message):
             attach(model, wrong, family=UNETS)
     for wrong in ({"depth": 0}, {"mode": "delta"}, {"N": 11}, {"start": -.1}):
-        with pytest.raises(ValueError, match=r"is .*; use "):
+        with pytest.raises(ValueError, match=rf"{list(wrong)[0]} is .*use "):
             UNetMethod(**wrong)
-    with pytest.raises(ValueError, match=r"PixArtMS is no U-Net.*BlockDance Patch"):
+    with pytest.raises(ValueError, match=r"PixArtMS.*U-Net.*BlockDance Patch"):
         attach(PIXART.build(), UNetMethod(), family=UNETS)
-    with pytest.raises(ValueError, match=r"UNetModel is a U-Net.*Delta-Cache Patch \(U-Net\)"):
+    with pytest.raises(ValueError, match=r"UNetModel.*Delta-Cache Patch \(U-Net\)"):
         attach(model, BlockDanceMethod())
 
 
