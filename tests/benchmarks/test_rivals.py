@@ -19,9 +19,9 @@ from blockdance.lab.benchmarks.rivals.spectrum import Spectrum
 from blockdance.lab.benchmarks.rivals.taylorseer import TaylorSeer
 from blockdance.lab.benchmarks.rivals.teacache import TeaCache
 from blockdance.lab.benchmarks.work import WorkCounter
-from blockdance.tests.host.tiny import FLUX, PIXART, SD3, Tiny, sample
-from blockdance.tests.host.trial import leftovers
-from blockdance.tests.host.zoo.video import VIDEO
+from blockdance.tests.models.tiny import FLUX, PIXART, SD3, Tiny, sample
+from blockdance.tests.models.zoo.video import VIDEO
+from blockdance.tests.trial import leftovers
 
 TINIES = {"pixart": PIXART, "sd3": SD3, "flux": FLUX, "wan": VIDEO["Wan 2.1 image to video"]}
 STEPS = 8

@@ -6,7 +6,7 @@ from PIL import Image
 
 from blockdance.blockdance_core.comfy.models import architectures
 from blockdance.tests.documents import ROOT, fenced, run
-from blockdance.tests.host.zoo import ZOO
+from blockdance.tests.models.zoo import ZOO
 
 
 def test_the_examples_of_contributing(monkeypatch):
