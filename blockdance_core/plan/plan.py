@@ -15,7 +15,7 @@ from .storage import Storage
 
 @dataclass(frozen=True)
 class Transformer:
-    """What a policy needs to know of a model: its class and how many blocks each of its stacks has, in order."""
+    """What a method needs to know of a model: its class and how many blocks each of its stacks has, in order."""
     name: str
     stacks: tuple[int, ...]
 
