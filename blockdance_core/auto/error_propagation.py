@@ -15,10 +15,8 @@ from typing import Sequence
 import numpy as np
 
 from ..plan.flow_time import Quantity
+from .constants import LATE_RESPONSE, RESPONSE, RESPONSE_UNCERTAINTY
 from .latent_error import NO_ANCHOR, best_weights, reach_of
-
-STEADY, LATE = 1.5, .3  # a velocity is off by (STEADY + LATE / t) * e; three models had 1 to 7 times e for large t
-DOUBT = 1.  # of the answer
 
 
 @dataclass(frozen=True)
@@ -134,7 +132,7 @@ class ErrorPropagation:
         """What the next evaluation leaves of the latent's error, how far its output moves the latent, how much of the
         error it takes on, and how much more that nobody knows."""
         start, end = self._times[self._now:self._now + 2].tolist()
-        answer, reach = STEADY + LATE / start, reach_of(self._quantity, start, end)
+        answer, reach = RESPONSE + LATE_RESPONSE / start, reach_of(self._quantity, start, end)
         if self._quantity is Quantity.PICTURE:  # the latent minus its velocity times t
-            return end / start, reach, 1 - start * answer, start * answer * DOUBT
-        return 1., reach, answer, answer * DOUBT
+            return end / start, reach, 1 - start * answer, start * answer * RESPONSE_UNCERTAINTY
+        return 1., reach, answer, answer * RESPONSE_UNCERTAINTY

@@ -6,7 +6,8 @@ from typing import Sequence
 
 import numpy as np
 
-LENGTHS = np.geomspace(.03, 10, 20)  # of the process between measured times, in parts of all log-SNR
+from .constants import KERNEL_LENGTHS
+
 SAME = 1e-3  # times that differ by less are those of one schedule
 EDGE = 1e-3  # times this close to 0 and 1 count as one: their log-SNR is infinite
 APART = 1e-6  # of log-SNR: what is measured at closer times is one measurement
@@ -74,7 +75,7 @@ class Kernel:
     def _process(self) -> tuple[float, float]:
         """The length scale and variance of greatest likelihood."""
         (nodes, gram), best = self._measured, (np.inf, 0., 0.)
-        for length in max(nodes[-1] - nodes[0], APART) * LENGTHS:
+        for length in max(nodes[-1] - nodes[0], APART) * KERNEL_LENGTHS:
             covariance = _covariance(nodes, nodes, length)
             variance = float(np.trace(np.linalg.solve(covariance, gram))) / len(nodes)
             unlikely = len(nodes) * np.log(max(variance, 1e-300)) + np.linalg.slogdet(covariance)[1]

@@ -148,7 +148,7 @@ class TestPolicy:
     def test_an_equal_schedule_is_searched_once(self, monkeypatch):
         asked = []
         monkeypatch.setattr(planner, "search", lambda *given, **more: asked.append(more) or search(*given, **more))
-        monkeypatch.setattr(planner, "ROUGH", 0.)
+        monkeypatch.setattr(planner, "ROUGH_QUALITY", 0.)
         same, other = Schedule.even(20), Schedule.even(21)
         again = AutoMethod(2., lambda *_: kernel(), general)  # a kernel that is read anew each time
         plans = [again.setup(schedule, PIXART) for schedule in (same, same, other, same)]
