@@ -1,6 +1,6 @@
 """What becomes of the latent where the model answers to its error.
 
-Drift (drift.py) takes outputs for what the kernel has measured in a full run. In a reused run the latent is off by e,
+Drift (latent_error.py) takes outputs for what the kernel has measured in a full run. In a reused run the latent is off by e,
 and a computed output is off, too: by an answer in proportion to e, and by as much again in no known direction, the
 doubt. Forecasts multiply both. Weights are mostly chosen without this, since the answer is known too roughly to be made
 use of; but a plan whose weights are large where the latent is off much is no good plan, and here that shows. Where even

@@ -18,7 +18,7 @@ class Kernel:
     """gram[i, j] = <v(times[i]), v(times[j])>, the mean over what was measured, scaled to a mean diagonal of 1.
 
     v is the model's output as the velocity of a flow, noise minus picture; times descend from noise (1) to picture (0).
-    proven: choices of evaluations to compute at these times that came closest in runs of the model (refinement.py).
+    proven: choices of evaluations to compute at these times that came closest in runs of the model (calibration.py).
     """
     times: np.ndarray  # (T,)
     gram: np.ndarray  # (T, T)

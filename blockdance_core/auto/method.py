@@ -46,7 +46,7 @@ class AutoMethod:
     fallback: the kernel of a quantity that serves any model.
     save: takes what a full run has shown and says what came of it; None where nothing is to be recorded.
     least_quality: lowers the speed-up until the result is expected this close to the full one, in dB; 0 = as asked.
-    corrects: changes the plan where the run turns out otherwise (correction.py).
+    corrects: changes the plan where the run turns out otherwise (replanning.py).
     samplers: what runs of the model have shown of samplers that are not known by name; None where nothing is kept.
     expects: whether `measured` gives what was measured of the model that runs, so that its quality can be expected.
     anew: whether every run that can measure the model does, whatever is known of it.

@@ -34,7 +34,7 @@ class Thinned:
     @classmethod
     def of(cls, gram: np.ndarray, times: np.ndarray, anchors: Sequence[int], error: np.ndarray) -> "Thinned":
         """gram: (T, T), times: (T + 1,). anchors: the latest evaluations that were computed; error: of the latent so
-        far, one entry for each evaluation (drift.py)."""
+        far, one entry for each evaluation (latent_error.py)."""
         steps, now = len(gram), len(error)
         kept = np.linspace(now, steps - 1, min(LONGEST_SEARCH, steps - now)).round().astype(int)
         parts = np.zeros((bool(now) + len(anchors) + len(kept), steps))  # each new entry in terms of the outputs

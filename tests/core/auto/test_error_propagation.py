@@ -228,7 +228,7 @@ def test_the_error_is_the_real_one():
 def test_the_answer_is_that_of_a_model_that_answers(quantity, monkeypatch):
     """The latent, integrated with real vectors of a model that is drawn to its own course, against what the kernel of
     a full run says of it."""
-    monkeypatch.setattr("blockdance.blockdance_core.auto.error_propagation.DOUBT", 0.)
+    monkeypatch.setattr("blockdance.blockdance_core.auto.error_propagation.RESPONSE_UNCERTAINTY", 0.)
     times = np.append(even(12), 0.)
     outputs = curve(even(12)).numpy()
     outputs /= np.sqrt((outputs ** 2).sum(1).mean())
@@ -255,7 +255,7 @@ def test_the_answer_is_that_of_a_model_that_answers(quantity, monkeypatch):
 def test_doubts_make_less_be_expected(monkeypatch):
     gram, times = kernel(30, roughness=.01).gram, np.append(even(30), 0.)
     expected = np.mean([found.quality for found in search(gram, times)[7:15]])
-    monkeypatch.setattr("blockdance.blockdance_core.auto.error_propagation.DOUBT", 0.)
+    monkeypatch.setattr("blockdance.blockdance_core.auto.error_propagation.RESPONSE_UNCERTAINTY", 0.)
     assert expected < np.mean([found.quality for found in search(gram, times)[7:15]]) - .3
 
 
