@@ -80,7 +80,7 @@ class Course:
 
     @property
     def error(self) -> np.ndarray:
-        """Of the latent, an entry for each evaluation so far: drift.py."""
+        """Of the latent, an entry for each evaluation so far: latent_error.py."""
         return (self._answer or self._drift).error[0]
 
     def next(self, computed: bool) -> dict[int, float]:
