@@ -25,9 +25,10 @@ from blockdance.blockdance_core.ada.rewards import SSIM, ClipScore, Distance, Im
 from blockdance.blockdance_core.ada.training import Training, start_logits
 from blockdance.blockdance_core.ada.training_settings import Settings
 from blockdance.blockdance_core.auto.profile import Fingerprint
+from blockdance.blockdance_core.engine.controller import Moment
 from blockdance.blockdance_core.figures.canvas import THEMES
 from blockdance.blockdance_core.figures.learning import of_progress
-from blockdance.blockdance_core.plan.plan import Kind, Moment, Reuse, Span, Transformer
+from blockdance.blockdance_core.plan.plan import Kind, Reuse, Span, Transformer
 from blockdance.blockdance_core.plan.schedule import Schedule
 from blockdance.tests.core.ada.toy_studio import LEARNING, TINY, TOGETHER, Toy
 
@@ -162,11 +163,13 @@ class Recorded:
 
 class TestPolicy:
     def advised(self, policy: AdaMethod, schedule: Schedule, batch: int = 1):
-        plan = policy.plan(schedule, PIXART)
+        setup = policy.setup(schedule, PIXART)
+        plan = setup.plan
         first = next(step for step, decision in enumerate(plan.decisions) if decision.store) + 1
         conditions = {"positive": [{"cross_attn": seeded(1, 4, 5)}]}
-        advice = [plan.adviser.advise(Moment(step, seeded(batch, 3, 8, 8), conditions, lambda sigma: None, None))
-                  for step in range(schedule.steps)]
+        advice = [setup.replanner.replan(
+            Moment(step, schedule.sigmas[step], schedule.times[step], seeded(batch, 3, 8, 8), conditions,
+                   lambda sigma: None)) for step in range(schedule.steps)]
         assert [step for step, found in enumerate(advice) if found] == [first]
         return plan, advice[first]
 
@@ -207,8 +210,8 @@ class TestPolicy:
         (Schedule.even(4), "4 steps are too few"),
         (Schedule(tuple(1 - step / 30 for step in range(9)), lambda percent: 1 - percent), "no step of this run")])
     def test_runs_without_anything_to_decide_are_full_and_say_so(self, schedule, note):
-        plan = AdaMethod(deciding([-1.] * 6), (20,)).plan(schedule, PIXART)
-        assert plan.adviser is None and not plan.reused_steps and note in plan.note
+        setup = AdaMethod(deciding([-1.] * 6), (20,)).setup(schedule, PIXART)
+        assert setup.replanner is None and not setup.plan.reused_steps and note in setup.plan.note
 
     def test_operations_are_used(self):
         network = DecisionNetwork(TINY, Recorded).start()

@@ -18,7 +18,7 @@ from blockdance.blockdance_core.figures.heat import colors
 from blockdance.blockdance_core.figures.run_map import Cell, cells, run_map
 from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
 from blockdance.blockdance_core.methods.delta_dit import DeltaDiTMethod
-from blockdance.blockdance_core.plan.plan import SPAN_KINDS, Kind, Reuse, Span, Transformer
+from blockdance.blockdance_core.plan.plan import Kind, Reuse, SkipModel, Span, Transformer
 from blockdance.blockdance_core.plan.schedule import Schedule
 
 THEME = THEMES["dark"]
@@ -42,7 +42,7 @@ def similarity(distance: torch.Tensor, steps: tuple[int, ...] | None = None, sta
     pictures = {(block, step): noise(6, 9, 8, seed=step) for block in (0, depth - 1) for step in set(steps)}
     return Similarity(Transformer("Test", stacks or (depth,)), steps,
                       tuple(schedule.percent_at(sigma) for sigma in schedule.sigmas),
-                      {kind: change for kind in SPAN_KINDS}, {kind: sketches for kind in SPAN_KINDS}, pictures)
+                      {kind: change for kind in Kind}, {kind: sketches for kind in Kind}, pictures)
 
 
 def test_a_sample_keeps_the_ratio_and_a_sketch_the_angle():
@@ -190,7 +190,7 @@ def test_the_map_shows_what_was_executed():
     assert cells(Evaluation(0, None, 5, 5, 1, stored={feature: None}), 5)[1:4] == [computed, Cell.STORED, computed]
     assert cells(Evaluation(1, feature, 2, 5, 1), 5) == [Cell.FEATURE] * 3 + [computed] * 2
     assert cells(Evaluation(1, delta, 2, 5, 1), 5) == [computed] + [Cell.DELTA] * 3 + [computed]
-    output = Reuse(Span(0, 4), Kind.OUTPUT)
+    output = SkipModel(5)
     assert cells(Evaluation(1, output, 0, 5), 5) == [Cell.OUTPUT] * 5
     assert cells(Evaluation(1, delta, 7, 10, 2, misses=1), 5) == [computed] + [Cell.PARTLY] * 3 + [computed]
     assert cells(Evaluation(1, delta, 5, 5, 1, misses=1), 5) == [computed] * 5, "decided, but nothing was stored"
@@ -232,7 +232,7 @@ def test_heat_colors_run_from_low_to_high():
 @pytest.mark.parametrize("evaluations, depth", [(2, 2), (30, 28), (200, 57)])
 def test_similarity_figures_have_a_size_that_can_be_read(theme, evaluations, depth):
     found = similarity(noise(evaluations, depth).abs() / 10)
-    images = [*(figures.changes(found, kind, 1, theme) for kind in SPAN_KINDS), figures.matrices(found, 1, theme)]
+    images = [*(figures.changes(found, kind, 1, theme) for kind in Kind), figures.matrices(found, 1, theme)]
     assert all(560 <= image.width <= 1300 and 300 <= image.height <= 800 for image in images)
     assert figures.feature_pictures(similarity(noise(8, 6).abs()), theme).width > 800
 

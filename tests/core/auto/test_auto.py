@@ -12,7 +12,7 @@ from blockdance.blockdance_core.auto import planner
 from blockdance.blockdance_core.auto.calibration import refined
 from blockdance.blockdance_core.auto.kernel import Kernel
 from blockdance.blockdance_core.auto.latent_error import LatentError, Rules
-from blockdance.blockdance_core.auto.measurement import SAMPLED, Recorder, kernel_of
+from blockdance.blockdance_core.auto.measurement import SAMPLED, Measurement, kernel_of
 from blockdance.blockdance_core.auto.method import AutoMethod, MeasureMethod
 from blockdance.blockdance_core.auto.outputs import Outputs
 from blockdance.blockdance_core.auto.planner import Begun, best, search
@@ -21,7 +21,7 @@ from blockdance.blockdance_core.auto.profile_library import Library, general
 from blockdance.blockdance_core.auto.weights import Course, KernelExtrapolation
 from blockdance.blockdance_core.auto.written_plan import WrittenPlanMethod
 from blockdance.blockdance_core.plan.flow_time import FlowTime, Quantity
-from blockdance.blockdance_core.plan.plan import Kind, Transformer
+from blockdance.blockdance_core.plan.plan import Kind, SkipModel, Transformer
 from blockdance.blockdance_core.plan.plan_text import read, written
 from blockdance.blockdance_core.plan.schedule import SamplerTraits, Schedule
 from blockdance.tests.memory import bytes_held
@@ -142,7 +142,7 @@ class TestPolicy:
         plan = policy(speedup).plan(Schedule.even(steps), PIXART)
         computed = steps - len(plan.reused_steps)
         assert computed == math.ceil(steps / speedup)
-        assert {decision.reuse.kind for decision in plan.decisions if decision.reuse} == {Kind.OUTPUT}
+        assert {type(decision.reuse) for decision in plan.decisions if decision.reuse} == {SkipModel}
         assert f"{steps / computed:.2f}x" in plan.note
 
     def test_an_equal_schedule_is_searched_once(self, monkeypatch):
@@ -151,9 +151,9 @@ class TestPolicy:
         monkeypatch.setattr(planner, "ROUGH", 0.)
         same, other = Schedule.even(20), Schedule.even(21)
         again = AutoMethod(2., lambda *_: kernel(), general)  # a kernel that is read anew each time
-        plans = [again.plan(schedule, PIXART) for schedule in (same, same, other, same)]
+        plans = [again.setup(schedule, PIXART) for schedule in (same, same, other, same)]
         assert len(asked) == 2
-        assert plans[0].decisions == plans[3].decisions and plans[0].adviser is not plans[1].adviser
+        assert plans[0].plan == plans[3].plan and plans[0].replanner is not plans[1].replanner
         replace(again, speedup=3.).plan(same, PIXART)
         AutoMethod(2., lambda *_: kernel(roughness=.1), general).plan(same, PIXART)
         assert len(asked) == 4
@@ -222,8 +222,8 @@ class TestPolicy:
         assert kept.plan(Schedule.even(30), PIXART).extrapolation == fast.extrapolation
 
     def test_a_speedup_of_one_computes_everything(self):
-        plan = policy(1.).plan(Schedule.even(20), PIXART)
-        assert not plan.reused_steps and plan.listener is None and "everything is computed" in plan.note
+        setup = policy(1.).setup(Schedule.even(20), PIXART)
+        assert not setup.plan.reused_steps and setup.observer is None and "everything is computed" in setup.plan.note
 
     @pytest.mark.parametrize("sigmas", [(1., .5, .8, 0.), (1., 1., 0.), (1., 0.)])
     def test_noise_that_does_not_fall_is_left_alone(self, sigmas):
@@ -232,18 +232,19 @@ class TestPolicy:
 
     def test_a_model_that_was_not_measured_is_first_recorded(self):
         kept = []
-        plan = policy(2., save=lambda *found: kept.append(found) or "kept").plan(Schedule.even(20), PIXART)
-        assert not plan.reused_steps and "records" in plan.note
+        setup = policy(2., save=lambda *found: kept.append(found) or "kept").setup(Schedule.even(20), PIXART)
+        assert not setup.plan.reused_steps and "records" in setup.plan.note
         for time, output in zip(even(20), curve(even(20))):
-            plan.listener.hear(output, output * 0, float(time))
-        assert plan.listener.finish() == "kept" and kept[0][0] is Quantity.VELOCITY
+            setup.observer.observe(output, output * 0, float(time))
+        assert setup.observer.finish() == "kept" and kept[0][0] is Quantity.VELOCITY
 
     @pytest.mark.parametrize("schedule", [
         Schedule.even(4), replace(Schedule.even(20), sampler=SamplerTraits(counted=False)),
         replace(Schedule.even(20), sigmas=tuple(.6 * sigma for sigma in Schedule.even(20).sigmas))])
     def test_a_run_that_says_too_little_is_not_recorded(self, schedule):
-        plan = policy(2., save=lambda *_: "").plan(schedule, PIXART)
-        assert plan.listener is None and plan.reused_steps and "not measured on this model" in plan.note
+        setup = policy(2., save=lambda *_: "").setup(schedule, PIXART)
+        assert setup.observer is None and setup.plan.reused_steps
+        assert "not measured on this model" in setup.plan.note
         with pytest.raises(ValueError, match="use|measure"):
             MeasureMethod(lambda *_: "").plan(schedule, PIXART)
 
@@ -276,38 +277,38 @@ class TestPolicy:
             policy(speedup)
 
 
-class TestRecorder:
+class TestMeasurement:
     @pytest.mark.parametrize("flow", [True, False])
     def test_it_measures_the_velocity(self, flow):
         """Of a straight path from noise to picture the velocity never changes."""
         flow_time, noise, picture, kept = FlowTime(flow), torch.randn(64), torch.randn(64), []
-        recorder = Recorder(flow_time, Quantity.VELOCITY, lambda quantity, found: kept.append(found) or "")
+        measurement = Measurement(flow_time, Quantity.VELOCITY, lambda quantity, found: kept.append(found) or "")
         for time in even(10):
             sigma = time if flow else time / (1 - min(time, .999))
             latent = (1 - time) * picture + time * noise if flow else picture + sigma * noise
-            recorder.hear(latent, picture, float(sigma))
-        recorder.finish()
+            measurement.observe(latent, picture, float(sigma))
+        measurement.finish()
         assert np.allclose(kept[0].gram, 1, atol=1e-5)
 
     def test_memory_is_bounded(self):
-        recorder = Recorder(FlowTime(), Quantity.PICTURE, lambda *_: "")
+        measurement = Measurement(FlowTime(), Quantity.PICTURE, lambda *_: "")
         big, held = torch.randn(3 * SAMPLED), []
         for sigma in (.9, .8, .7):
-            recorder.hear(big, big, sigma)
-            held.append(bytes_held(recorder))
+            measurement.observe(big, big, sigma)
+            held.append(bytes_held(measurement))
         assert held[2] - held[1] == held[1] - held[0] == 4 * SAMPLED
 
     def test_the_report_of_a_run_keeps_nothing_of_it(self):
         for outputs in (torch.randn(3, 2 * SAMPLED), torch.full((3, 8), float("nan"))):
-            recorder = Recorder(FlowTime(), Quantity.PICTURE, lambda *_: "kept")
+            measurement = Measurement(FlowTime(), Quantity.PICTURE, lambda *_: "kept")
             for time, output in zip((1., .5, .1), outputs):
-                recorder.hear(output, output, time)
+                measurement.observe(output, output, time)
             if outputs.isnan().any():
                 with pytest.raises(ValueError, match="finite"):
-                    recorder.finish()
+                    measurement.finish()
             else:
-                assert recorder.finish() == "kept"
-            assert bytes_held(recorder) == 0
+                assert measurement.finish() == "kept"
+            assert bytes_held(measurement) == 0
 
 
 class TestProfile:

@@ -10,8 +10,9 @@ from blockdance.blockdance_core.auto.planner import Begun, search
 from blockdance.blockdance_core.auto.profile_library import general
 from blockdance.blockdance_core.auto.replanning import Replanning
 from blockdance.blockdance_core.auto.weights import KernelExtrapolation
+from blockdance.blockdance_core.engine.controller import Moment, Setup
 from blockdance.blockdance_core.plan.flow_time import Quantity
-from blockdance.blockdance_core.plan.plan import Moment, Plan, Transformer
+from blockdance.blockdance_core.plan.plan import Plan, Transformer
 from blockdance.blockdance_core.plan.schedule import SamplerTraits, Schedule
 from blockdance.tests.core.auto.test_auto import curve, even, kernel
 
@@ -21,24 +22,25 @@ TIMES = np.array(SCHEDULE.times)
 MODEL = Transformer("PixArtMS", (28,))
 
 
-def plan(schedule: Schedule = SCHEDULE, **more) -> Plan:
-    return AutoMethod(2., lambda *_: kernel(STEPS), general, **more).plan(schedule, MODEL)
+def setup(schedule: Schedule = SCHEDULE, **more) -> Setup:
+    return AutoMethod(2., lambda *_: kernel(STEPS), general, **more).setup(schedule, MODEL)
 
 
 def computed(some: Plan) -> list[int]:
     return sorted(set(range(STEPS)) - set(some.reused_steps))
 
 
-def moment(step: int, active=lambda sigma: (), outputs: Outputs | None = None) -> Moment:
-    return Moment(step, torch.zeros(1, 4), {}, active, outputs)
+def moment(step: int, active=lambda sigma: ()) -> Moment:
+    return Moment(step, TIMES[step], TIMES[step], torch.zeros(1, 4), {}, active)
 
 
-def draw(given: Plan, values: torch.Tensor) -> tuple[list[int], torch.Tensor]:
+def draw(begun: Setup, values: torch.Tensor) -> tuple[list[int], torch.Tensor]:
     """A run whose computed outputs are these (T, n); the evaluations that it computed, and what the sampler got."""
-    outputs, got, made = Outputs(given.extrapolation, SCHEDULE.stretches), [], []
+    given, replanner, got, made = begun.plan, begun.replanner, [], []
+    outputs = Outputs(given.extrapolation, SCHEDULE.stretches)
     for step in range(STEPS):
-        if given.adviser is not None and (other := given.adviser.advise(moment(step, outputs=outputs))):
-            given = Plan(other.decisions, other.note, other.extrapolation, adviser=given.adviser)
+        if replanner is not None and (other := replanner.replan(moment(step), outputs)):
+            given = other
             outputs.follow(other.extrapolation)
         if given.decisions[step].reuse is None:
             made.append(step)
@@ -60,14 +62,14 @@ def bent(at: int) -> torch.Tensor:
 
 def test_a_run_that_goes_as_forecast_keeps_its_plan():
     values = curve(even(STEPS))
-    made, _ = draw(plan(), values)
-    assert made == computed(plan()) == draw(plan(corrects=False), values)[0]
+    made, _ = draw(setup(), values)
+    assert made == computed(setup().plan) == draw(setup(corrects=False), values)[0]
 
 
 @pytest.mark.parametrize("bend", range(4, STEPS - 1))
 def test_a_bend_costs_nothing_more(bend):
-    made, _ = draw(plan(), bent(bend))
-    assert len(made) == len(computed(plan()))
+    made, _ = draw(setup(), bent(bend))
+    assert len(made) == len(computed(setup().plan))
 
 
 def test_bends_that_are_found_are_worth_it():
@@ -76,7 +78,7 @@ def test_bends_that_are_found_are_worth_it():
     for bend in range(4, STEPS - 1):
         values = bent(bend)
         full = moved(values)
-        wrong.append([float(torch.norm(moved(draw(plan(corrects=corrects), values)[1]) - full))
+        wrong.append([float(torch.norm(moved(draw(setup(corrects=corrects), values)[1]) - full))
                       for corrects in (True, False)])
     corrected, uncorrected = np.square(wrong).mean(0)
     assert corrected < .5 * uncorrected
@@ -85,18 +87,18 @@ def test_bends_that_are_found_are_worth_it():
 def test_conditions_that_change_are_planned_for():
     def active(sigma: float) -> tuple[str, ...]:
         return ("late",) if sigma < .475 else ("early",)
-    first = plan()
-    changed = first.adviser.advise(moment(0, active))
-    assert len(computed(changed)) == len(computed(first)) and 11 in computed(changed)  # sigma .45
+    first = setup()
+    changed = first.replanner.replan(moment(0, active))
+    assert len(computed(changed)) == len(computed(first.plan)) and 11 in computed(changed)  # sigma .45
     assert {0, 1} <= set(computed(changed)) and len([step for step in computed(changed) if 11 <= step <= 14]) >= 3
     assert changed.extrapolation.bends == (pytest.approx(.475),)
-    assert "other conditions from step 12" in changed.note and first.note in changed.note
-    assert first.adviser.advise(moment(1, active)) is None
+    assert "other conditions from step 12" in changed.note and first.plan.note in changed.note
+    assert first.replanner.replan(moment(1, active)) is None
 
 
 def test_only_a_sampler_of_known_evaluations_is_corrected():
     odd = Schedule(SCHEDULE.sigmas, SCHEDULE.percent_to_sigma, sampler=SamplerTraits(counted=False))
-    assert plan(odd).adviser is None and isinstance(plan().adviser, Replanning)
+    assert setup(odd).replanner is None and isinstance(setup().replanner, Replanning)
 
 
 def test_beyond_a_bend_anchors_say_less_and_the_numbers_stay_inner_products():

@@ -11,7 +11,8 @@ from blockdance.blockdance_core.auto.outputs import Outputs
 from blockdance.blockdance_core.auto.profile_library import general
 from blockdance.blockdance_core.auto.weights import KernelExtrapolation
 from blockdance.blockdance_core.auto.written_plan import WrittenPlanMethod
-from blockdance.blockdance_core.plan.plan import Moment, Plan
+from blockdance.blockdance_core.engine.controller import Moment
+from blockdance.blockdance_core.plan.plan import Plan
 from blockdance.blockdance_core.plan.plan_text import read, written
 from blockdance.blockdance_core.plan.schedule import Schedule, Stretch, stretches_of
 from blockdance.tests.core.auto.test_auto import PIXART, kernel, policy
@@ -127,21 +128,23 @@ def test_without_noise_nothing_is_kept():
 
 
 def test_a_change_of_conditions_is_planned_for_in_every_stretch():
-    first = policy(2., kernel()).plan(schedule(RESTART), PIXART)
-    moment = Moment(0, torch.zeros(1, 4), {}, lambda sigma: sigma < .5, None)
-    changed = first.adviser.advise(moment)
-    assert len(reused(changed)) == len(reused(first))
+    first = policy(2., kernel()).setup(schedule(RESTART), PIXART)
+    moment = Moment(0, RESTART[0], RESTART[0], torch.zeros(1, 4), {}, lambda sigma: sigma < .5)
+    changed = first.replanner.replan(moment)
+    assert len(reused(changed)) == len(reused(first.plan))
     assert not {11, 15, 25} & reused(changed)  # sigma .45, twice, and before the rise
 
 
 @EACH
 def test_outputs_that_bend_are_planned_for(sigmas, planned):
-    given = policy(2., kernel()).plan(schedule(sigmas), PIXART)
-    outputs, adviser, computed = Outputs(given.extrapolation, schedule(sigmas).stretches), given.adviser, 0
+    setup = policy(2., kernel()).setup(schedule(sigmas), PIXART)
+    given, computed = setup.plan, 0
+    outputs = Outputs(given.extrapolation, schedule(sigmas).stretches)
     values = torch.randn(2, 400, generator=torch.Generator().manual_seed(1)).double()
     bend = planned[-1][9]
     for step in range(len(sigmas) - 1):
-        advice = adviser.advise(Moment(step, torch.zeros(1, 4), {}, lambda sigma: (), outputs))
+        moment = Moment(step, sigmas[step], sigmas[step], torch.zeros(1, 4), {}, lambda sigma: ())
+        advice = setup.replanner.replan(moment, outputs)
         if advice is not None:
             given = advice
             outputs.follow(advice.extrapolation)
@@ -159,10 +162,10 @@ def test_such_a_run_is_recorded(sigmas, planned):
     kept = []
     for measuring in (policy(2., save=lambda *found: kept.append(found) or "kept"),
                       MeasureMethod(lambda *found: kept.append(found) or "kept")):
-        plan = measuring.plan(schedule(sigmas), PIXART)
+        setup = measuring.setup(schedule(sigmas), PIXART)
         for step, sigma in enumerate(sigmas[:-1]):
-            plan.listener.hear(torch.randn(8), torch.randn(8), sigma)
-        assert not plan.reused_steps and plan.listener.finish() == "kept"
+            setup.observer.observe(torch.randn(8), torch.randn(8), sigma)
+        assert not setup.plan.reused_steps and setup.observer.finish() == "kept"
     longest = max(planned, key=len)
     for _, found in kept:
         assert found.times.tolist() == [sigmas[step] for step in longest]
@@ -170,10 +173,10 @@ def test_such_a_run_is_recorded(sigmas, planned):
 
 def test_a_run_of_a_thousand_steps_is_recorded_within_bounds():
     kept = []
-    plan = policy(2., save=lambda _, found: kept.append(found) or "kept").plan(Schedule.even(1000), PIXART)
+    setup = policy(2., save=lambda _, found: kept.append(found) or "kept").setup(Schedule.even(1000), PIXART)
     for sigma in Schedule.even(1000).sigmas[:-1]:
-        plan.listener.hear(torch.randn(8), torch.randn(8), sigma)
-    assert plan.listener.finish() == "kept"
+        setup.observer.observe(torch.randn(8), torch.randn(8), sigma)
+    assert setup.observer.finish() == "kept"
     times = kept[0].times
     assert 100 <= len(times) <= 300 and times[0] == 1. and times[-1] == pytest.approx(.001)
 

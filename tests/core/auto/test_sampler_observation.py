@@ -11,8 +11,8 @@ from blockdance.blockdance_core.auto.method import AutoMethod, MeasureMethod
 from blockdance.blockdance_core.auto.profile import Profile, ProfileError
 from blockdance.blockdance_core.auto.profile_library import Library, general
 from blockdance.blockdance_core.auto.sampler_observation import Observation
+from blockdance.blockdance_core.engine.controller import Moment
 from blockdance.blockdance_core.plan.flow_time import Quantity
-from blockdance.blockdance_core.plan.plan import Moment
 from blockdance.blockdance_core.plan.schedule import Origin, SamplerTraits, Schedule
 from blockdance.tests.core.auto.test_auto import FINGERPRINT, PIXART, kernel
 
@@ -36,7 +36,7 @@ def picture(latent: torch.Tensor, sigma: float) -> torch.Tensor:
     return torch.tanh(latent * (1 - sigma)) + .1 * latent.roll(1)
 
 
-def draw(listener, noise: float = 0., evaluations: int = 1, whole: bool = True, schedule: Schedule = SCHEDULE,
+def draw(observer, noise: float = 0., evaluations: int = 1, whole: bool = True, schedule: Schedule = SCHEDULE,
          size: int = SIZE, advise=lambda step, latent: None) -> None:
     """Euler's steps, or the midpoint's of two evaluations; with this share of the noise level made anew."""
     generator = torch.Generator().manual_seed(2)
@@ -47,7 +47,7 @@ def draw(listener, noise: float = 0., evaluations: int = 1, whole: bool = True, 
             now = sigma + (after - sigma) * evaluation / evaluations
             advise(step, at)
             denoised = picture(at, now)
-            listener.hear(at, denoised, now, whole)
+            observer.observe(at, denoised, now, whole)
             at = latent + (at - denoised) / now * (after - sigma) / evaluations * (evaluation + 1)
         latent = at + noise * after * torch.randn(size, generator=generator)
 
@@ -68,8 +68,8 @@ def test_that_more_than_the_output_is_taken_is_seen():
 
 def test_a_latent_in_half_precision_is_no_noise():
     class Half:
-        def hear(self, latent, denoised, *rest):
-            observation.hear(latent.bfloat16(), denoised, *rest)
+        def observe(self, latent, denoised, *rest):
+            observation.observe(latent.bfloat16(), denoised, *rest)
     observation = Observation(SCHEDULE)
     draw(Half())
     assert observation.traits().steady
@@ -97,10 +97,10 @@ def test_a_measuring_run_decides_by_what_it_has_seen(noise, quantity, evaluation
         kept.append(found)
         return "kept"
     for measuring in (auto(samplers, save=save), MeasureMethod(save, samplers=samplers)):
-        plan = measuring.plan(SCHEDULE, PIXART)
-        assert not plan.reused_steps
-        draw(plan.listener, noise, evaluations)
-        said = plan.listener.finish()
+        setup = measuring.setup(SCHEDULE, PIXART)
+        assert not setup.plan.reused_steps
+        draw(setup.observer, noise, evaluations)
+        said = setup.observer.finish()
         assert said.startswith("kept; seen of this sampler") and ("no noise" in said) == (not noise)
         found, measured = kept.pop()
         assert found is quantity and len(measured.times) >= STEPS
@@ -127,18 +127,19 @@ def test_a_sampler_is_not_said_to_add_noise_that_was_not_seen():
 @pytest.mark.parametrize("noise", [0., 1.])
 def test_a_planned_run_is_watched_and_changes_its_plan_at_the_first_noise(noise):
     samplers = Kept()
-    plan = auto(samplers).plan(SCHEDULE, PIXART)
-    assert plan.extrapolation.quantity is Quantity.VELOCITY
+    setup = auto(samplers).setup(SCHEDULE, PIXART)
+    assert setup.plan.extrapolation.quantity is Quantity.VELOCITY
     advice = {}
 
     def advise(step: int, latent: torch.Tensor) -> None:
-        advice[step] = plan.adviser.advise(Moment(step, latent, {}, lambda sigma: (), None))
-    draw(plan.listener, noise, advise=advise)
+        sigma = SCHEDULE.sigmas[step]
+        advice[step] = setup.replanner.replan(Moment(step, sigma, sigma, latent, {}, lambda sigma: ()))
+    draw(setup.observer, noise, advise=advise)
     changed = {step: found for step, found in advice.items() if found}
     assert list(changed) == ([1] if noise else [])
     if noise:
         assert changed[1].extrapolation.quantity is Quantity.PICTURE and "adds noise at every step" in changed[1].note
-    assert "seen of this sampler" in plan.listener.finish() and samplers["mine"].steady == (not noise)
+    assert "seen of this sampler" in setup.observer.finish() and samplers["mine"].steady == (not noise)
 
 
 def test_another_sampler_than_the_one_that_was_measured_costs_no_full_run():
@@ -198,8 +199,8 @@ def test_following_the_advice_measures_the_model():
     for sampler, quantity in ((SamplerTraits(name="sample_euler"), Quantity.VELOCITY),
                               (SamplerTraits(name="sample_euler_ancestral", steady=False), Quantity.PICTURE)):
         kept = []
-        plan = auto(save=lambda *found: kept.append(found) or "").plan(
+        setup = auto(save=lambda *found: kept.append(found) or "").setup(
             replace(Schedule.even(8), sampler=sampler), PIXART)
-        draw(plan.listener, schedule=Schedule.even(8))
-        plan.listener.finish()
+        draw(setup.observer, schedule=Schedule.even(8))
+        setup.observer.finish()
         assert kept[0][0] is quantity

@@ -13,7 +13,7 @@ from blockdance.blockdance_core.auto.written_plan import WrittenPlanMethod
 from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
 from blockdance.blockdance_core.methods.delta_dit import DeltaDiTMethod
 from blockdance.blockdance_core.methods.variants import Extrapolated
-from blockdance.blockdance_core.plan.plan import Kind, Plan, Reuse, Span, Transformer
+from blockdance.blockdance_core.plan.plan import Kind, Plan, Reuse, SkipModel, Span, Transformer
 from blockdance.blockdance_core.plan.plan_text import PlanError, read, written
 from blockdance.blockdance_core.plan.schedule import SamplerTraits, Schedule
 
@@ -49,7 +49,7 @@ def test_any_plan_of_spans(spans, forecast):
 def test_what_people_write():
     plan = fixed(json.dumps(PLAN)).plan(Schedule.even(8), MODEL)
     assert plan.reused_steps == (2, 4, 5) and isinstance(plan.extrapolation, KernelExtrapolation)
-    assert {plan.decisions[step].reuse for step in (2, 4, 5)} == {Reuse(Span(0, 27), Kind.OUTPUT)}
+    assert {plan.decisions[step].reuse for step in (2, 4, 5)} == {SkipModel(28)}
     parts = Schedule.even(8).sigmas, Schedule.even(8).percent_to_sigma
     whole = fixed(json.dumps(PLAN)).plan(Schedule(*parts, sampler=SamplerTraits(whole=False)), MODEL)
     assert whole.decisions[2].reuse.kind is Kind.DELTA

@@ -17,7 +17,7 @@ from blockdance.blockdance_core.comfy.models.architectures import chain_of, tran
 from blockdance.blockdance_core.comfy.probe import ProbeRun, attach_probe, last_similarity
 from blockdance.blockdance_core.engine.interception import Interception
 from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
-from blockdance.blockdance_core.plan.plan import SPAN_KINDS, Kind
+from blockdance.blockdance_core.plan.plan import Kind
 from blockdance.blockdance_core.plan.schedule import Schedule
 from blockdance.tests.models.tiny import FLUX, PIXART, SD3, apply_model, sample
 from blockdance.tests.models.zoo import ZOO
@@ -89,7 +89,7 @@ def test_the_numbers_are_those_of_the_whole_states(tiny, stream):
     probed = attach_probe(model)
     sample(probed, tiny, steps=6)
     found = last_similarity(probed)
-    for kind in SPAN_KINDS:
+    for kind in Kind:
         for block in range(found.transformer.depth):
             states = [state.flatten() for state in brute.states(kind, block)]
             whole = torch.nn.functional.normalize(torch.stack(states), dim=1)
@@ -107,7 +107,7 @@ def test_cond_and_uncond_in_two_calls_show_the_same(model, tiny, monkeypatch):
     monkeypatch.setattr(type(model), "get_free_memory", lambda self, device: 0)
     sample(probed, tiny)
     apart = last_similarity(probed)
-    for kind in SPAN_KINDS:
+    for kind in Kind:
         torch.testing.assert_close(apart.changes[kind].distance, together.changes[kind].distance,
                                    rtol=1e-2, atol=1e-3, equal_nan=True)
 

@@ -21,7 +21,7 @@ def test_counting_agrees_with_the_sigmas(tiny, sampler, monkeypatch):
             assert sigma == pytest.approx(float(timestep.max()), rel=1e-3)
             steps.append((step, self._schedule.step_at(float(timestep.max())), self.counts))
             return step, sigma
-    monkeypatch.setattr(run, "Clock", Watched)
+    monkeypatch.setattr(run, "StepTracker", Watched)
     sample(attach(tiny.build(), BlockDanceMethod()), tiny, steps=6, sampler=sampler, cfg=1.)
     assert all(step == by_sigma for step, by_sigma, _ in steps)
     if steps[0][2]:

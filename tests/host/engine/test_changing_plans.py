@@ -6,18 +6,19 @@ import torch
 
 from blockdance.blockdance_core.comfy.attach import attach
 from blockdance.blockdance_core.comfy.models.architectures import chain_of
-from blockdance.blockdance_core.plan.plan import COMPUTE, Decision, Kind, Moment, Plan, Reuse, Span, Transformer
+from blockdance.blockdance_core.engine.controller import Kept, Moment, PlanController, Setup
+from blockdance.blockdance_core.plan.plan import COMPUTE, Decision, Kind, Plan, Reuse, Span, Transformer
 from blockdance.blockdance_core.plan.schedule import Schedule
 from blockdance.tests.models.tiny import sample
 
 
-class Adviser:
+class Replanner:
     """Puts another plan in the place of the first one at a step, or fails there."""
 
     def __init__(self, step: int, plan: Plan | Exception):
         self.step, self.plan, self.moments = step, plan, []
 
-    def advise(self, moment: Moment) -> Plan | None:
+    def replan(self, moment: Moment, kept: Kept | None = None) -> Plan | None:
         self.moments.append(moment)
         if moment.step != self.step:
             return None
@@ -27,15 +28,18 @@ class Adviser:
 
 
 @dataclass(frozen=True)
-class Advised:
-    """Computes all steps, the third of which stores what the adviser's plan may reuse."""
-    adviser: Adviser
+class Replanned:
+    """Computes all steps, the third of which stores what the replanner's plan may reuse."""
+    replanner: Replanner
     reuse: Reuse
-    name: str = "advised"
+    name: str = "replanned"
 
     def plan(self, schedule: Schedule, transformer: Transformer) -> Plan:
         decisions = [Decision(store=(self.reuse,)) if step == 2 else COMPUTE for step in range(schedule.steps)]
-        return Plan(tuple(decisions), adviser=self.adviser)
+        return Plan(tuple(decisions))
+
+    def begin(self, schedule: Schedule, transformer: Transformer) -> PlanController:
+        return PlanController(Setup(self.plan(schedule, transformer), self.replanner), schedule)
 
 
 @dataclass(frozen=True)
@@ -48,25 +52,25 @@ class Fixed:
 
 
 def test_a_plan_that_changes_in_mid_run(model, tiny):
-    """From the step of the advice on it is as if the plan had been this one from the start."""
+    """From that step on it is as if the plan had been this one from the start."""
     reports = []
     depth = len(chain_of(model.model.diffusion_model).blocks)
     reuse = Reuse(Span(0, depth - 2), Kind.FEATURE)
     fixed = Plan.from_reuses([None, None, None, reuse, reuse, None, reuse, None])
     expected = sample(attach(model, Fixed(fixed), reports.append), tiny)
-    adviser = Adviser(3, fixed)
-    picture = sample(attach(model, Advised(adviser, reuse), reports.append), tiny)
+    replanner = Replanner(3, fixed)
+    picture = sample(attach(model, Replanned(replanner, reuse), reports.append), tiny)
     assert torch.equal(picture, expected)
     assert reports[1].executed == reports[0].executed < reports[0].total and reports[1].plan is fixed
-    assert [moment.step for moment in adviser.moments] == list(range(8))
+    assert [moment.step for moment in replanner.moments] == list(range(8))
     assert all(moment.latent.shape == picture.shape and set(moment.conditions) == {"positive", "negative"}
-               for moment in adviser.moments)
+               for moment in replanner.moments)
 
 
-def test_advice_that_fails_leaves_the_plan(model, tiny):
+def test_a_replanner_that_fails_leaves_the_plan(model, tiny):
     reports = []
     reuse = Reuse(Span(0, 0), Kind.FEATURE)
-    adviser = Adviser(3, ValueError("no idea"))
-    picture = sample(attach(model, Advised(adviser, reuse), reports.append), tiny)
-    assert torch.equal(picture, sample(model, tiny)) and len(adviser.moments) == 4
+    replanner = Replanner(3, ValueError("no idea"))
+    picture = sample(attach(model, Replanned(replanner, reuse), reports.append), tiny)
+    assert torch.equal(picture, sample(model, tiny)) and len(replanner.moments) == 4
     assert reports[0].failures == ["the plan stays as it was at step 4: no idea"]

@@ -5,7 +5,7 @@ import torch
 
 from blockdance.blockdance_core.comfy.models.architectures import chain_of
 from blockdance.blockdance_core.engine.interception import Interception, Recorder, Replay
-from blockdance.blockdance_core.plan.plan import SPAN_KINDS, Kind, Reuse, Span
+from blockdance.blockdance_core.plan.plan import Kind, Reuse, Span
 from blockdance.tests.models.tiny import apply_model
 
 
@@ -14,7 +14,7 @@ def spans(depth: int) -> list[Span]:
 
 
 @pytest.mark.parametrize("with_control", [False, True], ids=["plain", "control"])
-@pytest.mark.parametrize("kind", SPAN_KINDS)
+@pytest.mark.parametrize("kind", Kind)
 def test_replaying_a_pass_reproduces_it(model, tiny, kind, with_control):
     def run():
         return apply_model(model, tiny, control=tiny.control() if with_control else None)

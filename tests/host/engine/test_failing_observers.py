@@ -15,6 +15,7 @@ from blockdance.blockdance_core.comfy.models.any_model import ANYTHING
 from blockdance.blockdance_core.comfy.models.architectures import chain_of
 from blockdance.blockdance_core.comfy.probe import attach_probe, last_similarity
 from blockdance.blockdance_core.engine import macs as counter
+from blockdance.blockdance_core.engine.controller import PlanController, Setup
 from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
 from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
 from blockdance.blockdance_core.plan.plan import COMPUTE, Plan
@@ -92,7 +93,7 @@ def test_a_guider_that_gives_something_else_than_one_output(guider, name, caplog
 
 @dataclass
 class Failing:
-    """Listens, advises and is told, and fails at one of its calls."""
+    """Observes, replans and is told, and fails at one of its calls."""
     error: BaseException
     at: str
     calls: list[str] = field(default_factory=list)
@@ -102,15 +103,15 @@ class Failing:
         if name == self.at:
             raise self.error
 
-    def hear(self, *_) -> None:
-        self._do("hear")
+    def observe(self, *_) -> None:
+        self._do("observe")
 
     def finish(self) -> str:
         self._do("finish")
         return "heard"
 
-    def advise(self, _) -> None:
-        self._do("advise")
+    def replan(self, *_) -> None:
+        self._do("replan")
 
     def on_evaluation(self, _) -> None:
         self._do("on_evaluation")
@@ -126,14 +127,17 @@ class Heard:
     name: str = "heard"
 
     def plan(self, schedule, transformer) -> Plan:
-        return Plan((COMPUTE,) * schedule.steps, listener=self.failing, adviser=self.failing)
+        return Plan((COMPUTE,) * schedule.steps)
+
+    def begin(self, schedule, transformer) -> PlanController:
+        return PlanController(Setup(self.plan(schedule, transformer), self.failing, self.failing), schedule)
 
 
 def heard(model, failing: Failing):
     return attach(model, Heard(failing), failing.on_report, on_evaluation=failing.on_evaluation)
 
 
-ALL = ("hear", "finish", "advise", "on_evaluation", "on_report")
+ALL = ("observe", "finish", "replan", "on_evaluation", "on_report")
 
 
 @pytest.mark.parametrize("error", [TypeError("no such thing"), KeyError("x"), torch.OutOfMemoryError("none left"),
@@ -146,7 +150,7 @@ def test_a_listener_that_fails_does_not_cost_the_picture(at, error, caplog):
     failure, = last_report(patched).failures
     assert (str(error) or "AssertionError") in failure and caplog.text.count(failure) == 1
     assert failing.calls.count(at) == 1, "asked again after it had failed"
-    others = set(ALL) - {at} - ({"finish"} if at == "hear" else set())
+    others = set(ALL) - {at} - ({"finish"} if at == "observe" else set())
     assert others <= set(failing.calls) and not leftovers(model)
 
 

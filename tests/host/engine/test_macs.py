@@ -78,7 +78,7 @@ def test_each_kind_of_pass_is_metered_once(monkeypatch):
         def __init__(self):
             super().__init__()
             meters.append(self)
-    monkeypatch.setattr(passes_module, "Meter", Counted)
+    monkeypatch.setattr(passes_module, "MacCounter", Counted)
     sample(attach(PIXART.build(), BlockDanceMethod(N=2)), PIXART, steps=12)
     assert len(meters) == 1
     sample(attach(PIXART.build(), BlockDanceMethod(N=2)), PIXART, steps=12, negative_tokens=9)

@@ -2,7 +2,7 @@
 
 There are two ways. Without memory for the model the weights of each layer are moved when it is called; and with dynamic
 VRAM, two models (LTX-2, MiniMax-H3) have a queue that fetches those of a whole block before its call. What is measured
-here is the table in docs/memory.md: with the variable BLOCKDANCE_WRITE_DOCS set it is written, else compared.
+here is the table in docs/internals/memory.md: with the variable BLOCKDANCE_WRITE_DOCS set it is written, else compared.
 """
 
 from collections import defaultdict
@@ -25,7 +25,7 @@ from blockdance.tests.documents import ROOT, check_table
 from blockdance.tests.host.models.test_architectures import APART, conditioned
 from blockdance.tests.models.zoo import ZOO
 
-DOCS = ROOT / "docs" / "memory.md"
+DOCS = ROOT / "docs" / "internals" / "memory.md"
 LAYERS, QUEUE = "layer by layer", "a queue of blocks"
 MEASURED = [("PixArt-Sigma", LAYERS), ("SD3", LAYERS), ("Flux.1", LAYERS), ("Qwen-Image", LAYERS), ("Wan 2.1", LAYERS),
             ("LTX-2", LAYERS), ("LTX-2", QUEUE), ("MiniMax-H3", QUEUE)]

@@ -12,7 +12,7 @@ from blockdance.blockdance_core.comfy.attach import attach
 from blockdance.blockdance_core.comfy.models.unet import UNETS
 from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
 from blockdance.blockdance_core.methods.unet import UNetMethod
-from blockdance.blockdance_core.plan.plan import SPAN_KINDS, Kind
+from blockdance.blockdance_core.plan.plan import Kind
 from blockdance.tests.models.tiny import FLUX, Tiny, sample
 from blockdance.tests.models.unets import SD
 from blockdance.tests.trial import OFF, TINIES, Trial, distance
@@ -118,7 +118,7 @@ def test_a_block_that_is_an_object_patch():
     assert torch.equal(sample(attach(trial.model, METHOD), FLUX), plain)
 
 
-@pytest.mark.parametrize("kind", SPAN_KINDS)
+@pytest.mark.parametrize("kind", Kind)
 def test_a_replacement_that_calls_its_block_twice(kind):
     """Which of the two calls is the block's cannot be known, so nothing is stored."""
     def twice(args, extra):

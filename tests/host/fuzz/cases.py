@@ -17,7 +17,7 @@ from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
 from blockdance.blockdance_core.methods.delta_dit import DeltaDiTMethod
 from blockdance.blockdance_core.methods.method import Method
 from blockdance.blockdance_core.methods.variants import Extrapolated
-from blockdance.blockdance_core.plan.plan import SPAN_KINDS, Kind, Plan, Reuse, Span
+from blockdance.blockdance_core.plan.plan import Kind, Plan, Reuse, Span
 from blockdance.tests.host.features.test_conditions import NEGATIVE, NEGATIVES, POSITIVE, POSITIVES
 from blockdance.tests.host.features.test_control import controlled
 from blockdance.tests.models.tiny import PIXART, Tiny, sample
@@ -56,7 +56,7 @@ SHARES = st.floats(0., 1.)
 # Most cases are to reuse something, hence what is there twice
 INTERVALS = st.sampled_from([2, 3, 2, 4, 3, 1])
 STARTS, ENDS = st.sampled_from([0., .2, 0., .4, 0., .9]), st.sampled_from([1., .95, 1., .7, 1., .1])
-SPANS = st.tuples(SHARES, SHARES, st.sampled_from(SPAN_KINDS))
+SPANS = st.tuples(SHARES, SHARES, st.sampled_from(Kind))
 REUSES = st.one_of(SPANS, SPANS, st.none())
 # Few distinct ones, so that groups come about
 RANDOM = st.lists(REUSES, min_size=1, max_size=3).flatmap(
@@ -64,7 +64,7 @@ RANDOM = st.lists(REUSES, min_size=1, max_size=3).flatmap(
 PAPERS = st.one_of(
     st.builds(BlockDanceMethod, N=INTERVALS, block_index=st.integers(-1, 3), start=STARTS, end=ENDS),
     st.builds(DeltaCacheMethod, N=INTERVALS, first_block=st.integers(0, 2), n_cached=st.integers(1, 2), start=STARTS,
-              end=ENDS, kind=st.sampled_from(SPAN_KINDS)),
+              end=ENDS, kind=st.sampled_from(Kind)),
     st.builds(DeltaDiTMethod, N=INTERVALS, b=SHARES, n_cached=st.sampled_from([-1, 1, 4])),
     st.builds(DeltaDiTMethod, budget=st.floats(.3, .9)))
 METHODS = st.one_of(

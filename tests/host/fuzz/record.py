@@ -13,7 +13,7 @@ import torch
 from blockdance.tests.documents import ROOT
 from blockdance.tests.host.fuzz.cases import Case
 
-DOCS = ROOT / "docs" / "fuzz.md"
+DOCS = ROOT / "docs" / "internals" / "fuzz.md"
 TEXT = """# Fuzz test
 
 Each case draws a method or a random plan (any spans, feature or delta), a model, a sampler, a scheduler, steps, batch,
@@ -25,7 +25,7 @@ cond and uncond come in one call, and where a run is interrupted. In every case:
   samplers whose name has `cfg_pp`, which mix the two themselves);
 - after the runs and after an interrupted one the model has its own forwards, its weights were never written to, and it
   gives the same picture as before all cases, bit for bit;
-- the bytes of all tensors alive are what they were, and no run is.
+- the bytes of all tensors alive are what they were before, and no run's state is left.
 
 Written by `{command}` on the day of the run:
 

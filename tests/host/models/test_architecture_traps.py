@@ -11,7 +11,7 @@ from blockdance.blockdance_core.comfy.attach import attach
 from blockdance.blockdance_core.comfy.models.architectures import chain_of
 from blockdance.blockdance_core.engine.interception import Interception, Recorder, Replay
 from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
-from blockdance.blockdance_core.plan.plan import SPAN_KINDS, Reuse, Span
+from blockdance.blockdance_core.plan.plan import Kind, Reuse, Span
 from blockdance.tests.host.models.test_architectures import conditioned
 from blockdance.tests.models.tiny import apply_model
 from blockdance.tests.models.zoo import ZOO
@@ -28,7 +28,7 @@ def record(model, tiny, reuse: Reuse) -> Recorder:
 @pytest.mark.parametrize("name, last, outlets", [
     ("HunyuanDiT", 5, {0, 1, 5}), ("HunyuanDiT", 7, {7}), ("HunyuanDiT", 0, {0}),
     ("Hunyuan3D 2.1", 4, {0, 1, 4}), ("Hunyuan3D 2.1", 3, {0, 1, 2, 3}), ("PixArt-Sigma", 5, {5})])
-@pytest.mark.parametrize("kind", SPAN_KINDS)
+@pytest.mark.parametrize("kind", Kind)
 def test_long_skips_store_the_outputs_that_are_read_again(name, last, outlets, kind):
     model = ZOO[name].build()
     stored = record(model, ZOO[name], Reuse(Span(0, last), kind)).stored()
@@ -37,7 +37,7 @@ def test_long_skips_store_the_outputs_that_are_read_again(name, last, outlets, k
     assert stored.bytes == len(outlets) * one.untyped_storage().nbytes()
 
 
-@pytest.mark.parametrize("kind", SPAN_KINDS)
+@pytest.mark.parametrize("kind", Kind)
 def test_integers_in_the_hidden_state_are_kept(kind):
     """A forecast must not scale the sizes of SeedVR2's videos."""
     model = ZOO["SeedVR2"].build()
@@ -46,7 +46,7 @@ def test_integers_in_the_hidden_state_are_kept(kind):
     assert sizes.tolist() == [[2, 8, 8]] and words.tolist() == [[58]]
 
 
-@pytest.mark.parametrize("kind", SPAN_KINDS)
+@pytest.mark.parametrize("kind", Kind)
 def test_the_pass_that_collects_keys_and_values_is_computed(kind):
     """HiDream-O1 on its first pass of a prompt, also where that pass has been stored already."""
     tiny = ZOO["HiDream-O1"]

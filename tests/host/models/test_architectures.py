@@ -22,7 +22,7 @@ from blockdance.blockdance_core.engine.blocks import Chain
 from blockdance.blockdance_core.engine.interception import Interception, Recorder, Replay
 from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
 from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
-from blockdance.blockdance_core.plan.plan import SPAN_KINDS, Kind, Reuse, Span
+from blockdance.blockdance_core.plan.plan import Kind, Reuse, Span
 from blockdance.tests.documents import ROOT, check_table
 from blockdance.tests.models.tiny import Tiny, apply_model
 from blockdance.tests.models.zoo import AUDIO_AND_3D, VIDEO, ZOO
@@ -58,7 +58,7 @@ def spans(chain: Chain) -> list[Span]:
     return [Span(*pair) for pair in sorted(ends)]
 
 
-@pytest.mark.parametrize("kind", SPAN_KINDS, ids=lambda kind: kind.value)
+@pytest.mark.parametrize("kind", Kind, ids=lambda kind: kind.value)
 def test_replaying_a_pass_reproduces_it(name, model, cells, kind):
     tiny, chain = ZOO[name], chain_of(model.model.diffusion_model)
     reuses = [Reuse(span, kind) for span in spans(chain)]

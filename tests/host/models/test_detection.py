@@ -10,7 +10,7 @@ from blockdance.blockdance_core.comfy.models.architectures import ARCHITECTURES,
 from blockdance.blockdance_core.comfy.models.stacks import UnsupportedModel
 from blockdance.blockdance_core.engine.interception import Interception, Recorder, Replay
 from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
-from blockdance.blockdance_core.plan.plan import SPAN_KINDS, Reuse, Span
+from blockdance.blockdance_core.plan.plan import Kind, Reuse, Span
 from blockdance.tests.models.tiny import PIXART, apply_model, sample
 from blockdance.tests.models.zoo import ZOO
 
@@ -106,7 +106,7 @@ def test_detection_is_right_or_says_why_not(name, without_rows):
         return
     assert name not in REFUSED
     full = apply_model(model, tiny)
-    for kind in SPAN_KINDS:
+    for kind in Kind:
         reuse = Reuse(Span(1, len(chain.blocks) - 2), kind)
         recorder = Recorder(chain, reuse)
         with Interception(chain, recorders=(recorder,)):

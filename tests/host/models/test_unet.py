@@ -15,7 +15,7 @@ from blockdance.blockdance_core.engine.interception import Interception, Recorde
 from blockdance.blockdance_core.engine.macs import count
 from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
 from blockdance.blockdance_core.methods.unet import UNetMethod
-from blockdance.blockdance_core.plan.plan import SPAN_KINDS, Kind, Reuse
+from blockdance.blockdance_core.plan.plan import Kind, Reuse
 from blockdance.blockdance_core.plan.schedule import Schedule
 from blockdance.tests.models import full_size
 from blockdance.tests.models.tiny import PIXART, Tiny, apply_model, sample
@@ -36,7 +36,7 @@ def reuses(model) -> list[tuple[int, Reuse]]:
     """Every depth and what it reuses, in both modes."""
     unet = UNETS.transformer_of(model.model.diffusion_model)
     return [(depth, UNetMethod(depth=depth, mode=mode).reuse(unet))
-            for depth in range(1, unet.deepest + 1) for mode in SPAN_KINDS
+            for depth in range(1, unet.deepest + 1) for mode in Kind
             if mode is Kind.FEATURE or unet.has_delta(depth)]
 
 
@@ -56,7 +56,7 @@ def replay(model, tiny: Tiny, reuse: Reuse, stored, **how):
 
 
 def test_the_depths(model, tiny):
-    found = {mode: [depth for depth, reuse in reuses(model) if reuse.kind is mode] for mode in SPAN_KINDS}
+    found = {mode: [depth for depth, reuse in reuses(model) if reuse.kind is mode] for mode in Kind}
     deepest = 12 if tiny is SD else 9
     assert found[Kind.FEATURE] == list(range(1, deepest + 1))
     assert found[Kind.DELTA] == [1, 2, 5, *range(8, deepest + 1)]
@@ -142,7 +142,7 @@ def test_patches_between_the_blocks(model, tiny, caplog):
     assert not caplog.records
 
 
-@pytest.mark.parametrize("mode", SPAN_KINDS)
+@pytest.mark.parametrize("mode", Kind)
 def test_a_picture_that_grows_in_mid_run(mode):
     """Deep Shrink ends at 35 %: what was stored before fits no longer and must be computed."""
     model, reports = SD.build(), []
@@ -178,7 +178,7 @@ def test_without_reuse_nothing_changes(model, tiny, method):
     assert reports[0].executed == reports[0].total and reports[0].plan.note
 
 
-@pytest.mark.parametrize("mode", SPAN_KINDS)
+@pytest.mark.parametrize("mode", Kind)
 def test_the_model_is_untouched_afterwards(model, tiny, mode):
     before = sample(model, tiny)
     patched = attach(model, UNetMethod(mode=mode), family=UNETS)
@@ -231,7 +231,7 @@ def test_what_does_not_fit_is_refused():
         attach(model, BlockDanceMethod())
 
 
-@pytest.mark.parametrize("mode", SPAN_KINDS)
+@pytest.mark.parametrize("mode", Kind)
 def test_published_macs(mode):
     """Delta-DiT, table 11, in tera: 20 steps with cond and uncond, linear layers and convolutions."""
     model, unet = full_size.sd15()
