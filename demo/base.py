@@ -11,10 +11,10 @@ WEIGHTS_NAME = "pixart.safetensors"
 
 def make_base(folder: Path, weights: Path | None = None, name: str = WEIGHTS_NAME) -> Path:
     """Fill an existing folder for `comfyui_server(base=...)`; the loaders know `weights` by this name."""
-    for name in ("models/shapes_world", "custom_nodes", "input", "output", "user"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    for name, source in PACKS.items():
-        link_folder(source, folder / "custom_nodes" / name)
+    for part in ("models/shapes_world", "custom_nodes", "input", "output", "user"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    for pack, source in PACKS.items():
+        link_folder(source, folder / "custom_nodes" / pack)
     if weights is not None:
         shutil.copyfile(weights, folder / "models" / "shapes_world" / name)
     return folder

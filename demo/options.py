@@ -43,8 +43,8 @@ def parse(arguments: list[str]) -> Options:
     parser = argparse.ArgumentParser(
         prog="python3 -m demo", description="Draw the same pictures with and without BlockDance in a real ComfyUI, and "
         "compare: how long they take, and how far they are from those of full sampling.")
-    parser.add_argument("--world", choices=WORLDS, default="pictures", help="what is drawn: emoji on grounds, or scenes "
-                        "of shapes, which can be checked exactly (default: pictures)")
+    parser.add_argument("--world", choices=WORLDS, default="pictures", help="what is drawn: emoji on grounds, or "
+                        "scenes of shapes, which can be checked exactly (default: pictures)")
     parser.add_argument("--model", choices=MODELS, help=f"which of the demo's models draws ({_defaults('models')})")
     parser.add_argument("--captions", type=_positive, help="how many captions, one picture each in every way of "
                         f"sampling ({_defaults('captions')})")

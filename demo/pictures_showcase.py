@@ -14,6 +14,11 @@ from .showcase import DELTA_METHODS, Measuring, Showcase, Verdict, auto, blockda
 
 CAPTIONS = (
     "hamburger, noto, large, center, on checkered yellow",
+    "jack o lantern, twemoji, large, center, on cloudy teal",
+    "hot pepper, fluent, large, center, on striped purple",
+    "panda face, twemoji, large, center, on checkered sky",
+    "hatching chick, twemoji, medium, center, on striped sky",
+    "avocado, noto, medium, center, on cloudy blue",
 )
 MEASURED = "pineapple, fluent, large, center, on plain pink"
 # Those that cost the same stand side by side

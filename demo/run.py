@@ -45,8 +45,8 @@ def main() -> int:
             print(f"\ninterrupted; ComfyUI is stopped. {kept(pictures, options.out)}", file=sys.stderr)
             return stopping.exit_code
     rows = table.rows(pictures, showcase)
-    print(f"\n{table.text(rows, showcase)}\n\nmedian sampling time per picture, and its ratio to that of full; PSNR and "
-          f"SSIM against full\npictures and sheet.png: {options.out}\n\n{closing.sentence(rows, showcase)}")
+    print(f"\n{table.text(rows, showcase)}\n\nmedian sampling time per picture, and its ratio to that of full; PSNR "
+          f"and SSIM against full\npictures and sheet.png: {options.out}\n\n{closing.sentence(rows, showcase)}")
     return 0
 
 
@@ -55,11 +55,11 @@ def draw_all(url: str, showcase: Showcase, options: Options, pictures: Pictures)
     and the arms take turns in going first, so that warming up favours none."""
     captions, arms = showcase.captions(options.captions), showcase.arms
     total = len(captions) * len(arms)
-    first_of_all = showcase.measuring or Measuring(arms[1], captions[0])
-    warm = draw(url, showcase.template, first_of_all.arm, first_of_all.caption, options.seed + options.captions, options,
+    before = showcase.measuring or Measuring(arms[1], captions[0])
+    warm = draw(url, showcase.template, before.arm, before.caption, options.seed + len(captions), options,
                 _step("measuring the model" if showcase.measuring else "warming up"))
     if showcase.measuring:
-        print(f"Auto has measured this model in its first run, {first_of_all.caption!r} in full: {warm.seconds:.2f} s",
+        print(f"Auto has measured this model in its first run, {before.caption!r} in full: {warm.seconds:.2f} s",
               flush=True)
     progress = Progress(total, warm.seconds)
     print(f"drawing {total} pictures, {len(arms)} ways of each caption, {about(progress.seconds_left)}", flush=True)

@@ -42,7 +42,8 @@ def sheet(pictures: dict[Arm, list[Picture]], table: list[Row]) -> Image.Image:
             _paste(image, run.pixels, left, top)
             if column:
                 _paste(image, difference(run.pixels, reference.pixels), left, below)
-                draw.text((left, below + TILE + 3), _distance(quality.psnr(run.pixels, reference.pixels)), "black", small)
+                distance = _distance(quality.psnr(run.pixels, reference.pixels))
+                draw.text((left, below + TILE + 3), distance, "black", small)
             else:
                 draw.multiline_text((left, below + TILE // 3), f"difference from\nfull sampling,\n{AMPLIFIED} times as "
                                     "bright", "black", small)
