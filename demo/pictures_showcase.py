@@ -13,18 +13,20 @@ from .picture import Arm
 from .showcase import DELTA_METHODS, Measuring, Showcase, Verdict, auto, blockdance
 
 CAPTIONS = (
-    "hamburger, noto, large, center, on checkered yellow",
-    "jack o lantern, twemoji, large, center, on cloudy teal",
-    "hot pepper, fluent, large, center, on striped purple",
-    "panda face, twemoji, large, center, on checkered sky",
     "hatching chick, twemoji, medium, center, on striped sky",
+    "hamburger, noto, large, center, on checkered yellow",
     "avocado, noto, medium, center, on cloudy blue",
+    "hot pepper, fluent, large, center, on striped purple",
+    "lion face, twemoji, medium, right, on striped yellow",
+    "panda face, twemoji, large, center, on checkered sky",
+    "ghost, twemoji, medium, left, on striped red",
+    "jack o lantern, twemoji, large, center, on cloudy teal",
 )
 MEASURED = "pineapple, fluent, large, center, on plain pink"
 # Those that cost the same stand side by side
 ARMS = (
     Arm("full"), auto(2., "auto"), Arm("half the steps", share=1 / 2), auto(3., "auto"),
-    Arm("a third of steps", share=1 / 3), blockdance(2), *DELTA_METHODS,
+    Arm("a third of the steps", share=1 / 3), blockdance(2), *DELTA_METHODS,
 )
 
 

@@ -45,8 +45,8 @@ def main() -> int:
             print(f"\ninterrupted; ComfyUI is stopped. {kept(pictures, options.out)}", file=sys.stderr)
             return stopping.exit_code
     rows = table.rows(pictures, showcase)
-    print(f"\n{table.text(rows, showcase)}\n\nmedian sampling time per picture, and its ratio to that of full; PSNR "
-          f"and SSIM against full\npictures and sheet.png: {options.out}\n\n{closing.sentence(rows, showcase)}")
+    print(f"\n{table.text(rows, showcase)}\n\nsampling time of the fastest picture, and "
+          f"its ratio to that of full; PSNR and SSIM against full\npictures and sheet.png: {options.out}\n\n{closing.sentence(rows, showcase)}")
     return 0
 
 
@@ -67,11 +67,11 @@ def draw_all(url: str, showcase: Showcase, options: Options, pictures: Pictures)
         first = index % len(arms)
         for arm in arms[first:] + arms[:first]:
             picture = draw(url, showcase.template, arm, caption, options.seed + index, options,
-                           _step(f"{progress.label(1)} {arm.name:16}"))
+                           _step(f"{progress.label(1)} {arm.name:20}"))
             (options.out / file_name(index, arm)).write_bytes(picture.png)
             pictures[arm].append(picture)
             progress.drawn()
-            print(f"{progress.label()} {arm.name:16} {picture.seconds:6.2f} s  {caption}", flush=True)
+            print(f"{progress.label()} {arm.name:20} {picture.seconds:6.2f} s  {caption}", flush=True)
         # Of all captions so far
         sheet.sheet(pictures, table.rows(pictures, showcase)).save(options.out / "sheet.png")
 

@@ -64,7 +64,7 @@ def _paste(image: Image.Image, pixels: np.ndarray, left: int, top: int) -> None:
 def _heading(row: Row, full: bool) -> tuple[str, str]:
     if full:
         return f"{row.seconds:.1f} s", f"{row.steps} steps"
-    return f"{row.speedup:.2f} x as fast", _distance(row.psnr)
+    return f"{row.speedup:.2f}x as fast", _distance(row.psnr)
 
 
 def _distance(psnr: float) -> str:

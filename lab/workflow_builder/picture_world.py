@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from .accelerators import AUTO
-from .comparison import Sampling, Source, comparison
-from .graph import REPOSITORY, Node, Workflow
+from .comparison import Branch, Sampling, Source, judged, saved, sides
+from .graph import REPOSITORY, Group, Node, Workflow
 from .notes import note
 
 STEPS, STACKS = 30, (8, 16)
@@ -35,5 +35,19 @@ Captions: a name such as fox face or rocket, or two with *and*; a set (noto, flu
 center, left, right, top or bottom; *on* plain, gradient, striped, dotted, checkered or cloudy; a color. All but the
 name can be left out.
 """)
-    made = comparison(name, "The demo's pictures", source(), about, AUTO)
-    return replace(made, folder=REPOSITORY / "demo", demonstration=replace(made, shown=made.shown + made.saved))
+    made = sides(source(), about, AUTO)
+    before, after = (_enlarged(side) for side in (made.baseline, made.accelerated))
+    files = saved(before, name), saved(after, name)
+    columns = (
+        *made.columns,
+        (Group("5 Compare", judged(made.baseline, made.accelerated)),),
+        (Group("6 Save", (before.decode, files[0], after.decode, files[1])),))
+    workflow = Workflow(name, columns, (made.patch,), "The demo's pictures", folder=REPOSITORY / "demo", saved=files)
+    return replace(workflow, demonstration=replace(workflow, shown=(made.patch, *files)))
+
+
+def _enlarged(side: Branch) -> Branch:
+    """The same pictures, large enough to look at."""
+    larger = Node("ImageScaleBy", {"image": side.decode[0], "upscale_method": "nearest-exact", "scale_by": 6.},
+                  title=f"Enlarge {side.title}")
+    return replace(side, decode=larger)
