@@ -45,8 +45,8 @@ def main() -> int:
             print(f"\ninterrupted; ComfyUI is stopped. {kept(pictures, options.out)}", file=sys.stderr)
             return stopping.exit_code
     rows = table.rows(pictures, showcase)
-    print(f"\n{table.text(rows, showcase)}\n\nsampling time of the fastest picture, and "
-          f"its ratio to that of full; PSNR and SSIM against full\npictures and sheet.png: {options.out}\n\n{closing.sentence(rows, showcase)}")
+    print(f"\n{table.text(rows, showcase)}\n\nsampling time of the fastest picture, and its ratio to that of full; "
+          f"PSNR and SSIM against full\npictures and sheet.png: {options.out}\n\n{closing.sentence(rows, showcase)}")
     return 0
 
 
