@@ -15,7 +15,7 @@ TILE = 192  # pixels a side
 GAP = 12
 AMPLIFIED = 4  # how many times as bright differences are shown as they are
 TITLE, SMALL = 22, 19  # sizes of letters, legible where the sheet is shown at half its size
-TOP = GAP + TITLE + 2 * SMALL + 2 * GAP  # a column's name, speed-up and distance
+TOP = GAP + TITLE + 2 * SMALL + 4 * GAP  # a column's name, speed-up and distance
 ROW = SMALL + GAP + TILE + GAP // 2 + TILE + SMALL + 2 * GAP  # caption, pictures, differences, labels
 
 
@@ -39,9 +39,9 @@ def sheet(pictures: dict[Arm, list[Picture]], table: list[Row]) -> Image.Image:
         for index, (run, reference) in enumerate(zip(runs, full)):
             top = TOP + index * ROW + SMALL + GAP
             below = top + TILE + GAP // 2
-            _paste(image, run.pixels, left, top)
+            _paste(image, draw, run.pixels, left, top)
             if column:
-                _paste(image, difference(run.pixels, reference.pixels), left, below)
+                _paste(image, draw, difference(run.pixels, reference.pixels), left, below)
                 distance = _distance(quality.psnr(run.pixels, reference.pixels))
                 draw.text((left, below + TILE + 3), distance, "black", small)
             else:
@@ -55,8 +55,9 @@ def difference(picture: np.ndarray, reference: np.ndarray) -> np.ndarray:
     return (np.abs(picture - reference) * AMPLIFIED).clip(0, 1)
 
 
-def _paste(image: Image.Image, pixels: np.ndarray, left: int, top: int) -> None:
-    """Each pixel as a square, as that is what the model drew."""
+def _paste(image: Image.Image, draw: ImageDraw.ImageDraw, pixels: np.ndarray, left: int, top: int) -> None:
+    """Each pixel as a square, as that is what the model drew; framed, as a picture may be as white as the sheet."""
+    draw.rectangle((left - 1, top - 1, left + TILE, top + TILE), outline="silver")
     tile = Image.fromarray((pixels * 255).round().astype("uint8"))
     image.paste(tile.resize((TILE, TILE), Image.Resampling.NEAREST), (left, top))
 
