@@ -83,13 +83,13 @@ class BlockDanceAdaPatch(PatchNode):
         )
 
     @classmethod
-    def policy(cls, policy: PolicyFile | None = None, threshold: float = .5) -> AdaMethod | _Unknown:
+    def method(cls, policy: PolicyFile | None = None, threshold: float = .5) -> AdaMethod | _Unknown:
         return _Unknown() if policy is None else replace(policy.policy, threshold=threshold)
 
     @classmethod
-    def policy_for(cls, model, policy: PolicyFile, threshold: float = .5) -> AdaMethod:
+    def method_for(cls, model, policy: PolicyFile, threshold: float = .5) -> AdaMethod:
         policy.card.check(fingerprint_of(model), policy.source)
-        return cls.policy(policy, threshold)
+        return cls.method(policy, threshold)
 
 
 KINDS = ["ssim", "distance", "clip", "image_reward", "named"]

@@ -83,7 +83,7 @@ class BlockDanceAuto(PatchNode):
         return usual if profile == AUTO else replace(usual, save=lambda *_: "", anew=True)
 
     @classmethod
-    def policy_for(cls, model, speedup: float, profile: str, least_quality: float) -> AutoMethod:
+    def method_for(cls, model, speedup: float, profile: str, least_quality: float) -> AutoMethod:
         measured = profiles.Measured(model)
         usual = AutoMethod(speedup, measured.kernel, general, measured.learn, least_quality, samplers=measured)
         if profile == AUTO:

@@ -9,7 +9,7 @@ from ..blockdance_core.comfy.attach import attach, preview
 from ..blockdance_core.comfy.models.architectures import TRANSFORMERS, Family
 from ..blockdance_core.engine.report import Report
 from ..blockdance_core.methods.method import Method
-from ..blockdance_core.methods.variants import FORECASTS
+from ..blockdance_core.plan.extrapolation import FORECASTS
 from ..blockdance_core.plan.plan import Plan, Transformer
 from ..blockdance_core.plan.schedule import Schedule
 from ..blockdance_core.plan.storage import DTYPES, OFFLOADS, Storage
@@ -58,7 +58,7 @@ class PatchNode(io.ComfyNode):
         raise NotImplementedError
 
     @classmethod
-    def policy_for(cls, model, **settings) -> Method:
+    def method_for(cls, model, **settings) -> Method:
         """The same for a model that is there."""
         return cls.method(**settings)
 
@@ -70,7 +70,7 @@ class PatchNode(io.ComfyNode):
     @classmethod
     @callable_by_scripts
     def execute(cls, model, **settings) -> io.NodeOutput:
-        method, node_id = cls.policy_for(model, **settings), notify.id_of(cls)
+        method, node_id = cls.method_for(model, **settings), notify.id_of(cls)
         plan = preview(model, method, cls.preview_steps(**settings), cls.FAMILY)
         timeline = notify.Timeline(node_id, {name: value for name, value in settings.items()
                                              if isinstance(value, (int, float, str))})

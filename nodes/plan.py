@@ -63,7 +63,7 @@ class BlockDancePlan(PatchNode):
         return WrittenPlanMethod(read(plan), lambda quantity, _: general(quantity))
 
     @classmethod
-    def policy_for(cls, model, plan: str) -> WrittenPlanMethod:
+    def method_for(cls, model, plan: str) -> WrittenPlanMethod:
         measured = profiles.Measured(model)
 
         def kernel(quantity: Quantity, steps: int) -> Kernel:

@@ -12,7 +12,7 @@ from ..blockdance_core.figures import curves
 from ..blockdance_core.figures import similarity as figures
 from ..blockdance_core.figures.canvas import THEMES, Theme, message
 from ..blockdance_core.methods.interval import three_quarters
-from ..blockdance_core.plan.plan import SPAN_KINDS
+from ..blockdance_core.plan.plan import Kind
 from ..blockdance_core.words import count
 from . import server as notify
 from .analysis import CATEGORY, latent_input, shown, theme_input
@@ -102,7 +102,7 @@ class BlockDanceSimilarity(io.ComfyNode):
         text = "\n".join((reason, *similarity.notes))
         notify.show(text, notify.id_of(cls))
         return shown(cls, [text], [
-            *(figures.changes(similarity, kind, block, colors) for kind in SPAN_KINDS),
+            *(figures.changes(similarity, kind, block, colors) for kind in Kind),
             figures.matrices(similarity, block, colors), figures.feature_pictures(similarity, colors),
             _spectrum(image_a, image_b, colors)])
 

@@ -1,6 +1,6 @@
 """All tests: `python3 -m tests`, with any Python from 3.10, runs pytest in a ComfyUI's Python, one process a core.
 
-With pytest's own arguments it does what they say: `python3 -m tests tests/host/test_sampling.py -k flux`.
+With pytest's own arguments it does what they say: `python3 -m tests tests/host/comfy/test_sampling.py -k flux`.
 """
 
 import os

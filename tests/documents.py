@@ -10,7 +10,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {path.relative_to(ROOT).as_posix(): path for path in (
-    ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "web" / "docs").rglob("*.md")))}
+    ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "web" / "docs").rglob("*.md")))}
+CLAIMS = "docs/internals/claims.md"
+FOR_USERS = [page for page in PAGES if not page.startswith(("docs/internals/", "docs/contributing.md"))]
 
 
 def text(page: str) -> str:
@@ -20,6 +22,11 @@ def text(page: str) -> str:
 def fenced(page: str, info: str) -> list[str]:
     """The fenced blocks of a page that are marked so; `info` is a regular expression."""
     return re.findall(rf"^```{info}\n(.*?)^```$", text(page), re.MULTILINE | re.DOTALL)
+
+
+def shown(page: str) -> str:
+    """Without comments, which nobody sees."""
+    return re.sub(r"<!--.*?-->", "", text(page), flags=re.DOTALL)
 
 
 def prose(page: str) -> str:

@@ -8,9 +8,10 @@ from typing import Mapping, Sequence
 import numpy as np
 import torch
 
+from ..engine.controller import Kept, Moment, PlanController, Setup
 from ..methods.blockdance import FEWEST_STEPS
 from ..methods.interval import check_fraction
-from ..plan.plan import COMPUTE, Decision, Kind, Moment, Plan, Reuse, Span, Transformer
+from ..plan.plan import COMPUTE, Decision, Kind, Plan, Reuse, Span, Transformer
 from ..plan.schedule import Schedule
 from ..words import are, count
 from .decisions import COMPUTED, Choices, cautious
@@ -71,26 +72,33 @@ class AdaMethod:
                              f"{self.network.sizes.borders}")
 
     def plan(self, schedule: Schedule, transformer: Transformer) -> Plan:
-        """Everything computed, until the adviser has looked."""
+        """Everything computed, until the network has looked."""
+        return self.setup(schedule, transformer).plan
+
+    def begin(self, schedule: Schedule, transformer: Transformer) -> PlanController:
+        return PlanController(self.setup(schedule, transformer), schedule)
+
+    def setup(self, schedule: Schedule, transformer: Transformer) -> Setup:
+        """What a run begins with."""
         reuses = spans(self.borders, transformer)
         steps = schedule.steps
         full = (COMPUTE,) * steps
         window = schedule.window(self.rho, 1.)
         if steps < FEWEST_STEPS:
-            return Plan(full, f"nothing reused: {are(steps, 'step')} too few, use {FEWEST_STEPS} or more")
+            return Setup(Plan(full, f"nothing reused: {are(steps, 'step')} too few, use {FEWEST_STEPS} or more"))
         first = max(1, window[0]) if window else steps
         if first >= steps:
-            return Plan(full, f"nothing to reuse: no step of this run lies after {self.rho:.0%} of sampling")
+            return Setup(Plan(full, f"nothing to reuse: no step of this run lies after {self.rho:.0%} of sampling"))
         begin, end = (normalised(schedule, step, self.rho) for step in (window[0], steps))
         decisions = (*full[:first - 1], Decision(store=reuses), *full[first:])
-        return Plan(decisions,
-                    f"step {first + 1} decides which of the {count(steps - first, 'step')} from there on to reuse",
-                    adviser=_Adviser(self.network, self.threshold, reuses, first, steps, begin, end))
+        plan = Plan(decisions,
+                    f"step {first + 1} decides which of the {count(steps - first, 'step')} from there on to reuse")
+        return Setup(plan, _Look(self.network, self.threshold, reuses, first, steps, begin, end))
 
 
 @dataclass
-class _Adviser:
-    """Looks once, at the first evaluation after rho of the sampling."""
+class _Look:
+    """A Replanner that looks once, at the first evaluation after rho of the sampling."""
     network: DecisionNetwork
     threshold: float
     reuses: tuple[Reuse, ...]
@@ -101,7 +109,7 @@ class _Adviser:
     _decided: bool = field(default=False, init=False)
     _started: float | None = field(default=None, init=False)
 
-    def advise(self, moment: Moment) -> Plan | None:
+    def replan(self, moment: Moment, kept: Kept | None = None) -> Plan | None:
         if self._started is None:
             self._started = _now(moment.latent)
         if self._decided or moment.step < self.first:

@@ -11,7 +11,7 @@ import torch
 
 from ..engine.blocks import Chain
 from ..engine.hidden_state import ContractError, Hidden
-from ..plan.plan import SPAN_KINDS, Kind, Transformer
+from ..plan.plan import Kind, Transformer
 from ..plan.schedule import Schedule
 from .similarity import Change, Similarity, compare
 from .token_samples import WIDTH, Grid, Sketcher
@@ -86,8 +86,8 @@ class Probe:
 
     def similarity(self) -> Similarity:
         percents = tuple(self._schedule.percent_at(sigma) for sigma in self._schedule.sigmas)
-        changes = {kind: Change(*self._table(self._changes, kind, 2).unbind(-1)) for kind in SPAN_KINDS}
-        sketches = {kind: self._table(self._sketches, kind, WIDTH) for kind in SPAN_KINDS}
+        changes = {kind: Change(*self._table(self._changes, kind, 2).unbind(-1)) for kind in Kind}
+        sketches = {kind: self._table(self._sketches, kind, WIDTH) for kind in Kind}
         pictures = {place: picture.cpu() for place, picture in sorted(self._pictures.items())}
         return Similarity(self._transformer, tuple(self._steps), percents, changes, sketches, pictures,
                           tuple(self._notes))

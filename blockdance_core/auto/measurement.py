@@ -14,8 +14,8 @@ MOST = 240  # evaluations of a kernel; of longer runs some are left out
 FEWEST = 8  # evaluations: fewer say too little of the times in between
 
 
-class Recorder:
-    """A Listener (blockdance_core/plan/plan.py). `save` gets the kernel of a finished run and says what came of it.
+class Measurement:
+    """An Observer (engine/controller.py). `save` gets the kernel of a finished run and says what came of it.
 
     It is that of the longest stretch of evaluations whose noise falls; of several at one noise level the last counts.
     """
@@ -35,9 +35,9 @@ class Recorder:
         self._samples: list[torch.Tensor] = []  # (quantities, n) each
         self._longest: tuple[list[float], list[torch.Tensor]] = [], []  # before a rise of the noise
 
-    def hear(self, latent: torch.Tensor, denoised: torch.Tensor, sigma: float, whole: bool = True) -> None:
+    def observe(self, latent: torch.Tensor, denoised: torch.Tensor, sigma: float, whole: bool = True) -> None:
         if self._observation is not None:
-            self._observation.hear(latent, denoised, sigma, whole)
+            self._observation.observe(latent, denoised, sigma, whole)
         time = self._flow_time.time(sigma)
         if time <= 0:  # no noise is left, and no velocity
             return

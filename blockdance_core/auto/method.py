@@ -7,12 +7,14 @@ from typing import Callable, Collection, Sequence
 
 import numpy as np
 
+from ..engine.controller import PlanController, Setup
 from ..plan.flow_time import Quantity
-from ..plan.plan import Kind, Plan, Reuse, Span, Transformer
+from ..plan.plan import Kind, Plan, Reuse, SkipModel, Span, Transformer
 from ..plan.schedule import Origin, SamplerTraits, Schedule, Stretch
+from .controller import controller_of
 from .kernel import Kernel
 from .latent_error import Rules
-from .measurement import FEWEST, Recorder
+from .measurement import FEWEST, Measurement
 from .planner import best, count_of, enough, ranked
 from .replanning import Replanning
 from .sampler_observation import Observation, Samplers, watched
@@ -71,30 +73,39 @@ class AutoMethod:
         return f"BlockDance Auto {self.speedup:g}x"
 
     def plan(self, schedule: Schedule, transformer: Transformer) -> Plan:
-        return watched(schedule, self.samplers, lambda sampler, records: self._plan(
+        return self.setup(schedule, transformer).plan
+
+    def begin(self, schedule: Schedule, transformer: Transformer) -> PlanController:
+        return controller_of(self.setup(schedule, transformer), schedule)
+
+    def setup(self, schedule: Schedule, transformer: Transformer) -> Setup:
+        """What a run begins with."""
+        return watched(schedule, self.samplers, lambda sampler, records: self._planned(
             replace(schedule, sampler=sampler), transformer, records))
 
-    def _plan(self, schedule: Schedule, transformer: Transformer, records: bool) -> Plan:
+    def _planned(self, schedule: Schedule, transformer: Transformer, records: bool) -> Setup:
         steps = schedule.steps
-        full: list[Reuse | None] = [None] * steps
+        full = [None] * steps
         if self.speedup == 1 and not self.anew:
-            return Plan.from_reuses(full, OFF)
+            return Setup(Plan.from_reuses(full, OFF))
         stretches = sorted((stretch for stretch in schedule.stretches if len(stretch) > 1), key=len, reverse=True)
         if not stretches:
-            return Plan.from_reuses(full, "nothing to forecast: the noise does not fall over two steps or more")
+            return Setup(Plan.from_reuses(
+                full, "nothing to forecast: the noise does not fall over two steps or more"))
         quantity = quantity_of(schedule)
         kernel, note = self.measured(quantity, len(stretches[0])), ""
         own = self.expects and kernel is not None
         if records and (kernel is None or self.anew) and self._records(schedule, quantity):
-            return Plan(Plan.from_reuses(full).decisions, RECORDING_ANEW if self.anew else RECORDING,
-                        listener=_recorder(schedule, self.save, self.samplers))
+            return Setup(Plan.from_reuses(full, RECORDING_ANEW if self.anew else RECORDING),
+                         observer=_recorder(schedule, self.save, self.samplers))
         if self.speedup == 1:
-            return Plan.from_reuses(full, OFF)
+            return Setup(Plan.from_reuses(full, OFF))
         if kernel is None:
             kernel, note = self.fallback(quantity), self._advice(schedule)
         if self.anew:
             note = UNMEASURABLE
-        reuse = Reuse(Span(0, transformer.depth - 1), Kind.OUTPUT if schedule.sampler.whole else Kind.DELTA)
+        reuse = (SkipModel(transformer.depth) if schedule.sampler.whole
+                 else Reuse(Span(0, transformer.depth - 1), Kind.DELTA))
         choice = self._choice(KernelExtrapolation(kernel, quantity, self.rules), stretches[0].times, self.speedup,
                               self.least_quality)
         chosen = _over(stretches, choice, self.speedup) | (set(range(steps)) - {step for stretch in stretches
@@ -110,8 +121,8 @@ class AutoMethod:
             return Plan.from_reuses(reuses, "; ".join(filter(None, (*words, news))), extrapolation)
         plan = plan_of(chosen, choice.extrapolation)
         if not (self.corrects and schedule.sampler.counted):
-            return plan
-        return replace(plan, adviser=Replanning(schedule, stretches, choice.extrapolation, chosen, plan_of))
+            return Setup(plan)
+        return Setup(plan, Replanning(schedule, stretches, choice.extrapolation, chosen, plan_of))
 
     def _records(self, schedule: Schedule, quantity: Quantity) -> bool:
         """Whether this run is to measure the model. A sampler that is not known is none to do so where the model was
@@ -148,8 +159,14 @@ class MeasureMethod:
             range_ = f" from {longest.times[0]:.0%} to {longest.times[-1]:.0%} noise" if longest else ""
             raise ValueError(f"{len(longest or ())} steps{range_} say too little of a model: use {FEWEST} or more that "
                              "begin in noise and end in a picture")
-        return Plan(Plan.from_reuses([None] * schedule.steps).decisions,
-                    listener=_recorder(schedule, self.save, self.samplers))
+        return Plan.from_reuses([None] * schedule.steps)
+
+    def begin(self, schedule: Schedule, transformer: Transformer) -> PlanController:
+        return PlanController(self.setup(schedule, transformer), schedule)
+
+    def setup(self, schedule: Schedule, transformer: Transformer) -> Setup:
+        """What a run begins with."""
+        return Setup(self.plan(schedule, transformer), observer=_recorder(schedule, self.save, self.samplers))
 
 
 @dataclass(frozen=True)
@@ -238,9 +255,9 @@ def quantity_of(schedule: Schedule) -> Quantity:
     return Quantity.VELOCITY if schedule.sampler.steady else Quantity.PICTURE
 
 
-def _recorder(schedule: Schedule, save: Callable[[Quantity, Kernel], str], samplers: Samplers | None) -> Recorder:
+def _recorder(schedule: Schedule, save: Callable[[Quantity, Kernel], str], samplers: Samplers | None) -> Measurement:
     observation = Observation(schedule) if schedule.sampler.origin is Origin.GUESS else None
-    return Recorder(schedule.flow_time, quantity_of(schedule), save, observation, samplers)
+    return Measurement(schedule.flow_time, quantity_of(schedule), save, observation, samplers)
 
 
 def _decibels(quality: float) -> str:

@@ -11,14 +11,15 @@ from typing import Callable, Collection, Sequence
 
 import numpy as np
 
-from ..plan.plan import Moment, Plan
+from ..engine.controller import Kept, Moment
+from ..plan.plan import Plan
 from ..plan.schedule import Schedule, Stretch
 from .planner import Begun, best
 from .weights import KernelExtrapolation
 
 
 class Replanning:
-    """The Adviser of one run."""
+    """The Replanner of one run."""
 
     def __init__(self, schedule: Schedule, stretches: Sequence[Stretch], extrapolation: KernelExtrapolation,
                  computed: Collection[int], plan_of: Callable[[Collection[int], KernelExtrapolation, str], Plan]):
@@ -31,13 +32,13 @@ class Replanning:
         self._plan_of = plan_of
         self._notes: list[str] = []
 
-    def advise(self, moment: Moment) -> Plan | None:
+    def replan(self, moment: Moment, kept: Kept | None = None) -> Plan | None:
         if moment.step == 0:
             return self._before(moment)
-        if moment.outputs is None or not moment.outputs.broke:
+        if kept is None or not kept.broke:
             return None
         stretch = next((stretch for stretch in self._stretches if moment.step - 1 in stretch.steps[:-1]), None)
-        return stretch and self._at(moment, stretch)
+        return stretch and self._at(moment, stretch, kept)
 
     def _before(self, moment: Moment) -> Plan | None:
         """The plan where the conditions tell of bends."""
@@ -54,14 +55,14 @@ class Replanning:
             self._choose(stretch)
         return self._plan()
 
-    def _at(self, moment: Moment, stretch: Stretch) -> Plan:
+    def _at(self, moment: Moment, stretch: Stretch, kept: Kept) -> Plan:
         """The plan where the outputs were bent between the latest evaluation and the one computed before it."""
         made = self._made(stretch)
         now = stretch.steps.index(moment.step - 1)
         before = max(place for place in made if place < now)
         self._notes.append(f"planned anew at step {moment.step + 1}, as the outputs changed their course")
         self._bend(stretch.times[before], stretch.times[now])
-        self._choose(stretch, Begun(tuple(place for place in made if place <= now), moment.outputs.error))
+        self._choose(stretch, Begun(tuple(place for place in made if place <= now), kept.error))
         return self._plan()
 
     def _made(self, stretch: Stretch) -> tuple[int, ...]:

@@ -11,7 +11,8 @@ from typing import Callable, Protocol
 import numpy as np
 import torch
 
-from ..plan.plan import Adviser, Moment, Plan
+from ..engine.controller import Kept, Moment, Replanner, Setup
+from ..plan.plan import Plan
 from ..plan.schedule import TOLERANCE, Origin, SamplerTraits, Schedule
 
 SAMPLED = 2 ** 12  # numbers of a latent and of an output
@@ -79,8 +80,8 @@ class Observation:
         outside = abs(np.linalg.qr(np.concatenate([before, taken[None]]).T, mode="r")[-1, -1])
         return float(outside / np.sqrt(len(taken) - len(before)) / sigma)
 
-    def hear(self, latent: torch.Tensor, denoised: torch.Tensor, sigma: float, whole: bool = True) -> None:
-        """As of a Listener (plan.py)."""
+    def observe(self, latent: torch.Tensor, denoised: torch.Tensor, sigma: float, whole: bool = True) -> None:
+        """As of an Observer (engine/controller.py)."""
         if self._schedule.sampler.shown:
             if self._heard:
                 self.noise(latent, sigma)
@@ -117,8 +118,9 @@ def rises(schedule: Schedule) -> set[int]:
     return {stretch.steps[0] for stretch in schedule.stretches}
 
 
-def watched(schedule: Schedule, samplers: Samplers | None, plan_for: Callable[[SamplerTraits, bool], Plan]) -> Plan:
-    """The plan of a run whose sampler may not be known.
+def watched(schedule: Schedule, samplers: Samplers | None, plan_for: Callable[[SamplerTraits, bool], Setup]
+            ) -> Setup:
+    """What a run begins with whose sampler may not be known.
 
     plan_for: the plan for what a sampler is taken for, and whether the run may be one that records. A sampler that is
     not known is taken for what was seen of it, or else for one that adds no noise until it is seen to.
@@ -127,16 +129,17 @@ def watched(schedule: Schedule, samplers: Samplers | None, plan_for: Callable[[S
         return plan_for(schedule.sampler, True)
     known = observed(samplers, schedule.sampler)
     sampler = known or hoped(schedule.sampler)
-    plan = replace(plan_for(sampler, True), sampler=sampler)
-    if plan.listener is not None or not sampler.shown:  # it records, and watches meanwhile
-        return plan
-    watch = Watch(schedule, None if known else samplers)
-    if plan.extrapolation is not None and sampler.steady:
-        def noisy(seen: bool) -> Plan:
+    setup = plan_for(sampler, True)
+    setup = replace(setup, plan=replace(setup.plan, sampler=sampler))
+    if setup.observer is not None or not sampler.shown:  # it records, and watches meanwhile
+        return setup
+    watch = SamplerWatch(schedule, None if known else samplers)
+    if setup.plan.extrapolation is not None and sampler.steady:
+        def noisy(seen: bool) -> Setup:
             return plan_for(replace(sampler, steady=False, origin=Origin.RUN if seen else Origin.GUESS), False)
-        watch.adviser, watch.noisy = plan.adviser, noisy
-        return replace(plan, listener=watch, adviser=watch)
-    return plan if known else replace(plan, listener=watch)
+        watch.replanner, watch.noisy = setup.replanner, noisy
+        return replace(setup, observer=watch, replanner=watch)
+    return setup if known else replace(setup, observer=watch)
 
 
 def hoped(sampler: SamplerTraits) -> SamplerTraits:
@@ -153,36 +156,36 @@ def observed(samplers: Samplers | None, sampler: SamplerTraits) -> SamplerTraits
 
 
 @dataclass
-class Watch:
-    """The Listener and Adviser (plan.py) of a run by a sampler that is not known by its name: it keeps what it has
-    observed, and goes by another plan from the first noise on.
+class SamplerWatch:
+    """The Observer and Replanner of a run by a sampler that is not known by its name: it keeps what it has observed,
+    and goes by another plan from the first noise on.
 
-    adviser: of the plan that is followed; noisy: the plan for a sampler that adds noise, if that is another, where
+    replanner: of the plan that is followed; noisy: the plan for a sampler that adds noise, if that is another, where
     noise was seen (True) or it cannot be told (False).
     """
     schedule: Schedule
     samplers: Samplers | None
-    adviser: Adviser | None = None
-    noisy: Callable[[bool], Plan] | None = None
+    replanner: Replanner | None = None
+    noisy: Callable[[bool], Setup] | None = None
 
     def __post_init__(self):
         self._observation = Observation(self.schedule)
         self._heard = False
 
-    def hear(self, latent: torch.Tensor, denoised: torch.Tensor, sigma: float, whole: bool = True) -> None:
-        self._observation.hear(latent, denoised, sigma, whole)
+    def observe(self, latent: torch.Tensor, denoised: torch.Tensor, sigma: float, whole: bool = True) -> None:
+        self._observation.observe(latent, denoised, sigma, whole)
         self._heard = True
 
-    def advise(self, moment: Moment) -> Plan | None:
+    def replan(self, moment: Moment, kept: Kept | None = None) -> Plan | None:
         sigma = self.schedule.sigmas[moment.step]
         if self._heard and self.noisy is not None and sigma > 0 and moment.step not in rises(self.schedule):
             share = self._observation.noise(moment.latent, sigma)
             if share is None or share > TRACE:
-                plan, self.noisy = self.noisy(share is not None), None
-                self.adviser = plan.adviser
-                begin = replace(moment, step=0)  # what its adviser would have looked at before the run
-                return self.adviser and self.adviser.advise(begin) or plan
-        return self.adviser and self.adviser.advise(moment)
+                setup, self.noisy = self.noisy(share is not None), None
+                self.replanner = setup.replanner
+                begin = replace(moment, step=0)  # what its replanner would have looked at before the run
+                return self.replanner and self.replanner.replan(begin, kept) or setup.plan
+        return self.replanner and self.replanner.replan(moment, kept)
 
     def finish(self) -> str:
         return told(self._observation.traits(), self.samplers)

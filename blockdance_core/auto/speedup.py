@@ -4,10 +4,8 @@ from dataclasses import dataclass
 from typing import Collection
 
 from ..engine.step_groups import StepGroups
-from ..plan.plan import Kind, Plan, Reuse, Span
+from ..plan.plan import Plan, SkipModel
 from ..plan.schedule import Schedule
-
-ANYTHING = Reuse(Span(0, 0), Kind.OUTPUT)
 
 
 @dataclass(frozen=True)
@@ -26,5 +24,5 @@ def speed(schedule: Schedule, computed: Collection[int]) -> Speed:
     evaluations = schedule.evaluations
     if evaluations is None:
         return Speed(schedule.steps, len(computed), False)
-    pace = StepGroups(Plan.from_reuses([None if step in computed else ANYTHING for step in range(schedule.steps)]))
+    pace = StepGroups(Plan.from_reuses([None if step in computed else SkipModel(1) for step in range(schedule.steps)]))
     return Speed(len(evaluations), sum(pace.decide(step).reuse is None for step in evaluations), True)

@@ -6,7 +6,7 @@ does, and compute the last of those steps once more, which stores what reusing s
 
 import hashlib
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Callable, Sequence
@@ -23,7 +23,8 @@ from ..ada.captions import Caption
 from ..ada.method import RHO, check_borders, spans, state_of
 from ..ada.network import State
 from ..ada.rewards import Reward
-from ..plan.plan import COMPUTE, Adviser, Moment, Plan, Reuse, Transformer
+from ..engine.controller import Kept, Moment, PlanController, Replanner, Setup
+from ..plan.plan import COMPUTE, Plan, Reuse, Transformer
 from ..plan.schedule import Schedule
 from ..words import count
 from .attach import attach, last_report, schedule_of
@@ -50,15 +51,18 @@ class Sampling:
 
 @dataclass(frozen=True)
 class _Follow:
-    """Reuses as given; `adviser` may listen."""
+    """Reuses as given; `replanner` may look."""
     reuses: tuple[Reuse | None, ...]
-    adviser: Adviser | None = None
+    replanner: Replanner | None = None
     name: str = "BlockDance-Ada rollout"
 
     def plan(self, schedule: Schedule, transformer: Transformer) -> Plan:
         if schedule.steps != len(self.reuses):  # a preview
             return Plan((COMPUTE,) * schedule.steps)
-        return replace(Plan.from_reuses(self.reuses), adviser=self.adviser)
+        return Plan.from_reuses(self.reuses)
+
+    def begin(self, schedule: Schedule, transformer: Transformer) -> PlanController:
+        return PlanController(Setup(self.plan(schedule, transformer), self.replanner), schedule)
 
 
 @dataclass
@@ -66,7 +70,7 @@ class _Look:
     """Keeps the latent of the second evaluation's beginning."""
     latent: torch.Tensor | None = None
 
-    def advise(self, moment: Moment) -> None:
+    def replan(self, moment: Moment, kept: Kept | None = None) -> None:
         if moment.step == 1 and self.latent is None:
             self.latent = moment.latent.float().cpu().clone()
 

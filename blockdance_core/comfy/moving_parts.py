@@ -17,7 +17,7 @@ UNLIKE = ("what the sampler evaluates has nothing in common with the evaluation 
           "picture or noise that is all new, so that nothing that was stored belongs there")
 
 
-class Watch:
+class MovingParts:
     """One run. whole: whether its sampler is known to evaluate the whole latent, always."""
 
     def __init__(self, whole: bool):

@@ -3,21 +3,21 @@
 from dataclasses import dataclass, field
 
 from .. import words
-from ..plan.plan import Kind, Plan, Reuse, Transformer
+from ..plan.plan import Plan, Reuse, SkipModel, Transformer
 
 
 @dataclass
 class Evaluation:
     """One call of the denoiser; it may take several passes (conditions apart, areas, context windows)."""
     step: int
-    reuse: Reuse | None  # as decided; a pass that had nothing stored computed in full all the same
+    reuse: Reuse | SkipModel | None  # as decided; a pass that had nothing stored computed in full all the same
     executed: int = 0  # blocks computed, over all passes
     total: int = 0  # blocks that the passes would have computed without reuse
     passes: int = 0
     misses: int = 0  # passes that were to reuse but had nothing stored
     macs: int = 0  # multiply-accumulates of the model, computed, over all passes that could be counted
     total_macs: int = 0  # those that these passes would have taken without reuse
-    stored: dict[Reuse, None] = field(default_factory=dict)  # what its passes kept for later evaluations
+    stored: dict[Reuse | SkipModel, None] = field(default_factory=dict)  # what its passes kept for later evaluations
     cache_bytes: int = 0  # held when it ended
     seconds: float = 0.  # host time; on a GPU the work may finish later
 
@@ -139,8 +139,9 @@ class Report:
         }
 
 
-def _reuse(reuse: Reuse | None) -> dict | None:
-    return reuse and {"first": reuse.span.first, "last": reuse.span.last, "kind": reuse.kind.value}
+def _reuse(reuse: Reuse | SkipModel | None) -> dict | None:
+    kind = "output" if isinstance(reuse, SkipModel) else reuse and reuse.kind.value
+    return reuse and {"first": reuse.span.first, "last": reuse.span.last, "kind": kind}
 
 
 def _decision(evaluation: Evaluation) -> str:
@@ -148,7 +149,7 @@ def _decision(evaluation: Evaluation) -> str:
     did = [f"stored {_named(reuse)}" for reuse in evaluation.stored]
     if (reuse := evaluation.reuse) is None or evaluation.executed >= evaluation.total:
         did.insert(0, "computed")
-    elif reuse.kind is Kind.OUTPUT:
+    elif isinstance(reuse, SkipModel):
         did.insert(0, "output forecast from earlier steps")
     else:
         did.insert(0, f"reused {_named(reuse)}")
@@ -157,7 +158,7 @@ def _decision(evaluation: Evaluation) -> str:
     return ", ".join(did)
 
 
-def _named(reuse: Reuse) -> str:
-    if reuse.kind is Kind.OUTPUT:
+def _named(reuse: Reuse | SkipModel) -> str:
+    if isinstance(reuse, SkipModel):
         return "the output"
     return f"the {reuse.kind.value} of blocks {reuse.span.first}-{reuse.span.last}"

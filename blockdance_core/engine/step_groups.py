@@ -13,22 +13,22 @@ the noise has risen nothing from before is reused, whatever the plan says.
 from dataclasses import dataclass
 from typing import Collection
 
-from ..plan.plan import COMPUTE, Decision, Plan, Reuse
+from ..plan.plan import COMPUTE, Decision, Plan, Reuse, SkipModel
 
 
 @dataclass(frozen=True)
 class Group:
     """first: its computed step; reuses: one per step after it; inside: it follows a group, so that its first step, too,
-    lies where the policy wants reuse."""
+    lies where the method wants reuse."""
     first: int
-    reuses: tuple[Reuse, ...]
+    reuses: tuple[Reuse | SkipModel, ...]
     inside: bool
 
     @property
-    def wanted(self) -> tuple[Reuse, ...]:
+    def wanted(self) -> tuple[Reuse | SkipModel, ...]:
         return tuple(dict.fromkeys(self.reuses))
 
-    def reuse_at(self, step: int) -> Reuse:
+    def reuse_at(self, step: int) -> Reuse | SkipModel:
         return self.reuses[max(0, step - self.first - 1)]
 
 

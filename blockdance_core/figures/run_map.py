@@ -6,7 +6,7 @@ from itertools import accumulate
 from PIL import Image, ImageDraw
 
 from ..engine.report import Evaluation, Report
-from ..plan.plan import Kind
+from ..plan.plan import Kind, SkipModel
 from .canvas import GAP, SMALL, Theme, sheet, text_width, write
 from .heat import axes
 
@@ -33,7 +33,7 @@ class Cell(Enum):
         return self.value[1]
 
 
-_REUSED = {Kind.FEATURE: Cell.FEATURE, Kind.DELTA: Cell.DELTA, Kind.OUTPUT: Cell.OUTPUT}
+_REUSED = {Kind.FEATURE: Cell.FEATURE, Kind.DELTA: Cell.DELTA}
 
 
 def cells(evaluation: Evaluation, depth: int) -> list[Cell]:
@@ -42,7 +42,8 @@ def cells(evaluation: Evaluation, depth: int) -> list[Cell]:
     for reuse in evaluation.stored:
         found[reuse.span.last] = Cell.STORED
     if evaluation.reuse is not None and evaluation.executed < evaluation.total:
-        reused = Cell.PARTLY if evaluation.misses else _REUSED[evaluation.reuse.kind]
+        skipped = isinstance(evaluation.reuse, SkipModel)
+        reused = Cell.PARTLY if evaluation.misses else Cell.OUTPUT if skipped else _REUSED[evaluation.reuse.kind]
         for block in evaluation.reuse.span:
             found[block] = reused
     return found

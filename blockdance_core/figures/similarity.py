@@ -5,7 +5,7 @@ from PIL import Image
 
 from ..analysis import similarity as pca
 from ..analysis.similarity import Similarity
-from ..plan.plan import SPAN_KINDS, Kind
+from ..plan.plan import Kind
 from .canvas import SMALL, Theme, beside, message, sheet, text_width, write
 from .heat import heat_map
 
@@ -36,7 +36,7 @@ def changes(similarity: Similarity, kind: Kind, block: int, theme: Theme) -> Ima
 def matrices(similarity: Similarity, block: int, theme: Theme) -> Image.Image:
     """Cosine of one block's features and deltas between every two evaluations."""
     maps = []
-    for kind in SPAN_KINDS:
+    for kind in Kind:
         values = similarity.matrix(kind, block)
         maps.append(heat_map(f"{_NAMES[kind]} of block {block}", values, theme, _low(values), 1., "evaluation",
                              "evaluation", (400, 400)))

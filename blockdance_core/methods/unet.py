@@ -7,7 +7,7 @@ the second point instead. The blocks outside the two points are computed on ever
 
 from dataclasses import dataclass
 
-from ..plan.plan import SPAN_KINDS, Kind, Plan, Reuse, Span, Transformer
+from ..plan.plan import Kind, Plan, Reuse, Span, Transformer
 from ..plan.schedule import Schedule
 from ..words import count
 from .delta_cache import DeltaCacheMethod
@@ -57,7 +57,7 @@ class UNetMethod:
         check_fraction("end", self.end)
         if self.depth < 1:
             raise ValueError(f"depth is {self.depth}; use a number of input blocks from 1")
-        if self.mode not in SPAN_KINDS:
+        if self.mode not in Kind:
             raise ValueError(f"mode is {self.mode!r}; use Kind.DELTA or Kind.FEATURE")
 
     @property

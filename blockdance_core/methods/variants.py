@@ -1,17 +1,18 @@
-"""A method with a choice of how its hidden states are kept."""
+"""Methods made of another: what it stores is kept otherwise, or what it repeats is extrapolated."""
 
 from dataclasses import dataclass, replace
 
-from ..plan.extrapolation import DividedDifferences
+from ..engine.controller import Controller
+from ..plan.extrapolation import FORECASTS
 from ..plan.plan import Kind, Plan, Reuse, Transformer
 from ..plan.schedule import Schedule
 from ..plan.storage import Storage
-from .method import Method
+from .method import Method, begin
 
 
 @dataclass(frozen=True)
 class StoredAs:
-    """The plan of `policy`, with what it stores kept by `storage`."""
+    """The plan of `method`, with what it stores kept by `storage`."""
     method: Method
     storage: Storage
 
@@ -22,19 +23,21 @@ class StoredAs:
     def plan(self, schedule: Schedule, transformer: Transformer) -> Plan:
         return replace(self.method.plan(schedule, transformer), storage=self.storage)
 
+    def begin(self, schedule: Schedule, transformer: Transformer) -> Controller:
+        controller = begin(self.method, schedule, transformer)
+        controller.plan = replace(controller.plan, storage=self.storage)
+        return controller
+
 
 def with_storage(method: Method, dtype: str, offload: str) -> Method:
-    """The policy itself for the default storage. Raises ValueError for names that are not known."""
+    """The method itself for the default storage. Raises ValueError for names that are not known."""
     storage = Storage(dtype, offload)
     return method if storage == Storage() else StoredAs(method, storage)
 
 
-FORECASTS = {"off": None, "linear": DividedDifferences(1), "quadratic": DividedDifferences(2)}
-
-
 @dataclass(frozen=True)
 class Extrapolated:
-    """The steps and spans of `policy`; each span is replaced by its delta, forecast. A feature is too, as the delta
+    """The steps and spans of `method`; each span is replaced by its delta, forecast. A feature is too, as the delta
     keeps up with what comes into the span; but where the steps that were computed bear no forecast, it is repeated as
     the method itself would, as a delta that is only repeated may be worse."""
     method: Method
@@ -62,5 +65,5 @@ class Extrapolated:
 
 
 def with_forecast(method: Method, forecast: str) -> Method:
-    """The policy itself where `forecast` is "off". Raises ValueError for a name that is not in FORECASTS."""
+    """The method itself where `forecast` is "off". Raises ValueError for a name that is not in FORECASTS."""
     return method if forecast == "off" else Extrapolated(method, forecast)

@@ -110,3 +110,6 @@ def _even_growth(order: int, reach: float) -> float:
 def _log_snr(time: float) -> float:
     clipped = min(max(time, EDGE), 1 - EDGE)
     return 2 * math.log((1 - clipped) / clipped)
+
+
+FORECASTS = {"off": None, "linear": DividedDifferences(1), "quadratic": DividedDifferences(2)}

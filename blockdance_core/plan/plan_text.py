@@ -19,14 +19,15 @@ import json
 from dataclasses import dataclass
 from reprlib import repr  # of what may be long
 
-from ..methods.variants import FORECASTS
 from ..words import article
-from .plan import Kind, Plan, Reuse, Span
+from .extrapolation import FORECASTS
+from .plan import Kind, Plan, Reuse, SkipModel, Span
 
 VERSION = 1
 MEASURED = "measured"
 MOST_STEPS, LARGEST = 10_000, 2 ** 20  # characters; a plan of 1000 steps has 6000
-ALLOWED = {Kind.OUTPUT: (MEASURED,), Kind.FEATURE: tuple(FORECASTS), Kind.DELTA: (*FORECASTS, MEASURED)}
+OUTPUT = "output"  # of the whole model
+ALLOWED = {OUTPUT: (MEASURED,), Kind.FEATURE.value: tuple(FORECASTS), Kind.DELTA.value: (*FORECASTS, MEASURED)}
 
 
 class PlanError(ValueError):
@@ -35,8 +36,8 @@ class PlanError(ValueError):
 
 @dataclass(frozen=True)
 class Part:
-    """Steps that reuse the same. blocks: first and last; None for the whole output."""
-    kind: Kind
+    """Steps that reuse the same. kind: in ALLOWED; blocks: first and last; None for the whole output."""
+    kind: str
     steps: tuple[int, ...]
     blocks: tuple[int, int] | None = None
 
@@ -54,7 +55,7 @@ class WrittenPlan:
         for part in self.parts:
             if self.forecast not in ALLOWED[part.kind]:
                 raise PlanError(f"\"forecast\" is {repr(self.forecast)}; steps that reuse "
-                                f"{article(part.kind.value)} go with {' or '.join(map(repr, ALLOWED[part.kind]))}")
+                                f"{article(part.kind)} go with {' or '.join(map(repr, ALLOWED[part.kind]))}")
             for step in part.steps:
                 if type(step) is not int or not 1 <= step < self.steps:
                     raise PlanError(f"step {repr(step)} is to be reused; use 1 to {self.steps - 1}, as the first one "
@@ -63,26 +64,26 @@ class WrittenPlan:
                     raise PlanError(f"step {step} is named twice")
                 named.add(step)
 
-    def reuses(self, depth: int) -> list[Reuse | None]:
+    def reuses(self, depth: int) -> list[Reuse | SkipModel | None]:
         """What each step reuses in a model of so many blocks. Raises PlanError where blocks are not in it."""
-        found: list[Reuse | None] = [None] * self.steps
+        found: list[Reuse | SkipModel | None] = [None] * self.steps
         for part in self.parts:
             first, last = part.blocks or (0, depth - 1)
             if not 0 <= first <= last < depth:
                 raise PlanError(f"\"blocks\" is [{first}, {last}]; this model has the blocks 0 to {depth - 1}")
             for step in part.steps:
-                found[step] = Reuse(Span(first, last), part.kind)
+                found[step] = SkipModel(depth) if part.kind == OUTPUT else Reuse(Span(first, last), Kind(part.kind))
         return found
 
 
 def written(plan: Plan) -> str:
     """A plan as this text."""
-    steps: dict[Reuse, list[int]] = {}
+    steps: dict[Reuse | SkipModel, list[int]] = {}
     for step in plan.reused_steps:
         steps.setdefault(plan.decisions[step].reuse, []).append(step)
     forecast = next((name for name, known in FORECASTS.items() if known == plan.extrapolation), MEASURED)
-    parts = [{"kind": reuse.kind.value, "steps": some}
-             | ({} if reuse.kind is Kind.OUTPUT else {"blocks": [reuse.span.first, reuse.span.last]})
+    parts = [{"kind": OUTPUT, "steps": some} if isinstance(reuse, SkipModel) else
+             {"kind": reuse.kind.value, "steps": some, "blocks": [reuse.span.first, reuse.span.last]}
              for reuse, some in steps.items()]
     head = {"blockdance_plan": VERSION, "steps": plan.steps, "forecast": forecast}
     lines = [*(f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in head.items()),
@@ -110,15 +111,14 @@ def read(text: str) -> WrittenPlan:
 
 
 def _part(found: object) -> Part:
-    kinds = {kind.value: kind for kind in Kind}
-    if not isinstance(found, dict) or not isinstance(found.get("kind"), str) or found["kind"] not in kinds:
-        raise PlanError(f"{repr(found)} needs a \"kind\": {', '.join(kinds)}")
+    if not isinstance(found, dict) or not isinstance(found.get("kind"), str) or found["kind"] not in ALLOWED:
+        raise PlanError(f"{repr(found)} needs a \"kind\": {', '.join(ALLOWED)}")
     if unknown := found.keys() - {"kind", "steps", "blocks"}:
         raise PlanError(f"unknown in {repr(found)}: {', '.join(sorted(unknown))}")
-    kind, steps, blocks = kinds[found["kind"]], found.get("steps"), found.get("blocks")
+    kind, steps, blocks = found["kind"], found.get("steps"), found.get("blocks")
     if not isinstance(steps, list):
         raise PlanError(f"\"steps\" of {repr(found)} is {repr(steps)}; use a list of numbers")
-    if kind is Kind.OUTPUT:
+    if kind == OUTPUT:
         if blocks is not None:
             raise PlanError("the output is that of all blocks: leave \"blocks\" out")
         return Part(kind, tuple(steps))

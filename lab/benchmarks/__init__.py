@@ -12,7 +12,7 @@ compare           the same captions by several arms: call it to try a new method
 record, worker    measurements as JSON lines that an interrupted run goes on from
 statistics        means with confidence intervals
 row, table        the records of an arm over all captions, and all arms of one model in one setting
-published         the tables as docs/benchmarks.csv, of which a run replaces what it has measured
-pareto, document  curves as pictures, and docs/benchmarks.md
+published         the tables as docs/internals/benchmarks.csv, of which a run replaces what it has measured
+pareto, document  curves as pictures, and docs/internals/benchmarks.md
 search            hyper-parameters of the paper modes, chosen on calibration captions
 """

@@ -1,4 +1,4 @@
-"""The report: docs/benchmarks.md, its pictures, and a CSV of the tables."""
+"""The report: docs/internals/benchmarks.md, its pictures, and a CSV of the tables."""
 
 from pathlib import Path
 from statistics import fmean
@@ -12,29 +12,28 @@ from .row import BASELINE, Row
 from .setting import BASE
 from .table import Table
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "internals"
 CSV = "benchmarks.csv"
 INTRODUCTION = """# Benchmarks
 
 Written by `python3 -m lab.benchmarks`; do not edit. Every method runs in the same ComfyUI, on the same models,
-captions and
-seeds (run n of a model with seed n, from 0 on). MACs are counted in the model itself, attention included, block by
-block, whoever skips them. Quality is measured against full sampling of the same seed. MACs, blocks and seconds are
-fractions of full sampling; seconds are medians of runs paired with a full run nearby. *Wall* is what a clock shows, and
-noisy where the machine had other work; *processor* is the time of computing, of the CPU alone. PSNR is a mean over
+captions and seeds (run n of a model with seed n, from 0 on). MACs are counted in the model itself, attention included,
+block by block, whoever skips them. Quality is measured against full sampling of the same seed. MACs, blocks and seconds
+are fractions of full sampling; seconds are medians of runs paired with a full run nearby. *Wall* is what a clock shows,
+and noisy where the machine had other work; *processor* is the time of computing, of the CPU alone. PSNR is a mean over
 captions with its 95 % bootstrap interval, and after +- the standard deviation over captions. *Ahead* is how many dB
-more than running fewer steps of the same sampler for the same MACs: below 0, nobody needs the method. *Held* is what is
-kept in memory from step to step beyond what full sampling keeps, *peak* the most that sampling takes.
+more than running fewer steps of the same sampler for the same MACs: below 0, nobody needs the method. *Held* is the
+memory kept from step to step beyond what full sampling keeps, *peak* the most that sampling takes.
 
-A better sampler with fewer steps may come nearer to the exact solution than the full run does that everything is
-compared with, so its PSNR has a ceiling that is not its own fault.
+Everything is compared with the full run. A better sampler with fewer steps may come nearer to the exact solution than
+the full run does; its PSNR is then bounded by the full run's own error.
 
 The rivals are written from their papers (`lab/benchmarks/rivals`) and not their authors' code; TeaCache and MagCache
 are fitted to the model on other captions first, as their authors do, and FORA, TaylorSeer and HiCache store one change
-of the hidden state for all blocks, not two for each. ComfyUI's EasyCache is run as it is. It computes everything where a
-model never asks it, PixArt and SD3, and where the sampler's latent is the very tensor that the model gets, as with Flux
-in float32, it adds to that one, which spoils the run. The numbers by which Auto plans were chosen on three of these
-models with six of these captions in view ([auto.md](auto.md) has those without them); Wan came later.
+of the hidden state for all blocks, not two for each. ComfyUI's EasyCache is run as it is. With PixArt and SD3 it
+computes everything, as the model never asks it. With Flux in float32 the sampler's latent is the very tensor that the
+model gets, EasyCache adds to it, and the run is spoilt. Auto's constants were chosen on three of these models with six
+of these captions in view ([auto.md](auto.md#what-was-measured) has the numbers without them); Wan came later.
 
 The models are tiny and draw shapes, in pictures of 48 x 48 pixels or, Wan, videos of 16 frames of 24 x 24: they rank
 methods, and say nothing about how a picture of a large model would look.

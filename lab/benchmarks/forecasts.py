@@ -3,7 +3,7 @@
     python3 -m lab.benchmarks.start lab/benchmarks/forecasts.py [--models NAME ...]
         [--schedulers NAME ...] [--captions N] [--publish]
 
-prints a table; with --publish its rows also go into docs/forecasts.md, in place of the same ones.
+prints a table; with --publish its rows also go into docs/internals/forecasts.md, in place of the same ones.
 """
 
 import argparse
@@ -17,7 +17,8 @@ from blockdance.blockdance_core.comfy.attach import attach
 from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
 from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
 from blockdance.blockdance_core.methods.method import Method
-from blockdance.blockdance_core.methods.variants import FORECASTS, with_forecast
+from blockdance.blockdance_core.methods.variants import with_forecast
+from blockdance.blockdance_core.plan.extrapolation import FORECASTS
 from blockdance.lab.benchmarks import markdown
 from blockdance.lab.benchmarks.document import DOCS
 from blockdance.lab.benchmarks.options import WEIGHTS
@@ -32,12 +33,11 @@ COLUMNS = "model", "scheduler", "method", "captions", "off, dB", "linear", "quad
 NAMED = 3  # columns that say which row it is
 INTRODUCTION = f"""# Forecasts with each scheduler
 
-Written by `python3 -m lab.benchmarks.start lab/benchmarks/forecasts.py --publish`; do not edit. PSNR against
-the full run of
-the same seed without a forecast, and how many dB a forecast adds: {STEPS} Euler steps at cfg 3, means of so many
-captions. Rows that are not here were not measured yet. Delta-Cache begins next to pure noise, where a forecast of one
-step can cost one caption 2 dB and give another as much, so that a row of one caption says little there.
-[How it works](how-it-works.md#forecasts-of-the-paper-modes) says how forecasts are bounded.
+Written by `python3 -m lab.benchmarks.start lab/benchmarks/forecasts.py --publish`; do not edit. *Off* is the PSNR
+against the full run of the same seed when stored values are repeated, *linear* and *quadratic* how many dB the input
+`forecast` adds: {STEPS} Euler steps at cfg 3, means over the number of captions shown. Rows that are not here were not
+measured. Delta-Cache begins next to pure noise, where `forecast` can cost one caption 2 dB and give another as much, so
+a row of one caption says little there. [How it works](how-it-works.md#the-input-forecast) says how it is bounded.
 
 """
 
@@ -87,7 +87,7 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", choices=names, default=names)
     parser.add_argument("--schedulers", nargs="+", choices=SCHEDULER_NAMES, default=SCHEDULER_NAMES)
     parser.add_argument("--captions", type=int, choices=range(1, 65), default=CAPTIONS, metavar="N")
-    parser.add_argument("--publish", action="store_true", help="write the rows into docs/forecasts.md")
+    parser.add_argument("--publish", action="store_true", help="write the rows into docs/internals/forecasts.md")
     given = parser.parse_args()
     for name in given.models:
         table = []

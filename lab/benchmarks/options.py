@@ -40,8 +40,8 @@ def parse(arguments: list[str]) -> Options:
     parser.add_argument("--search", action="store_true",
                         help="search the settings of Delta-DiT and BlockDance on calibration captions instead")
     parser.add_argument("--publish", action="store_true",
-                        help="also write the report and its pictures into docs, where it replaces the same models in "
-                             "the same settings")
+                        help="also write the report and its pictures into docs/internals, where it replaces the same "
+                             "models in the same settings")
     parser.add_argument("--models", nargs="+", type=Path, metavar="FILE",
                         help="weights; without it, all of demo/weights (the first of them with --quick)")
     parser.add_argument("--arms", nargs="+", default=[], metavar="TEXT",

@@ -26,10 +26,9 @@ from .subject import CALIBRATION, MEASURED, Subject
 CALIBRATION_CAPTIONS = 4
 INTRODUCTION = """# Settings of the papers' methods, searched
 
-Written by `python3 -m lab.benchmarks --search --publish`; do not edit. For the compute of each paper setting
-(N = 2 and so
-on, everything else as published), and for less, the setting that is closest to full sampling on a few captions, as
-Delta-DiT does in its section 5; what both are worth on other captions is in the table.
+Written by `python3 -m lab.benchmarks --search --publish`; do not edit. For the compute of each paper setting (N = 2
+and so on, everything else as published), and for less, the setting that comes closest to full sampling on a few
+captions, as Delta-DiT does in its section 5. The table has the quality of both on other captions.
 
 """
 COLUMNS = ("model", "captions", "method", "paper setting", "MACs", "PSNR, dB (95 %)", "objects right", "found", "MACs",
@@ -50,7 +49,7 @@ def candidates(depth: int) -> Iterator[tuple[str, Candidates, Candidates]]:
 
 
 def search(options: Options) -> Path:
-    """Search on every model and write what was found, in Markdown; also into docs if it is to be published."""
+    """Search on every model and write what was found, in Markdown; also into docs/internals to publish it."""
     lines: list[tuple[str, ...]] = []
     for weights in options.models:
         subject = Subject(weights)

@@ -1,7 +1,7 @@
 """`python -m lab.headless`, from the pack's folder, with ComfyUI's Python or any other that has aiohttp.
 
-`python headless` is the same, also for Pythons that do not look into the folder that they are started in, as the one of
-ComfyUI's portable version for Windows.
+`python lab/headless` is the same, also for Pythons that do not look into the folder that they are started in, as the
+one of ComfyUI's portable version for Windows.
 """
 
 import importlib.util

@@ -110,7 +110,7 @@ def trainings(cards: Mapping[str, Card]) -> str:
         lines.append((name, of["reward"], f"{of['quality_weight']:g}", ", ".join(map(str, card.borders)),
                       f"{of.get('entropy', 0):g}", f"{of['learning_rate']:g}",
                       f"{of['batches_done']} x {of['batch']} x {of['rollouts']}",
-                      f"{of['rollouts_done']} {'foreseen' if of.get('foreseen') else 'sampled'}",
+                      f"{of['rollouts_done']} {'predicted' if of.get('foreseen') else 'sampled'}",
                       f"{of['minutes']:.1f}", f"{of['macs']:.2g}",
                       *(f"{of[key]:.3f}" if key in of else "" for key in ("saving", "quality"))))
     return markdown.table(columns, lines)

@@ -185,18 +185,18 @@ def test_measurements_of_other_weights_are_not_gone_on_with(tmp_path):
         print(json.dumps({"kind": "versions", **versions(given.models)}), file=file)
     run.refuse_other_weights(given)
     weights.write_bytes(b"another")
-    with pytest.raises(SystemExit, match="measurements of another tiny.safetensors: give another folder"):
+    with pytest.raises(SystemExit, match="tiny.safetensors.*--out"):
         run.refuse_other_weights(given)
 
 
 def test_wrong_options_say_what_is_right(tmp_path):
-    with pytest.raises(SystemExit, match="no weights at .*absent.safetensors"):
+    with pytest.raises(SystemExit, match="absent.safetensors"):
         options.parse(["--models", str(tmp_path / "absent.safetensors")])
     (tmp_path / "pixart.safetensors").touch()
-    with pytest.raises(SystemExit, match="have one name"):
+    with pytest.raises(SystemExit, match="pixart.safetensors.*pixart.safetensors"):
         options.parse(["--models", str(options.WEIGHTS / "pixart.safetensors"), str(tmp_path / "pixart.safetensors")])
-    with pytest.raises(SystemExit, match="no setting has nonsense in its name; known are"):
+    with pytest.raises(SystemExit, match="setting.* nonsense(.|\n)*heun"):
         worker.chosen_settings(options.parse(["--settings", "heun", "nonsense"]))
-    with pytest.raises(SystemExit, match="no method has nonsense in its name; known are\n  fewer steps\n"):
+    with pytest.raises(SystemExit, match="method.* nonsense(.|\n)*fewer steps\n"):
         worker.chosen_arms(options.parse(["--arms", "FORA", "nonsense"]))
     assert [s.sampler for s in worker.chosen_settings(options.parse(["--settings", "heun"]))] == ["heun"]

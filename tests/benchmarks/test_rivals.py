@@ -5,13 +5,13 @@ import torch
 
 from blockdance.blockdance_core.comfy.attach import attach
 from blockdance.blockdance_core.comfy.models.architectures import chain_of, transformer_of
+from blockdance.blockdance_core.engine.gate import PROJECTIONS
 from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
 from blockdance.lab.benchmarks.rivals.dbcache import DBCache
 from blockdance.lab.benchmarks.rivals.dicache import DiCache
 from blockdance.lab.benchmarks.rivals.easycache import EasyCache
 from blockdance.lab.benchmarks.rivals.first_block import FirstBlockCache
 from blockdance.lab.benchmarks.rivals.fora import FORA
-from blockdance.lab.benchmarks.rivals.gate import PROJECTIONS
 from blockdance.lab.benchmarks.rivals.hicache import HiCache
 from blockdance.lab.benchmarks.rivals.magcache import MagCache
 from blockdance.lab.benchmarks.rivals.run import attach_rival
@@ -19,9 +19,9 @@ from blockdance.lab.benchmarks.rivals.spectrum import Spectrum
 from blockdance.lab.benchmarks.rivals.taylorseer import TaylorSeer
 from blockdance.lab.benchmarks.rivals.teacache import TeaCache
 from blockdance.lab.benchmarks.work import WorkCounter
-from blockdance.tests.host.tiny import FLUX, PIXART, SD3, Tiny, sample
-from blockdance.tests.host.trial import leftovers
-from blockdance.tests.host.zoo.video import VIDEO
+from blockdance.tests.models.tiny import FLUX, PIXART, SD3, Tiny, sample
+from blockdance.tests.models.zoo.video import VIDEO
+from blockdance.tests.trial import leftovers
 
 TINIES = {"pixart": PIXART, "sd3": SD3, "flux": FLUX, "wan": VIDEO["Wan 2.1 image to video"]}
 STEPS = 8

@@ -33,21 +33,23 @@ def test_the_best_setting_costs_no_more_than_the_default():
 
 def test_the_search_reports_other_captions_than_it_has_searched_on(tmp_path, monkeypatch):
     """Searched on one set, held out another; one setting found for one paper setting."""
-    measure, asked = search._measure, []
+    asked = []
 
     def one(depth):
         name, defaults, wide = next(iter(candidates(depth)))
         yield name, dict(list(defaults.items())[:1]), dict(list(wide.items())[:1])
 
-    def short(subject, arms, of, captions):
-        asked.append(of)
-        return measure(subject, arms, of, captions)
+    class Asked(Subject):
+        def scenes(self, count, of=MEASURED):
+            asked.append(of)
+            return super().scenes(count, of)
     candidates = search.candidates
     monkeypatch.setattr(search, "candidates", one)
-    monkeypatch.setattr(search, "_measure", short)
+    monkeypatch.setattr(search, "Subject", Asked)
     monkeypatch.setattr(search, "CALIBRATION_CAPTIONS", 1)
     monkeypatch.setattr(search, "BASE", replace(search.BASE, steps=6))
     report = search.search(replace(options.parse(["--search", "--captions", "1", "--quick"]), out=tmp_path))
+    _, *asked = asked  # the first is drawn to count the work of a run, before there is anything to search
     assert asked == [CALIBRATION, MEASURED]
     *_, row = report.read_text().splitlines()
     model, captions, method, paper, *measured = row.strip("| ").split(" | ")

@@ -107,18 +107,26 @@ def test_overhead_is_beside_blocks_that_do_nothing(monkeypatch):
             given.append(model)
             case.size.sample(model, 8)
         return Timing(1., [case.steps * (1 + given.index(model)) / 1000, 0.])
-    monkeypatch.setattr(overhead, "clocked", clocked)
-    found = list(overhead._empty_and_compare(overhead.Case("", "", narrow(8)), ("reuse off", "Auto 2x"), 2))
+    for name, value in (("clocked", clocked), ("BLOCKS", 8), ("ROUNDS", 2), (
+            "METHODS", {name: methods.METHODS[name] for name in ("reuse off", "Auto 2x")})):
+        monkeypatch.setattr(overhead, name, value)
+    found = list(overhead.measure())
     assert [round(f.milliseconds, 6) for f in found] == [1, 2.5] and all(round(f.bare, 6) == 1 for f in found)
 
 
-def test_a_plan_is_measured_by_a_policy_that_has_none(monkeypatch):
+def test_a_plan_is_measured_by_a_method_that_has_none(monkeypatch):
+    """One run is to warm up, and each is as long as the first."""
     searches = []
+    monkeypatch.setattr(once, "STEPS", (8,))
+    monkeypatch.setattr(once, "BLOCKS", ())
     monkeypatch.setattr(planner, "search", lambda *given, **more: searches.append(more) or search(*given, **more))
-    once._plan(8)
-    made = len(searches)
-    once._plan(8)
-    assert made and len(searches) == 2 * made
+    counts = []
+    for rounds in (1, 3):
+        monkeypatch.setattr(once, "ROUNDS", rounds)
+        assert len(list(once.measure())) == 1
+        counts.append(len(searches))
+        searches.clear()
+    assert counts[0] and counts[1] == 2 * counts[0]
 
 
 def test_the_report_has_all_that_is_on_record(tmp_path):

@@ -16,7 +16,7 @@ from blockdance.demo import host
 from blockdance.demo.server import Server, comfyui_server
 from blockdance.tests.browser.chromium import installed, launch
 from blockdance.tests.browser.comfy_page import ComfyPage, make_page_base
-from blockdance.tests.random_weights import UNKNOWN_DEPTH, write_random_weights
+from blockdance.tests.models.random_weights import UNKNOWN_DEPTH, write_random_weights
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 WEIGHTS = REPOSITORY / "demo" / "weights" / "pixart.safetensors"

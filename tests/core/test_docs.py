@@ -5,9 +5,10 @@ import re
 
 import pytest
 
-from blockdance.tests.documents import PAGES, ROOT, anchors, fenced, links, prose, run, text
+from blockdance.tests.documents import CLAIMS, FOR_USERS, PAGES, ROOT, anchors, fenced, links, prose, run, shown, text
 
 TEST = re.compile(r"\b(tests/[\w/]+\.py)(?:::(\w+))?")
+CONTRIBUTING = "docs/contributing.md"
 NODES = sorted({node for path in (ROOT / "nodes").glob("*.py")
                 for node in re.findall(r'node_id="(\w+)"', path.read_text(encoding="utf-8"))})
 
@@ -25,6 +26,29 @@ def test_named_tests_exist(page):
         assert (ROOT / file).is_file(), f"{page} names {file}"
         source = (ROOT / file).read_text(encoding="utf-8")
         assert not test or re.search(rf"^def {test}\(", source, re.MULTILINE), f"{page} names {test} in {file}"
+
+
+@pytest.mark.parametrize("page", FOR_USERS)
+def test_pages_for_users_name_no_test(page):
+    assert not TEST.findall(shown(page)), f"move them to {CLAIMS}"
+
+
+def test_claims_are_in_one_place():
+    """Tests by name are in the page of claims, and in that for contributors where a new node or model fails."""
+    naming = {page for page in PAGES if any(test for _, test in TEST.findall(shown(page)))}
+    assert naming == {CLAIMS, CONTRIBUTING}
+
+
+def test_every_claim_has_its_test():
+    lines = [line for line in text(CLAIMS).split("## Releases")[0].splitlines() if line.startswith("| ")]
+    rows = [line for line in lines if line != "| claim | test |"]
+    assert rows and not [line for line in rows if not any(test for _, test in TEST.findall(line))]
+
+
+def test_the_summary_for_users_is_that_of_the_benchmark():
+    def leads(page: str) -> list[str]:
+        return re.findall(r"^\| [\w ]+ \|(?: \+[\d.]+ \|){4}$", text(page), re.MULTILINE)[:5]
+    assert leads("docs/results.md") == leads("docs/internals/benchmarks.md") != []
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -62,7 +86,7 @@ def test_pages_say_what_their_own_software_is():
     assert titles == set(re.findall(r"\[([^]]+)\]\(\.\./web/docs/\w+\.md\)", text("docs/nodes.md")))
 
 
-@pytest.mark.parametrize("page", ["docs/how-it-works.md", "docs/contributing.md"])
+@pytest.mark.parametrize("page", ["docs/internals/how-it-works.md", CONTRIBUTING])
 def test_the_python_that_needs_no_comfyui(page):
     blocks, names = fenced(page, "python"), {"__name__": page}
     assert blocks

@@ -19,7 +19,7 @@ from blockdance.blockdance_core.plan.plan_text import PlanError
 from blockdance.blockdance_core.plan.schedule import Schedule
 
 SINGLE = Transformer("Single", (1,))
-POLICIES = [BlockDanceMethod(), BlockDanceMethod(block_index=5), DeltaCacheMethod(n_cached=1),
+METHODS = [BlockDanceMethod(), BlockDanceMethod(block_index=5), DeltaCacheMethod(n_cached=1),
             DeltaCacheMethod(first_block=3, n_cached=1), DeltaDiTMethod(budget=.5), DeltaDiTMethod(n_cached=3),
             AutoMethod(2., lambda *_: None, general, lambda *_: ""),
             WrittenPlanMethod(
@@ -28,17 +28,17 @@ POLICIES = [BlockDanceMethod(), BlockDanceMethod(block_index=5), DeltaCacheMetho
 PLURAL_OF_ONE = re.compile(r"\b1 (?!is\b|was\b)\w+s\b")
 
 
-def told(policy, steps: int) -> str:
+def told(method, steps: int) -> str:
     try:
-        return policy.plan(Schedule.even(steps), SINGLE).note
+        return method.plan(Schedule.even(steps), SINGLE).note
     except ValueError as error:
         return str(error)
 
 
-@pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: f"{policy.name}")
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: f"{method.name}")
 @pytest.mark.parametrize("steps", [1, 2, 3, 8])
-def test_one_step_and_one_block_are_not_said_in_the_plural(policy, steps):
-    words = told(policy, steps)
+def test_one_step_and_one_block_are_not_said_in_the_plural(method, steps):
+    words = told(method, steps)
     assert not PLURAL_OF_ONE.search(words) and "1 step are" not in words, words
 
 
@@ -70,7 +70,7 @@ def test_the_shape_of_a_hidden_state_is_said_without_none():
 
 def test_a_plan_that_reuses_outputs_is_refused_in_proper_english():
     text = {"blockdance_plan": 1, "steps": 8, "forecast": "off", "reuse": [{"kind": "output", "steps": [2]}]}
-    with pytest.raises(PlanError, match=r"reuse an output go with 'measured'"):
+    with pytest.raises(PlanError, match="reuse an output go with .*measured"):
         plan_text.read(json.dumps(text))
 
 

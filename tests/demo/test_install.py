@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tarfile
 from collections import namedtuple
+from pathlib import Path
 
 import pytest
 
@@ -24,19 +25,24 @@ def index(tmp_path, monkeypatch):
     fake = namedtuple("Index", "release calls fails")(
         install.ComfyRelease("1.0", hashlib.sha256(archive.read_bytes()).hexdigest(), "0"), [], set())
 
-    def run(command, work, *_, **__):
-        call = next(word for word in ("venv", "download", "install") if word in command)
-        fake.calls.append(call)
-        if call in fake.fails:
-            raise install.InstallError(call)
-        if call == "venv":
-            python = install.venv_python(work.parent / "venv")
-            python.parent.mkdir(parents=True)
-            python.touch()
-        elif call == "download":
-            shutil.copy(archive, work)
+    class Installer:
+        def __init__(self, command, env, **_):
+            call = next(word for word in ("venv", "download", "install") if word in command)
+            fake.calls.append(call)
+            self.returncode, work = int(call in fake.fails), Path(env["TMPDIR"])
+            if self.returncode:
+                return
+            if call == "venv":
+                python = install.venv_python(work.parent / "venv")
+                python.parent.mkdir(parents=True)
+                python.touch()
+            elif call == "download":
+                shutil.copy(archive, work)
 
-    monkeypatch.setattr(install, "_run", run)
+        def poll(self) -> int:
+            return self.returncode
+
+    monkeypatch.setattr(subprocess, "Popen", Installer)
     monkeypatch.setattr(install, "NEEDED_GB", 0)
     return fake
 
@@ -46,7 +52,7 @@ def test_makes_sources_and_environment_and_is_done_once(index, tmp_path):
     install.install(place, index.release)
     install.install(place, index.release)
     assert index.calls == ["venv", "download", "install"]
-    assert sorted(path.name for path in place.iterdir()) == ["ComfyUI", "venv"]
+    assert sorted(path.name for path in place.iterdir()) == ["ComfyUI", "install.log", "venv"]
     assert [path.name for path in (place / "ComfyUI").iterdir()] == ["main.py"]
 
 
@@ -62,7 +68,7 @@ def test_goes_on_where_it_stopped(failing, repeated, index, tmp_path):
 
 
 def test_another_archive_than_the_pinned_one_is_not_unpacked(index, tmp_path):
-    with pytest.raises(install.InstallError, match="expected 00"):
+    with pytest.raises(install.InstallError, match=r"sha256.*\b00\b"):
         install.install(tmp_path / "host", install.ComfyRelease("1.0", "00", "0"))
     assert not (tmp_path / "host" / "ComfyUI").exists()
 
@@ -70,7 +76,7 @@ def test_another_archive_than_the_pinned_one_is_not_unpacked(index, tmp_path):
 def test_a_full_disk_is_noticed_first(index, tmp_path, monkeypatch):
     monkeypatch.setattr(install, "NEEDED_GB", 12)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: namedtuple("Usage", "free")(3e9))
-    with pytest.raises(install.InstallError, match="3.0 GB free and the installation needs about 12 GB"):
+    with pytest.raises(install.InstallError, match="3.0 GB.*12 GB"):
         install.install(tmp_path / "host", index.release)
     assert not index.calls
 
@@ -109,7 +115,7 @@ def test_a_release_can_be_chosen_by_its_version(monkeypatch):
     monkeypatch.setenv("BLOCKDANCE_COMFYUI", "0.24.1")
     assert install.chosen_release().package == "2.3.0"
     monkeypatch.setenv("BLOCKDANCE_COMFYUI", "0.1")
-    with pytest.raises(install.InstallError, match="0.1 cannot be installed; use one of 0.30.0, 0.24.1"):
+    with pytest.raises(install.InstallError, match="0.1.*0.30.0, 0.24.1"):
         install.chosen_release()
 
 
@@ -117,7 +123,7 @@ def test_only_an_installation_is_removed(tmp_path):
     place = tmp_path / "comfyui-0"
     place.mkdir()
     (place / "thesis.txt").touch()
-    with pytest.raises(install.InstallError, match="comfyui-0 is no installation"):
+    with pytest.raises(install.InstallError, match="comfyui-0"):
         install.remove(place)
     assert (place / "thesis.txt").exists()
     (place / "install.log").touch()

@@ -58,12 +58,12 @@ def test_missing_and_unexpected_weights_are_an_error(missing, architecture, weig
 
 
 def test_a_file_without_a_configuration_is_an_error(tmp_path):
-    with pytest.raises(ValueError, match="has no 'config'"):
+    with pytest.raises(ValueError, match="config"):
         load({"weight": torch.zeros(1)}, tmp_path, None)
 
 
 def test_a_file_of_an_unknown_architecture_is_an_error(tmp_path):
-    with pytest.raises(ValueError, match="of architecture 'unet'; known: pixart, flux"):
+    with pytest.raises(ValueError, match="unet.*pixart, flux"):
         load({"weight": torch.zeros(1)}, tmp_path, {"architecture": "unet", "config": "{}"})
 
 

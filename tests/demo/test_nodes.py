@@ -58,5 +58,5 @@ def test_models_of_pictures_see_the_latent_alone(architecture):
 
 
 def test_a_caption_of_the_other_world_is_refused():
-    with pytest.raises(ValueError, match="cannot read 'a red circle at top'"):
+    with pytest.raises(ValueError, match="'a red circle at top'"):
         nodes.ShapesWorldVideoTextEncode.execute("a red circle at top, on navy")

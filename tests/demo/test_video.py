@@ -25,11 +25,11 @@ def test_the_empty_caption_is_embedded_as_zeros():
 
 
 @pytest.mark.parametrize("caption, complaint", [
-    ("a red circle moving sideways from top, on navy", "unknown motion 'moving sideways'"),
-    ("a red circle moving up from top, on navy", "moving up from top leaves the picture"),
-    ("a red circle moving right from left, a blue cross staying at center, on navy", "one place"),
-    ("a red circle staying at top", "names no background"),
-    ("a red circle at top, on navy", "cannot read 'a red circle at top'"),
+    ("a red circle moving sideways from top, on navy", "motion.*moving sideways"),
+    ("a red circle moving up from top, on navy", "moving up from top"),
+    ("a red circle moving right from left, a blue cross staying at center, on navy", "place"),
+    ("a red circle staying at top", "background"),
+    ("a red circle at top, on navy", "'a red circle at top'"),
 ])
 def test_a_caption_that_cannot_be_drawn_says_why(caption, complaint):
     with pytest.raises(ValueError, match=complaint):

@@ -14,7 +14,7 @@ def test_without_the_patch_the_sampler_gets_the_model_itself():
 
 def test_a_title_or_an_input_that_is_not_there_is_named():
     prompt = workflow.load()
-    with pytest.raises(KeyError, match="no node is titled 'Nowhere'; there are Model"):
+    with pytest.raises(KeyError, match="'Nowhere'.*Model"):
         workflow.node_id(prompt, "Nowhere")
-    with pytest.raises(KeyError, match="Sampler has no input step; it has model"):
+    with pytest.raises(KeyError, match="Sampler.* step;?.*model"):
         workflow.set_inputs(prompt, "Sampler", step=3)

@@ -30,11 +30,11 @@ def test_the_empty_caption_is_embedded_as_zeros():
 
 
 @pytest.mark.parametrize("caption, complaint", [
-    ("a purple circle at top, on navy", "unknown color 'purple'"),
-    ("a red circle at top", "names no background"),
+    ("a purple circle at top, on navy", "color.*purple"),
+    ("a red circle at top", "background"),
     ("on navy", "0 objects"),
-    ("a red circle at top, a blue cross at top, on navy", "two objects in one place"),
-    ("red", "cannot read 'red'"),
+    ("a red circle at top, a blue cross at top, on navy", "place"),
+    ("red", "'red'"),
 ])
 def test_a_caption_that_cannot_be_drawn_says_why(caption, complaint):
     with pytest.raises(ValueError, match=complaint):

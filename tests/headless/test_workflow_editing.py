@@ -48,7 +48,7 @@ def test_a_title_may_begin_with_an_equation():
 
 
 def test_a_sweep_over_nothing_is_refused():
-    with pytest.raises(UsageError, match="there is no value in the list"):
+    with pytest.raises(UsageError, match=r"patch\.note=\[\]"):
         overrides.parse_sweep("patch.note=[]", full(), TYPES)
 
 
@@ -68,13 +68,13 @@ def test_a_node_is_found_by_id_title_and_class(text, node, given, value):
 
 
 @pytest.mark.parametrize("text, message", [
-    ("patch", "write NODE.INPUT=VALUE"), ("patch=3", "write NODE.INPUT=VALUE"),
-    ("Nowhere.N=3", r"no such node(.|\n)*node patch \(My v1.5 = Patch, Patch\)"),
-    ("patch.M=3", "no such input; node patch .* has N, start, on, note"),
-    ("patch.model=3", r"input model \(MODEL\) takes a connection"),
-    ("patch.N=2.5", "N of node patch .* is INT, '2.5' is not"), ("patch.start=x", "is FLOAT, 'x' is not"),
-    ("patch.on=maybe", "use true or false"), ("load.file=c", "cannot be 'c', only a, b"),
-    ("Save.images=1", "connection"), ("decode.x=1", "no inputs that take a value"),
+    ("patch", "patch.*NODE.INPUT=VALUE"), ("patch=3", "patch=3.*NODE.INPUT=VALUE"),
+    ("Nowhere.N=3", r"Nowhere(.|\n)*patch \(My v1.5 = Patch, Patch\)"),
+    ("patch.M=3", "M.* patch .*N, start, on, note"),
+    ("patch.model=3", r"model \(MODEL\)"),
+    ("patch.N=2.5", "N of .*patch .*INT.*2.5"), ("patch.start=x", "start.*FLOAT.*x"),
+    ("patch.on=maybe", "maybe.*true.*false"), ("load.file=c", "c.*a, b"),
+    ("Save.images=1", "images"), ("decode.x=1", "decode"),
 ])
 def test_what_is_wrong_is_said_with_what_is_allowed(text, message):
     with pytest.raises(UsageError, match=message):
@@ -93,13 +93,13 @@ def test_a_typing_error_is_answered_with_what_was_meant(text, meant):
 
 def test_a_choice_with_a_typing_error_is_answered_with_the_right_one():
     kinds = TYPES | {"Loader": NodeType({"file": Input("COMBO", ("euler", "heun"))}, ("MODEL",), "loaders", False)}
-    with pytest.raises(UsageError, match="did you mean euler"):
+    with pytest.raises(UsageError, match="eular.*euler"):
         overrides.parse("load.file=eular", full(), kinds)
 
 
 def test_an_ambiguous_node_is_refused_with_the_candidates():
     two = full() | prompt(other=("Patch", {"model": ["patch", 0], "N": 2}, "Other"))
-    with pytest.raises(UsageError, match=r"could be any of node patch .*, node other .*: use the id, as in patch.N="):
+    with pytest.raises(UsageError, match=r"patch .*other .*patch.N="):
         overrides.parse("Patch.N=3", two, TYPES)
     assert overrides.parse("Other.N=3", two, TYPES).node == "other"
     two["other"]["_meta"]["title"] = "patch"  # an id comes before a title
@@ -112,9 +112,9 @@ def test_a_sweep_is_every_combination():
         (2, "a, b"), (2, "c"), (3, "a, b"), (3, "c")]
     assert overrides.label(overrides.combinations(sweeps)[0]) == "N=2, note=a, b"
     assert overrides.combinations([]) == [()]
-    with pytest.raises(UsageError, match="N of node patch is swept twice"):
+    with pytest.raises(UsageError, match="N of .*patch"):
         overrides.combinations([sweeps[0], overrides.parse_sweep("Patch.N=4", full(), TYPES)])
-    with pytest.raises(UsageError, match="'' is not"):
+    with pytest.raises(UsageError, match="N of .*INT.*''"):
         overrides.parse_sweep("patch.N=2,", full(), TYPES)
 
 
@@ -176,14 +176,14 @@ def test_samplers_that_the_server_would_not_run_do_not_count():
 
 
 @pytest.mark.parametrize("content, message", [
-    (None, "cannot read"), ("{", "is no JSON"), ("[]", "no workflow in the API format"), ("{}", "there is none"),
-    ({"1": {"inputs": {}}}, "'1' has not"), ({"nodes": [], "links": []}, r"File > Export \(API\)"),
+    (None, ""), ("{", "JSON"), ("[]", "API"), ("{}", ""),
+    ({"1": {"inputs": {}}}, "'1'"), ({"nodes": [], "links": []}, r"File > Export \(API\)"),
 ])
 def test_files_that_are_no_api_workflow(tmp_path, content, message):
     path = tmp_path / "workflow.json"
     if content is not None:
         path.write_text(content if isinstance(content, str) else json.dumps(content))
-    with pytest.raises(UsageError, match=message):
+    with pytest.raises(UsageError, match=f"workflow.json(.|\n)*{message}"):
         graph.read(path)
 
 

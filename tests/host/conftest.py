@@ -6,8 +6,8 @@ if "COMFYUI_PATH" not in os.environ:
     raise pytest.UsageError("tests/host need ComfyUI: run `python3 -m tests`, which prepares it")
 
 from blockdance.blockdance_core.comfy import attach as attach_module  # noqa: E402
-from blockdance.tests.host.tiny import MODELS, Tiny  # noqa: E402
-from blockdance.tests.host.trial import watched  # noqa: E402
+from blockdance.tests.models.tiny import MODELS, Tiny  # noqa: E402
+from blockdance.tests.trial import watched  # noqa: E402
 
 
 @pytest.fixture(params=list(MODELS), scope="session")

@@ -6,7 +6,7 @@ from PIL import Image
 
 from blockdance.blockdance_core.comfy.models import architectures
 from blockdance.tests.documents import ROOT, fenced, run
-from blockdance.tests.host.zoo import ZOO
+from blockdance.tests.models.zoo import ZOO
 
 
 def test_the_examples_of_contributing(monkeypatch):
@@ -21,7 +21,7 @@ def test_the_examples_of_contributing(monkeypatch):
 
 
 def test_the_program_of_how_it_works(monkeypatch, tmp_path):
-    program, = fenced("docs/how-it-works.md", "py")
+    program, = fenced("docs/internals/how-it-works.md", "py")
     (tmp_path / "demo").symlink_to(ROOT / "demo", target_is_directory=True)  # it reads the weights there
     monkeypatch.chdir(tmp_path)
     names = {"__name__": "heun"}
@@ -29,5 +29,5 @@ def test_the_program_of_how_it_works(monkeypatch, tmp_path):
     run(re.sub(r"^from (blockdance_core|demo)\b", r"from blockdance.\1", program, flags=re.MULTILINE), names)
     assert names["report"].line().startswith(
         "23 of 39 evaluations in 20 steps reused, 609 of 1092 blocks executed (56%)")
-    drawn, published = Image.open("heun.png"), Image.open(ROOT / "docs" / "heun.png")
+    drawn, published = Image.open("heun.png"), Image.open(ROOT / "docs" / "internals" / "heun.png")
     assert drawn.height == published.height and abs(drawn.width - published.width) < 40  # seconds have their digits

@@ -9,7 +9,7 @@ from blockdance.demo import host
 from blockdance.demo.base import link_folder, make_base
 from blockdance.demo.options import Options
 from blockdance.demo.server import Server, comfyui_server
-from blockdance.tests.random_weights import write_random_weights
+from blockdance.tests.models.random_weights import write_random_weights
 
 
 @pytest.fixture(scope="session")

@@ -178,7 +178,7 @@ def test_each_round_of_a_loop_has_its_own_report(comfyui):
 
 def test_a_report_of_no_run(comfyui):
     prompt = prompt_with(report=("BlockDanceReport", {"model": ["1", 0], "latent": ["6", 0], "theme": "dark"}))
-    with pytest.raises(client.PromptError, match="no finished run to report"):
+    with pytest.raises(client.PromptError, match="BlockDanceReport(.|\n)*connect"):
         run(comfyui, prompt)
 
 
@@ -217,14 +217,14 @@ def test_two_steps_are_shown_without_a_recommendation(comfyui):
 
 
 def test_a_block_that_the_model_does_not_have(comfyui):
-    with pytest.raises(client.PromptError, match="block_index is 28, but PixArtMS has 28 blocks: use 0 to 27"):
+    with pytest.raises(client.PromptError, match="block_index is 28.*PixArtMS.*28 blocks.*0 to 27"):
         run(comfyui, viewer(prompt_with(), block_index=28))
 
 
 def test_the_probe_has_no_report(comfyui):
     prompt = prompt_with(report=("BlockDanceReport", {"model": ["2", 0], "latent": ["6", 0], "theme": "dark"}))
     workflow.exchange_patch(prompt, "BlockDanceProbe", {})
-    with pytest.raises(client.PromptError, match="connect it to Feature Similarity"):
+    with pytest.raises(client.PromptError, match="Feature Similarity"):
         run(comfyui, prompt)
 
 
@@ -265,8 +265,8 @@ def test_without_lpips_the_other_numbers_and_the_picture_stay(comfyui):
 
 
 @pytest.mark.parametrize("a, b, message", [
-    (colored(0), colored(0, side=64), "reference is 48 x 48 pixels, image 64 x 64: scale one"),
-    (colored(0, batch=2), colored(0, batch=3), "reference has 2 pictures, image 3"),
+    (colored(0), colored(0, side=64), "reference.* 48 x 48 .*image.* 64 x 64"),
+    (colored(0, batch=2), colored(0, batch=3), "reference.* 2 .*image.* 3"),
 ])
 def test_pictures_that_do_not_match_are_refused(comfyui, a, b, message):
     with pytest.raises(client.PromptError, match=message):

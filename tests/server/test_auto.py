@@ -10,7 +10,7 @@ from PIL import Image
 
 from blockdance.demo import workflow
 from blockdance.demo.picture import blocks
-from blockdance.tests.random_weights import UNKNOWN_DEPTH, write_random_weights
+from blockdance.tests.models.random_weights import UNKNOWN_DEPTH, write_random_weights
 from blockdance.tests.server.test_timeline import PIXART, ask
 from lab.headless import client
 
@@ -113,7 +113,7 @@ def test_what_a_link_sets_is_checked_when_it_is_known(comfyui, profiles):
     submit(comfyui, auto(seed=121))
     [file] = profiles.iterdir()
     assert submit(comfyui, given(auto(seed=122), "profile", file.name))[0] == HALF
-    with pytest.raises(client.PromptError, match="there is no profile 'gone.json'"):
+    with pytest.raises(client.PromptError, match="gone.json"):
         client.submit(comfyui.url, given(auto(seed=123), "profile", "gone.json"))
     delta = auto(seed=124)
     workflow.exchange_patch(delta, "DeltaDiTPatch", {"N": 2, "b": .6, "n_cached": 4, "budget": 0.})
@@ -173,7 +173,7 @@ def test_calibrate_refines_plans_that_auto_then_uses(comfyui, profiles):
 
 
 def test_calibrate_says_which_settings_measure_nothing(comfyui, profiles):
-    with pytest.raises(client.PromptError, match="several times a step(.|\n)*euler"):
+    with pytest.raises(client.PromptError, match="BlockDanceCalibrate(.|\n)*euler"):
         client.submit(comfyui.url, calibrated(seed=106, sampler_name="heun"))
     assert not list(profiles.iterdir())
 
@@ -211,7 +211,7 @@ def test_a_file_that_changes_is_read_again(comfyui, profiles):
     prompt = auto(seed=114, profile=file.name)
     assert submit(comfyui, prompt)[0] == HALF
     write(file, "")
-    with pytest.raises(client.PromptError, match="no usable profile"):
+    with pytest.raises(client.PromptError, match=file.name):
         client.submit(comfyui.url, prompt)
 
 
@@ -222,8 +222,8 @@ def write(file: Path, content: str | bytes) -> None:
 def test_a_profile_of_another_model_is_refused_by_both_names(comfyui, profiles):
     other = {"name": "Flux", "stacks": [19, 38], "parameters": 12_000_000_000, "flow": True}
     write(profiles / "flux.json", json.dumps(GENERAL | {"model": other}))
-    with pytest.raises(client.PromptError, match=r"flux.json was measured on Flux, 19\+38 blocks, 12 billion(.|\n)*"
-                                                 f"this model is PixArtMS, {UNKNOWN_DEPTH} blocks"):
+    with pytest.raises(client.PromptError, match=r"flux.json(.|\n)*Flux, 19\+38 blocks, 12 billion(.|\n)*"
+                                                 f"PixArtMS, {UNKNOWN_DEPTH} blocks"):
         client.submit(comfyui.url, auto(seed=108, profile="flux.json"))
 
 

@@ -14,7 +14,7 @@ from blockdance.blockdance_core.plan.plan import Transformer
 from blockdance.blockdance_core.plan.schedule import Schedule
 from blockdance.demo.world import CHANNELS
 from blockdance.lab.workflow_builder.accelerators import POLICIES
-from blockdance.tests.server.checkpoints import FAMILIES, Family
+from blockdance.tests.models.checkpoints import FAMILIES, Family
 from lab.headless import client
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -1,4 +1,4 @@
-"""docs/gpu.md of a record. Standard library only."""
+"""docs/internals/gpu.md of a record. Standard library only."""
 
 import json
 from pathlib import Path
@@ -10,28 +10,27 @@ from .options import ROOT
 Row = dict
 _INTRODUCTION = """# On a GPU
 
-Written by `python3 -m lab.benchmarks.gpu --publish` of the record of one run of `python3 -m
-lab.benchmarks.gpu`; do not edit.
-Models of full size with random weights, since speed does not depend on them, loaded by ComfyUI's own loader; all their
-weights are on the GPU, where nothing else is said. Each run is euler with the schedule *simple*; its seconds are those
-of the sampler, the GPU's work included, without loading the model. One machine, one run of the command.
+Written by `python3 -m lab.benchmarks.gpu --publish` of the record of one run of `python3 -m lab.benchmarks.gpu`; do not
+edit. Models of full size with random weights, since speed does not depend on them, loaded by ComfyUI's own loader; all
+their weights are on the GPU unless a section says otherwise. Each run is euler with the schedule *simple*; its seconds
+are those of the sampler, the GPU's work included, without loading the model. One machine, one run of the command.
 """
 _METHODS = """## Speed, memory and waiting
 
 *Ideal* is the speed-up by multiply-accumulates, *realised* that by the clock. *Reuse off* is a patch that reuses
-nothing. *Waits* are operations that make the host wait for the GPU, by evaluation, and *own* those that lines of the
-pack ask for: a plan that is fixed before the run is to add none. *Peak* is how much more memory than unpatched the
-sampler took at most, beside what the report says of the cache.
+nothing. *Waits* are operations that make the host wait for the GPU, per evaluation, and *own* those of them that this
+pack's code asks for: a plan that is fixed before the run is to add none. *Peak* is how much more memory than unpatched
+the sampler took at most; *cache* is what the report says was stored.
 """
 _OWN = """## The pack's own time
 
-A Flux whose blocks hand on what they are given, so that what a patch adds to an evaluation is its own: milliseconds of
-processor time, the least of each step in several runs.
+A Flux whose blocks return their input, so that only the patch's own work is measured: milliseconds of processor time
+that it adds to an evaluation, the least of each step in several runs.
 """
 _STREAMING = """## Weights that are not moved
 
-SD3 with less memory than its weights take: what was moved to the GPU in a run, and what of it was for blocks that the
-evaluation at hand skipped.
+SD3 with less memory than its weights take: what was moved to the GPU in a run, and how much of that was for blocks that
+the evaluation skipped.
 """
 _COMPILE = """## torch.compile
 
@@ -44,7 +43,7 @@ _OTHER = """## Not measured
 """
 
 
-def write(path: Path, out: Path = ROOT / "docs" / "gpu.md") -> Path:
+def write(path: Path, out: Path = ROOT / "docs" / "internals" / "gpu.md") -> Path:
     """Write the document of this record."""
     out.write_text(text(json.loads(path.read_text())))
     return out

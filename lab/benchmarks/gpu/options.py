@@ -29,7 +29,7 @@ def parse(arguments: list[str]) -> Options:
     parser.add_argument("--seconds", type=float, default=220, help="for everything but starting (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=ROOT / "gpu-output" / "gpu.json", help="the record, a JSON file")
     parser.add_argument("--small", action="store_true", help="small models on the CPU: a rehearsal")
-    parser.add_argument("--publish", type=Path, metavar="FILE", help="only write docs/gpu.md of this record")
+    parser.add_argument("--publish", type=Path, metavar="FILE", help="only write docs/internals/gpu.md of this record")
     parser.add_argument("--part", choices=PARTS, default="all", help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
     if not given.seconds > 0:

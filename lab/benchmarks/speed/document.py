@@ -1,4 +1,4 @@
-"""The report: speed.md."""
+"""The report: docs/internals/speed.md."""
 
 import json
 from pathlib import Path
@@ -9,19 +9,17 @@ from .options import MODELS, ROOT
 
 INTRODUCTION = """# Speed
 
-Written by `python3 -m lab.benchmarks.speed`; do not edit. How near the time saved comes to the compute saved,
-and what the
-pack itself costs. Weights are random: speed does not depend on them. *Ideal* is the speed-up by multiply-accumulates,
-counted in the model with attention included; *realised* is that of the run, by processor time or by the clock, and the
-table says what fraction of the ideal it is. Runs are paired: each is compared with the unpatched run right before it.
-By the clock, which counts whatever else the machine was doing, medians are taken. Processor time is that of the one
-thread that computes, of each step the least in all runs, since other programs, which share caches and memory, only add
-to it.
+Written by `python3 -m lab.benchmarks.speed`; do not edit. How near the time saved comes to the compute saved, and
+what the pack itself costs, on a CPU; [gpu.md](gpu.md) has the same of one large GPU. Weights are random: speed does not
+depend on them. *Ideal* is the speed-up by multiply-accumulates, counted in the model with attention included;
+*realised* is that of the run, by processor time or by the clock, and the table says what fraction of the ideal it is.
+Each run is compared with the unpatched run right before it. By the clock, which counts whatever else the machine was
+doing, medians are taken. Processor time is that of the one thread that computes: of each step the least in all runs,
+since other programs, which share caches and memory, only add to it.
 
 `python3 -m lab.benchmarks.speed --device cuda` measures on a GPU (1024 x 1024, bfloat16, batch 1, 2 and 4), with
-`--compile` through torch.compile. A section or model that is missing was not measured yet.
+`--compile` through torch.compile. A section or model that is missing was not measured.
 """
-NO_GPU = "**Nothing here was measured on a GPU yet.**\n"
 METHODS = """## Full-size models
 
 ComfyUI's own classes and sampler: PixArt (28 blocks of width 1152), SD3 (24 of width 1536) and a Flux of full width
@@ -71,8 +69,8 @@ Seconds to import the pack with ComfyUI there already, medians of processes of t
 
 
 def write(folder: Path, publish: bool) -> Path:
-    """Write the report of all that is on record in this folder; also into docs if it is to be published."""
-    parts = [INTRODUCTION, *([] if any(folder.glob("*-cuda.json")) else [NO_GPU])]
+    """Write the report of all that is on record in this folder; also into docs/internals to publish it."""
+    parts = [INTRODUCTION]
     for title, names, section in (
             (METHODS, [f"methods-{model}-{device}" for device in ("cpu", "cuda") for model in MODELS], _methods),
             (IDLE, [f"idle-{model}-{device}" for device in ("cpu", "cuda") for model in MODELS], _idle),
@@ -87,7 +85,7 @@ def write(folder: Path, publish: bool) -> Path:
     text = "\n".join(parts)
     (folder / "speed.md").write_text(text)
     if publish:
-        (ROOT / "docs" / "speed.md").write_text(text)
+        (ROOT / "docs" / "internals" / "speed.md").write_text(text)
     return folder / "speed.md"
 
 

@@ -47,7 +47,7 @@ def parse(arguments: list[str]) -> Options:
                         help="of the parts `methods` and `idle`, 2 or more (default: %(default)s)")
     parser.add_argument("--rounds", type=_positive, default=3, help="runs of each (default: %(default)s)")
     parser.add_argument("--compile", action="store_true", help="sample through torch.compile")
-    parser.add_argument("--publish", action="store_true", help="also write docs/speed.md")
+    parser.add_argument("--publish", action="store_true", help="also write docs/internals/speed.md")
     parser.add_argument("--out", type=Path, default=ROOT / "speed-output", help="folder for measurements and report")
     given = parser.parse_args(arguments)
     if given.steps < 2:

@@ -1,0 +1,111 @@
+"""One pass in which the decision falls at the first block of a span, from what the blocks before it have shown.
+
+Threshold methods (TeaCache, First Block Cache, DiCache) decide so: they compare what comes to the span with what came
+when it was last computed.
+"""
+
+from dataclasses import dataclass
+from typing import Callable
+
+import torch
+from torch.nn import Module
+
+from ..plan.plan import Reuse
+from .blocks import Chain
+from .cache import Stored
+from .hidden_state import Hidden, copy
+from .interception import Recorder, Replay
+
+# The first projection of attention in a block, fed with the modulated input of the picture
+PROJECTIONS = ("attn.qkv", "x_block.attn.qkv", "img_attn.qkv", "self_attn.q")
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What can be seen of a pass before the span. entered: the hidden state that the first block of all was called
+    with; arrived: that of the first block of the span; modulated: the first block's normalised and modulated input."""
+    entered: Hidden
+    arrived: Hidden
+    modulated: Callable[[], torch.Tensor]
+
+
+class _Reached(Exception):
+    """The first block has come to its first projection."""
+
+
+class Gate:
+    """A recorder for Interception. `decide` says what replaces the span, or None to have it computed and stored."""
+
+    def __init__(self, chain: Chain, reuse: Reuse, decide: Callable[[Sight], Stored | None]):
+        self._sight: Sight | None = None
+        self._chain = chain
+        self._reuse = reuse
+        self._decide = decide
+        self._recorder = Recorder(chain, reuse)
+        self._replay: Replay | None = None
+        self._entered: Hidden = ()
+        self._modulated: Callable[[], torch.Tensor] | None = None
+
+    def listen(self, index: int, forward: Callable) -> Callable:
+        """`forward` of block `index`, overheard before the span, and recorded or replaced in it."""
+        recorded = self._recorder.listen(index, forward)
+
+        def gated(*args, **kwargs):
+            if index == 0:
+                self._entered = copy(self._chain.contracts[0].read(args, kwargs))
+                self._modulated = lambda: modulated(self._chain.blocks[0], lambda: forward(*args, **kwargs))
+            if index == self._reuse.span.first:
+                self._open(copy(self._chain.contracts[index].read(args, kwargs)))
+            if self._replay is not None and index in self._reuse.span:
+                return self._replay.stand_in(index, forward)(*args, **kwargs)
+            return recorded(*args, **kwargs)
+        return gated
+
+    def _open(self, arrived: Hidden) -> None:
+        self._sight = Sight(self._entered, arrived, self._modulated)
+        stored = self._decide(self._sight)
+        if stored is not None:
+            self._replay = Replay(self._chain, self._reuse, stored)
+
+    @property
+    def replaced(self) -> int:
+        """How many blocks were replaced."""
+        return 0 if self._replay is None else self._replay.replaced
+
+    @property
+    def failure(self) -> str:
+        """Why the span could not be stored, if it was computed and could not."""
+        return self._recorder.failure or "the model did not run them exactly once"
+
+    def finish(self) -> tuple[Sight | None, Stored | None]:
+        """After the pass: what was seen of it, and what it has stored, None where it has replaced or could not store.
+        Not to be called twice."""
+        sight, self._sight, self._modulated = self._sight, None, None  # they lead back here, and would wait for the gc
+        if self._replay is not None:
+            self._replay.finish()
+            return sight, None
+        return sight, self._recorder.stored()
+
+
+def modulated(block: Module, forward: Callable[[], object]) -> torch.Tensor:
+    """The normalised input of a block after the shift and scale of the time step, (B, T, D).
+
+    The block itself makes it: it is run up to its first projection and left there, which costs next to nothing.
+    """
+    modules = dict(block.named_modules())
+    projection = next((modules[path] for path in PROJECTIONS if path in modules), None)
+    if projection is None:
+        raise ValueError(f"{type(block).__name__} has no projection of attention among {', '.join(PROJECTIONS)}")
+    seen = []
+
+    def leave(_, args):
+        seen.append(args[0])
+        raise _Reached
+    hook = projection.register_forward_pre_hook(leave)
+    try:
+        forward()
+    except _Reached:
+        pass
+    finally:
+        hook.remove()
+    return seen[0]
