@@ -2,7 +2,8 @@
 
 from typing import Protocol
 
-from ..engine.controller import Controller, PlanController, Setup
+from ..auto.controller import controller_of
+from ..engine.controller import Controller, Setup
 from ..plan.plan import Plan, Transformer
 from ..plan.schedule import Schedule
 
@@ -23,4 +24,4 @@ def begin(method: Method, schedule: Schedule, transformer: Transformer) -> Contr
     own = getattr(method, "begin", None)
     if own is not None:
         return own(schedule, transformer)
-    return PlanController(Setup(method.plan(schedule, transformer)), schedule)
+    return controller_of(Setup(method.plan(schedule, transformer)), schedule)

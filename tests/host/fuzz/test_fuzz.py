@@ -84,7 +84,7 @@ def interrupt(tried: Trial, case: Case) -> bool:
             raise InterruptProcessingException
     handle = blocks[len(blocks) // 2].register_forward_pre_hook(stop)
     try:
-        tried.sample(case.sampling(), case.policy)
+        tried.sample(case.sampling(), case.method)
     except InterruptProcessingException:
         return True
     finally:
@@ -99,13 +99,13 @@ def check(case: Case) -> dict[str, int]:
     with case.free_memory, mock.patch.object(attach_module, "Run", watched(runs)):
         full = tried.sample(case.sampling())
         before, untouched = held(), weights(tried)
-        picture = tried.sample(case.sampling(), case.policy)
+        picture = tried.sample(case.sampling(), case.method)
         report, = tried.reports
         assert not report.failures
         if report.executed == report.total and case.sampler != "dpm_adaptive":
             assert torch.equal(picture, full), "nothing reused, and yet another picture"
         if "cfg_pp" not in case.sampler:  # these mix the two conditions themselves
-            assert torch.equal(tried.sample(case.sampling(case.other), case.policy), picture), "cross-talk"
+            assert torch.equal(tried.sample(case.sampling(case.other), case.method), picture), "cross-talk"
         stopped = interrupt(tried, case)
         assert not leftovers(tried.model) and weights(tried) == untouched
         del picture
