@@ -5,13 +5,12 @@ from typing import Callable, Iterable
 
 import torch
 from comfy.model_patcher import ModelPatcher
-from comfy.samplers import sampler_object
 from comfy_extras.nodes_easycache import EasyCacheNode, LazyCacheNode
 
 from ..blockdance_core.ada.policy_file import BUNDLED, SUFFIX, read
-from ..blockdance_core.auto.kernel import Kernel, mean
+from ..blockdance_core.auto.kernel import Kernel
 from ..blockdance_core.auto.library import general
-from ..blockdance_core.auto.policy import AutoPolicy, RecordPolicy
+from ..blockdance_core.auto.policy import AutoPolicy
 from ..blockdance_core.auto.refinement import refined
 from ..blockdance_core.blockdance import BlockDancePolicy
 from ..blockdance_core.delta_cache import DeltaCachePolicy
@@ -20,24 +19,31 @@ from ..blockdance_core.flow_time import Quantity
 from ..blockdance_core.forecasting import Forecasting
 from ..blockdance_core.host.anything import ANYTHING
 from ..blockdance_core.host.attach import attach
-from ..blockdance_core.host.clock import traits_of
 from ..blockdance_core.host.fingerprint import fingerprint_of
 from .arm import Arm, Calibration, policy
 from .compare import FEWER_STEPS
+from .measured import counted, kernel
+from .planned import (SPEEDUPS, ceiling_of_measurements, ceiling_of_weights, on_auto_plan, on_best_grid, on_interval,
+                      planned, recorded, searched)
 from .rivals.dbcache import DBCache
 from .rivals.dicache import DiCache
+from .rivals.dpcache import dpcache
 from .rivals.easycache import EasyCache
 from .rivals.first_block import FirstBlockCache
 from .rivals.fora import FORA
 from .rivals.hicache import HiCache
 from .rivals.magcache import MagCache, RatioLog
+from .rivals.meancache import meancache
 from .rivals.rival import Rival
 from .rivals.run import attach_rival
+from .rivals.seacache import SeaCache
 from .rivals.spectrum import Spectrum
 from .rivals.taylorseer import TaylorSeer
 from .rivals.teacache import ChangeLog, TeaCache
 
-AUTO, REFINED = "Auto", "Auto, refined"
+AUTO, REFINED, BUDCACHE, CEILING = "Auto", "Auto, refined", "BudCache", "ceiling: "
+BNS = CEILING + "BNS, trained through the model"
+SLOW = REFINED, BUDCACHE, BNS  # dozens to hundreds of runs before the first that is measured
 REFINED_ON, TRIES = 6, 6  # calibration captions, and plans for each speed-up
 
 
@@ -63,37 +69,23 @@ def native(method: str, node: type, threshold: float) -> Arm:
 
 def auto(method: str, speedup: float, measured: bool = True, refine: bool = False) -> Arm:
     """Auto, by a measurement of the calibration captions, refined by more of them, or by what models have in common."""
-    def record(calibration: Calibration) -> tuple[Quantity, Kernel]:
-        found: list[tuple[Quantity, Kernel]] = []
-        recording = attach(calibration.subject.patcher, RecordPolicy(lambda *kernel: found.append(kernel) or ""),
-                           family=ANYTHING)
-        _counted(calibration).draw(recording)
-        return found[0][0], mean([kernel for _, kernel in found])
-
     def try_plans(calibration: Calibration) -> tuple[Quantity, Kernel]:
-        quantity, kernel = calibration.learn(AUTO, record)
-        more, model = replace(_counted(calibration), captions=REFINED_ON), calibration.subject.patcher
+        quantity, measurement = kernel(calibration)
+        more, model = replace(counted(calibration), captions=REFINED_ON), calibration.subject.patcher
         full = more.draw(model)
 
         def errors_of(policy: AutoPolicy) -> list[torch.Tensor]:
             return [drawn.latents - wanted.latents
                     for drawn, wanted in zip(more.draw(attach(model, policy, family=ANYTHING)), full)]
-        return quantity, refined(kernel, quantity, TRIES, errors_of)
+        return quantity, refined(measurement, quantity, TRIES, errors_of)
 
     def patch(model: ModelPatcher, calibration: Calibration) -> ModelPatcher:
-        known, kernel = None, None
+        known, measurement = None, None
         if measured:
-            known, kernel = calibration.learn("refined", try_plans) if refine else calibration.learn(AUTO, record)
-        policy = AutoPolicy(speedup, lambda quantity, _: kernel if quantity is known else None, general)
+            known, measurement = calibration.learn("refined", try_plans) if refine else kernel(calibration)
+        policy = AutoPolicy(speedup, lambda quantity, _: measurement if quantity is known else None, general)
         return attach(model, policy, family=ANYTHING)
     return Arm(method, f"{speedup:g}x", patch)
-
-
-def _counted(calibration: Calibration) -> Calibration:
-    """With a sampler that evaluates the model once a step, as Calibrate asks its user to."""
-    if traits_of(sampler_object(calibration.setting.sampler)).counted:
-        return calibration
-    return replace(calibration, setting=replace(calibration.setting, sampler="euler"))
 
 
 def ada(model: ModelPatcher, _: Calibration) -> ModelPatcher:
@@ -111,7 +103,9 @@ ALL: tuple[Arm, ...] = (
     *(auto(REFINED, speedup, refine=True) for speedup in (1.5, 2., 2.5, 3., 4.)),
     *(auto("Auto, general profile", speedup, measured=False) for speedup in (1.5, 2., 2.5, 3., 4.)),
     *(replace(arm, method=f"fewer steps, {sampler}", sampler=sampler)
-      for sampler in ("dpmpp_2m", "res_multistep") for arm in FEWER_STEPS[1:]),
+      for sampler in ("dpmpp_2m", "res_multistep", "uni_pc", "deis") for arm in FEWER_STEPS[1:]),
+    *(on_best_grid("fewer steps, grid by GITS", speedup) for speedup in SPEEDUPS),
+    *(on_best_grid("fewer steps, uni_pc, grid by GITS", speedup, "uni_pc") for speedup in SPEEDUPS),
     *(policy("BlockDance", f"N={N}", BlockDancePolicy(N)) for N in (2, 3, 4)),
     *(policy("BlockDance, linear forecast", f"N={N}", Forecasting(BlockDancePolicy(N), "linear")) for N in (2, 3, 4)),
     Arm("BlockDance-Ada", "", ada),
@@ -133,6 +127,14 @@ ALL: tuple[Arm, ...] = (
     *(rival("TaylorSeer order 2", f"N={N}", TaylorSeer(N, 2)) for N in (2, 3, 4, 6)),
     *(rival("HiCache", f"N={N}", HiCache(N)) for N in (2, 3, 4, 6)),
     *(rival("Spectrum", f"growth {growth:g}", Spectrum(growth)) for growth in (0, .75, 1.5, 3)),
+    *(rival("SeaCache", f"{threshold:g}", SeaCache(threshold)) for threshold in (.1, .2, .3, .6)),
+    *(planned("L2P", speedup, recorded(on_interval)) for speedup in SPEEDUPS),
+    *(planned("Auto's plan, weights of L2P", speedup, on_auto_plan) for speedup in SPEEDUPS),
+    *(planned("MeanCache", speedup, recorded(meancache)) for speedup in SPEEDUPS),
+    *(planned("DPCache", speedup, recorded(dpcache)) for speedup in SPEEDUPS),
+    *(planned(BUDCACHE, speedup, searched()) for speedup in SPEEDUPS),
+    *(ceiling_of_weights(BNS, speedup) for speedup in SPEEDUPS),
+    *(ceiling_of_measurements(CEILING + "Auto, measured on the very picture", speedup) for speedup in SPEEDUPS),
 )
 
 

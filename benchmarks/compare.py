@@ -64,7 +64,9 @@ class Contest:
 
     def _draw(self, arm: Arm, patched: ModelPatcher, captions: list[Scene], seed: int,
               on_step: Callable[[], None] | None = None) -> Drawing:
-        return self._subject.draw(patched, arm.setting(self._setting), captions, seed, on_step)
+        def draw(patched: ModelPatcher) -> Drawing:
+            return self._subject.draw(patched, arm.setting(self._setting), captions, seed, on_step)
+        return draw(arm.inform(patched, draw) if arm.inform else patched)
 
 
 def compare(weights: str | Path | Subject, arms: Sequence[Arm], captions: int = 8, steps: int = 30,

@@ -12,7 +12,7 @@ from typing import Iterable, Iterator, Sequence
 import torch
 
 from .arm import FULL, Arm
-from .arms import ALL, AUTO, REFINED, thinned
+from .arms import ALL, AUTO, SLOW, thinned
 from .compare import Contest, batches
 from .options import Options, parse
 from .record import Memory, Record, load, reopen
@@ -77,14 +77,13 @@ def _contest(subject: Subject, arms: tuple[Arm, ...], setting: Setting) -> Conte
 
 
 def chosen_arms(options: Options) -> tuple[Arm, ...]:
-    """Those that the options ask for, the baseline always among them and our own curves with all their points. Refined
-    plans take dozens of runs before the first that is measured, so a quick benchmark has them only where they are
-    named. Exits where a text names no method."""
+    """Those that the options ask for, the baseline always among them and our own curves with all their points. What
+    takes dozens of runs before the first that is measured a quick benchmark has only where it is named. Exits where a text names no method."""
     _refuse_unknown(options.arms, [arm.method for arm in ALL], "method")
 
     def asked(arm: Arm) -> bool:
         if not options.arms:
-            return not (options.quick and arm.method == REFINED)
+            return not (options.quick and arm.method in SLOW)
         return _has_one(arm.method, options.arms)
     arms = [arm for arm in ALL if arm.method == BASELINE or asked(arm)]
     if options.points is None:
