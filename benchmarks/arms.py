@@ -105,7 +105,7 @@ ALL: tuple[Arm, ...] = (
     *(replace(arm, method=f"fewer steps, {sampler}", sampler=sampler)
       for sampler in ("dpmpp_2m", "res_multistep", "uni_pc", "deis") for arm in FEWER_STEPS[1:]),
     *(on_best_grid("fewer steps, grid by GITS", speedup) for speedup in SPEEDUPS),
-    *(on_best_grid("fewer steps, uni_pc, grid by GITS", speedup, "uni_pc") for speedup in SPEEDUPS),
+    *(on_best_grid("fewer steps, dpmpp_2m, grid of its own", speedup, "dpmpp_2m") for speedup in SPEEDUPS),
     *(policy("BlockDance", f"N={N}", BlockDancePolicy(N)) for N in (2, 3, 4)),
     *(policy("BlockDance, linear forecast", f"N={N}", Forecasting(BlockDancePolicy(N), "linear")) for N in (2, 3, 4)),
     Arm("BlockDance-Ada", "", ada),

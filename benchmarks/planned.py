@@ -20,6 +20,7 @@ from .rivals.bns import ROUNDS, Solve, Solver, trained
 from .rivals.budcache import ANNEALING, CLIMBS, BudCache
 from .rivals.gits import FINE, gits
 from .rivals.l2p import interval, l2p
+from .rivals.multistep_grid import multistep_grid
 from .rivals.solver import on_grid, solved
 from .rivals.static import Recipe, attach_static, repeat
 from .rivals.trajectory import Trajectory, gram_of
@@ -112,8 +113,9 @@ def ceiling_of_measurements(method: str, speedup: float) -> Arm:
 
 
 def on_best_grid(method: str, speedup: float, sampler: str | None = None) -> Arm:
-    """Fewer steps, on the sigmas that GITS finds."""
+    """Fewer steps, on the sigmas that GITS finds for Euler, or with the steps of dpmpp_2m for that."""
     def patch(model: ModelPatcher, calibration: Calibration) -> ModelPatcher:
         count = count_of(calibration.setting.steps, speedup)
-        return on_grid(model, gits(trajectories(calibration, FINE), count))
+        find = multistep_grid if sampler == "dpmpp_2m" else gits
+        return on_grid(model, find(trajectories(calibration, FINE), count))
     return Arm(method, f"{speedup:g}x", patch, sampler=sampler)
