@@ -23,8 +23,17 @@ from ..blockdance_core.host.fingerprint import fingerprint_of
 from .arm import Arm, Calibration, policy
 from .compare import FEWER_STEPS
 from .measured import counted, kernel
-from .planned import (SPEEDUPS, ceiling_of_measurements, ceiling_of_weights, on_auto_plan, on_best_grid, on_interval,
-                      planned, recorded, searched)
+from .planned import (
+    SPEEDUPS,
+    ceiling_of_measurements,
+    ceiling_of_weights,
+    on_auto_plan,
+    on_best_grid,
+    on_interval,
+    planned,
+    recorded,
+    searched,
+)
 from .rivals.dbcache import DBCache
 from .rivals.dicache import DiCache
 from .rivals.dpcache import dpcache

@@ -9,11 +9,15 @@
 in a script that `python3 -m benchmarks.start` runs.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Callable, Iterator, Sequence
 
+import torch
 from comfy.model_patcher import ModelPatcher
+from comfy.samplers import sampler_object
 
+from ..blockdance_core.host.clock import traits_of
 from . import memory
 from .arm import FULL, Arm, Calibration
 from .quality import compare as judge
@@ -27,10 +31,14 @@ FEWER_STEPS = tuple(Arm("fewer steps", f"{share:.0%}", share=share) for share in
 
 
 class Contest:
-    """Several arms on one model in one setting. `refused` has those that do not fit, and why."""
+    """Several arms on one model in one setting. `refused` has those that do not fit, and why.
 
-    def __init__(self, subject: Subject, arms: Sequence[Arm], setting: Setting):
+    many: steps of a run that all are compared with, too, where the sampler adds no noise; None for no such run.
+    """
+
+    def __init__(self, subject: Subject, arms: Sequence[Arm], setting: Setting, many: int | None = None):
         self.refused: dict[Arm, str] = {}
+        self._many = many if traits_of(sampler_object(setting.sampler)).steady else None
         self._subject = subject
         self._setting = setting
         self._arms: list[tuple[Arm, ModelPatcher]] = []
@@ -46,6 +54,10 @@ class Contest:
         """Arms on one batch of captions, each time another one first."""
         arms = [(arm, patched) for arm, patched in self._arms if wanted(arm)]
         shift = number % max(1, len(arms))
+        exact: Sequence[torch.Tensor | None] = [None] * len(captions)
+        if self._many and arms:
+            setting = replace(self._setting, steps=self._many)
+            exact = self._subject.draw(self._subject.patcher, setting, captions, seed).latents
         for place, (arm, patched) in enumerate(arms[shift:] + arms[:shift]):
             if place % REFERENCE_EVERY == 0:
                 full = self._draw(FULL, self._subject.patcher, captions, seed)
@@ -53,7 +65,7 @@ class Contest:
             yield Record(
                 self._subject.name, self._setting, number, arm.method, arm.point, drawing.work.macs,
                 drawing.work.blocks, drawing.seconds, drawing.cpu, full.work.macs, full.work.blocks, full.seconds,
-                full.cpu, tuple(map(judge, drawing.latents, full.latents, captions)))
+                full.cpu, tuple(map(judge, drawing.latents, full.latents, captions, exact)))
 
     def memory(self, captions: list[Scene], seed: int, wanted: Callable[[Arm], bool]) -> Iterator[Memory]:
         """What arms take of it, the full one included, in one more run of each."""

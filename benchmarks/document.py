@@ -26,7 +26,9 @@ more than running fewer steps of the same sampler for the same MACs: below 0, no
 kept in memory from step to step beyond what full sampling keeps, *peak* the most that sampling takes.
 
 A better sampler with fewer steps may come nearer to the exact solution than the full run does that everything is
-compared with, so its PSNR has a ceiling that is not its own fault.
+compared with, so its PSNR has a ceiling that is not its own fault. *To 200 steps* is the PSNR to a run of so many steps
+of the same sampler, and after it the full run's own; it is empty where it was not measured. What a *ceiling* knows
+nobody can know before a run, or not for a price that anyone would pay: these rows say what is left to be gained.
 
 The rivals are written from their papers (`benchmarks/rivals`) and not their authors' code; TeaCache and MagCache are
 fitted to the model on other captions first, as their authors do, and FORA, TaylorSeer and HiCache store one change of
@@ -40,7 +42,7 @@ methods, and say nothing about how a picture of a large model would look.
 """
 SPEEDUPS = tuple(f"{speedup:g}x" for speedup in equal_compute.SPEEDUPS)
 COLUMNS = ("method", "", "MACs", "blocks", "wall s", "processor s", "PSNR, dB", "ahead, dB", "SSIM",
-           "relative L1", "objects right", "peak, MiB", "held, MiB")
+           "relative L1", "objects right", "peak, MiB", "held, MiB", "to 200 steps, dB")
 
 
 def write(folder: Path, tables: Sequence[Table]) -> list[Path]:
@@ -94,8 +96,10 @@ def _cells(row: Row) -> tuple[str, ...]:
     ahead = "" if row.ahead is None or row.method == BASELINE else f"{row.ahead:+.1f}"
     peak = "" if row.peak is None else f"{row.peak / 2 ** 20:.1f}"
     held = "" if row.held is None else f"{row.held / 2 ** 20:.2f}"
+    exact = "" if row.exact is None else f"{row.exact:.1f} of {row.full_exact:.1f}"
     return (row.method, row.point, f"{row.macs:.3f}", f"{row.blocks:.3f}", f"{row.seconds:.2f}", f"{row.cpu:.2f}",
-            psnr, ahead, f"{row.ssim:.4f}", f"{row.l1:.4f}", f"{row.right} / {row.objects}", peak, held)
+            psnr, ahead, f"{row.ssim:.4f}", f"{row.l1:.4f}", f"{row.right} / {row.objects}", peak, held,
+            exact)
 
 
 def _equal_compute(table: Sequence[Row]) -> str:

@@ -22,6 +22,8 @@ from .setting import BASE, Setting
 from .subject import Subject
 from .versions import versions
 
+MANY_STEPS = 200  # of the run that shows which is nearer to the exact solution; left out of a quick benchmark
+
 
 @dataclass(frozen=True)
 class Share:
@@ -48,6 +50,7 @@ def main() -> int:
 def measure(options: Options, share: Share) -> Iterator[Record | Memory]:
     """All that this worker has to measure and that is not on record."""
     runs, memories, _ = load(options.out)
+    many = None if options.quick else MANY_STEPS
     done = {record.key for record in [*runs, *memories]}
     for weights in options.models:
         subject = Subject(weights)
@@ -57,20 +60,20 @@ def measure(options: Options, share: Share) -> Iterator[Record | Memory]:
             mine = {arm for place, arm in enumerate(remembering(arms)) if place in share
                     and (subject.name, setting, arm.method) not in done}
             if mine:
-                contest = _contest(subject, arms, setting)
+                contest = _contest(subject, arms, setting, many)
                 yield from contest.memory(batches(subject, setting.batch, setting.batch)[0][1], 0, mine.__contains__)
             for number, captions in batches(subject, options.captions, setting.batch):
                 def missing(arm: Arm) -> bool:
                     return (subject.name, setting, number, arm.method, arm.point) not in done
                 if number not in share or not any(map(missing, arms)):
                     continue
-                contest = contest or _contest(subject, arms, setting)
+                contest = contest or _contest(subject, arms, setting, many)
                 yield from contest.run(captions, number, number, missing)
                 print(f"{subject.name}, {setting.name}: batch {number + 1} of captions", flush=True)
 
 
-def _contest(subject: Subject, arms: tuple[Arm, ...], setting: Setting) -> Contest:
-    contest = Contest(subject, arms, setting)
+def _contest(subject: Subject, arms: tuple[Arm, ...], setting: Setting, many: int | None) -> Contest:
+    contest = Contest(subject, arms, setting, many)
     for arm, reason in contest.refused.items():
         print(f"{subject.name}: {arm.name} left out, {reason}", flush=True)
     return contest
@@ -78,7 +81,8 @@ def _contest(subject: Subject, arms: tuple[Arm, ...], setting: Setting) -> Conte
 
 def chosen_arms(options: Options) -> tuple[Arm, ...]:
     """Those that the options ask for, the baseline always among them and our own curves with all their points. What
-    takes dozens of runs before the first that is measured a quick benchmark has only where it is named. Exits where a text names no method."""
+    takes dozens of runs before the first that is measured a quick benchmark has only where it is named. Exits where a
+    text names no method."""
     _refuse_unknown(options.arms, [arm.method for arm in ALL], "method")
 
     def asked(arm: Arm) -> bool:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from blockdance.benchmarks import measured, planned
-from blockdance.benchmarks.arm import Calibration
+from blockdance.benchmarks.arm import Arm, Calibration
 from blockdance.benchmarks.arms import ALL, BNS, CEILING, SLOW
 from blockdance.benchmarks.compare import Contest
 from blockdance.benchmarks.options import WEIGHTS, parse
@@ -125,3 +125,10 @@ def test_ceilings_are_no_rivals_and_a_quick_benchmark_does_not_wait_for_them():
     assert not {arm.method for arm in arms} & set(SLOW)
     assert BNS in {arm.method for arm in chosen_arms(parse(["--quick", "--arms", "BNS"]))}
     assert all(arm.inform is None for arm in ALL if not arm.method.startswith(CEILING))
+
+
+def test_a_run_of_many_steps_is_another_reference_unless_the_sampler_adds_noise(subject):
+    steady, noisy = (next(Contest(subject, [Arm("half", share=.5)], Setting(steps=8, sampler=sampler), many=24).run(
+        subject.scenes(1), 0, 0)).qualities[0] for sampler in ("euler", "euler_ancestral"))
+    assert steady.exact < steady.full_exact < 100
+    assert noisy.exact is noisy.full_exact is None
