@@ -52,7 +52,8 @@ from .rivals.teacache import ChangeLog, TeaCache
 
 AUTO, REFINED, BUDCACHE, CEILING = "Auto", "Auto, refined", "BudCache", "ceiling: "
 BNS = CEILING + "BNS, trained through the model"
-SLOW = REFINED, BUDCACHE, BNS  # dozens to hundreds of runs before the first that is measured
+BASE_ONLY = BUDCACHE, BNS  # hundreds of runs before the first that is measured, so in one setting
+SLOW = REFINED, *BASE_ONLY  # dozens at least, so not in a quick benchmark
 REFINED_ON, TRIES = 6, 6  # calibration captions, and plans for each speed-up
 
 

@@ -12,7 +12,7 @@ from typing import Iterable, Iterator, Sequence
 import torch
 
 from .arm import FULL, Arm
-from .arms import ALL, AUTO, SLOW, thinned
+from .arms import ALL, AUTO, BASE_ONLY, SLOW, thinned
 from .compare import Contest, batches
 from .options import Options, parse
 from .record import Memory, Record, load, reopen
@@ -50,33 +50,25 @@ def main() -> int:
 def measure(options: Options, share: Share) -> Iterator[Record | Memory]:
     """All that this worker has to measure and that is not on record."""
     runs, memories, _ = load(options.out)
-    many = None if options.quick else MANY_STEPS
     done = {record.key for record in [*runs, *memories]}
     for weights in options.models:
         subject = Subject(weights)
         for setting in chosen_settings(options):
-            arms = chosen_arms(options)
-            contest = None
+            arms = tuple(arm for arm in chosen_arms(options) if setting == BASE or arm.method not in BASE_ONLY)
+            contest = Contest(subject, arms, setting, None if options.quick else MANY_STEPS)
             mine = {arm for place, arm in enumerate(remembering(arms)) if place in share
                     and (subject.name, setting, arm.method) not in done}
             if mine:
-                contest = _contest(subject, arms, setting, many)
                 yield from contest.memory(batches(subject, setting.batch, setting.batch)[0][1], 0, mine.__contains__)
             for number, captions in batches(subject, options.captions, setting.batch):
                 def missing(arm: Arm) -> bool:
                     return (subject.name, setting, number, arm.method, arm.point) not in done
                 if number not in share or not any(map(missing, arms)):
                     continue
-                contest = contest or _contest(subject, arms, setting, many)
                 yield from contest.run(captions, number, number, missing)
                 print(f"{subject.name}, {setting.name}: batch {number + 1} of captions", flush=True)
-
-
-def _contest(subject: Subject, arms: tuple[Arm, ...], setting: Setting, many: int | None) -> Contest:
-    contest = Contest(subject, arms, setting, many)
-    for arm, reason in contest.refused.items():
-        print(f"{subject.name}: {arm.name} left out, {reason}", flush=True)
-    return contest
+            for arm, reason in contest.refused.items():
+                print(f"{subject.name}: {arm.name} left out, {reason}", flush=True)
 
 
 def chosen_arms(options: Options) -> tuple[Arm, ...]:

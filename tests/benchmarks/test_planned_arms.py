@@ -36,6 +36,7 @@ def subject():
 def few_captions(monkeypatch):
     monkeypatch.setattr(measured, "RECORDED_ON", 1)
     monkeypatch.setattr(planned, "RECORDED_ON", 1)
+    monkeypatch.setattr(planned, "FINE", 12)
 
 
 def recorded(model, tiny) -> Trajectory:
