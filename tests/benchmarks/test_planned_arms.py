@@ -107,7 +107,7 @@ def test_training_weights_through_the_model_brings_calibration_captions_closer(s
     def error(rounds: int) -> float:
         drawn = calibration.draw(planned.ceiling_of_weights("", 4., rounds).prepare(replace(calibration, _learned={})))
         return float((drawn[0].latents - full).square().mean())
-    assert error(3) < .5 * error(0)
+    assert error(3) < .9 * error(0)  # with two evaluations, and three weights
 
 
 def test_a_search_by_real_runs_is_no_worse_on_its_captions_than_every_other_plan(subject):
