@@ -15,11 +15,16 @@ import numpy as np
 from .static import Recipe
 
 RIDGE = 1e-5
+FIRST = 3
 
 
 def interval(steps: int, count: int) -> tuple[int, ...]:
-    """The published plan: one evaluation of every N; as evenly as can be where steps / count is not whole."""
-    return tuple(place * steps // count for place in range(count))
+    """The published plan: the first three, the last, and between them one of every N, as evenly as so many can be."""
+    if not 1 <= count <= steps:
+        raise ValueError(f"{count} evaluations of {steps}: use 1 to {steps}")
+    begin = min(FIRST, count) - 1
+    gaps = count - begin - 1
+    return *range(begin), *(begin + place * (steps - 1 - begin) // max(1, gaps) for place in range(gaps + 1))
 
 
 def l2p(gram: np.ndarray, computed: Sequence[int], ridge: float = RIDGE) -> Recipe:

@@ -12,7 +12,7 @@ from blockdance.benchmarks.arms import ALL, BNS, CEILING, SLOW
 from blockdance.benchmarks.compare import Contest
 from blockdance.benchmarks.options import WEIGHTS, parse
 from blockdance.benchmarks.rivals.bns import Solver
-from blockdance.benchmarks.rivals.l2p import interval, l2p
+from blockdance.benchmarks.rivals.l2p import l2p
 from blockdance.benchmarks.rivals.solver import on_grid, solved
 from blockdance.benchmarks.rivals.static import attach_static, repeat
 from blockdance.benchmarks.rivals.trajectory import RecordTrajectory, Trajectory
@@ -63,7 +63,7 @@ def test_a_recipe_that_computes_everything_is_identity_and_any_other_computes_wh
     tiny, model, run = tiny_run
     everything = attach_static(model, "all", repeat(STEPS, range(STEPS)))
     assert torch.equal(sample(everything, tiny, steps=STEPS), sample(model, tiny, steps=STEPS))
-    patched = attach_static(model, "L2P", l2p(run.gram, interval(STEPS, 3)))
+    patched = attach_static(model, "L2P", l2p(run.gram, (0, 2, 5)))
     sample(patched, tiny, steps=STEPS)
     assert [evaluation.step for evaluation in last_report(patched).evaluations if evaluation.executed] == [0, 2, 5]
     sample(patched, tiny, steps=STEPS + 1)

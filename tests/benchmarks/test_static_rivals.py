@@ -54,9 +54,10 @@ def test_a_recipe_needs_what_was_computed_before():
     assert repeat(4, (0, 3)).rows == ({0: 1.}, {0: 1.}, {0: 1.}, {3: 1.})
 
 
-def test_the_interval_plan_computes_one_of_every_N():
-    assert interval(12, 4) == (0, 3, 6, 9)
-    assert interval(30, 20)[:4] == (0, 1, 3, 4) and len(set(interval(30, 20))) == 20
+def test_the_interval_plan_computes_the_ends_and_one_of_every_N_between_them():
+    assert interval(12, 6) == (0, 1, 2, 5, 8, 11)
+    assert interval(12, 12) == tuple(range(12)) and interval(12, 3) == (0, 1, 2) and interval(12, 1) == (0,)
+    assert all(len(set(interval(30, count))) == count for count in range(1, 31))
 
 
 def test_l2p_is_exact_where_outputs_lie_in_the_span_of_computed_ones():
