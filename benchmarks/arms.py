@@ -114,8 +114,8 @@ ALL: tuple[Arm, ...] = (
     *(auto("Auto, general profile", speedup, measured=False) for speedup in (1.5, 2., 2.5, 3., 4.)),
     *(replace(arm, method=f"fewer steps, {sampler}", sampler=sampler)
       for sampler in ("dpmpp_2m", "res_multistep", "uni_pc", "deis") for arm in FEWER_STEPS[1:]),
-    *(on_best_grid("fewer steps, grid by GITS", speedup) for speedup in SPEEDUPS),
-    *(on_best_grid("fewer steps, dpmpp_2m, grid of its own", speedup, "dpmpp_2m") for speedup in SPEEDUPS),
+    *(on_best_grid("fewer steps, euler, grid by GITS", speedup, published=True) for speedup in SPEEDUPS),
+    *(on_best_grid("fewer steps, euler, best of the full grid", speedup, published=False) for speedup in SPEEDUPS),
     *(policy("BlockDance", f"N={N}", BlockDancePolicy(N)) for N in (2, 3, 4)),
     *(policy("BlockDance, linear forecast", f"N={N}", Forecasting(BlockDancePolicy(N), "linear")) for N in (2, 3, 4)),
     Arm("BlockDance-Ada", "", ada),

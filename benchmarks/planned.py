@@ -18,9 +18,8 @@ from .arm import Arm, Calibration
 from .measured import RECORDED_ON, counted, kernel, trajectories
 from .rivals.bns import ROUNDS, Solve, Solver, trained
 from .rivals.budcache import ANNEALING, CLIMBS, BudCache
-from .rivals.gits import FINE, gits
+from .rivals.gits import FINE, LATER, gits
 from .rivals.l2p import interval, l2p
-from .rivals.multistep_grid import multistep_grid
 from .rivals.solver import on_grid, solved
 from .rivals.static import Recipe, attach_static, repeat
 from .rivals.trajectory import Trajectory, gram_of
@@ -112,10 +111,10 @@ def ceiling_of_measurements(method: str, speedup: float) -> Arm:
     return Arm(method, f"{speedup:g}x", inform=inform)
 
 
-def on_best_grid(method: str, speedup: float, sampler: str | None = None) -> Arm:
-    """Fewer steps, on the sigmas that GITS finds for Euler, or with the steps of dpmpp_2m for that."""
+def on_best_grid(method: str, speedup: float, published: bool) -> Arm:
+    """Fewer steps of Euler on the sigmas that GITS finds, as published or for being near the full run."""
     def patch(model: ModelPatcher, calibration: Calibration) -> ModelPatcher:
         count = count_of(calibration.setting.steps, speedup)
-        find = multistep_grid if sampler == "dpmpp_2m" else gits
-        return on_grid(model, find(trajectories(calibration, FINE), count))
-    return Arm(method, f"{speedup:g}x", patch, sampler=sampler)
+        runs, later = (trajectories(calibration, FINE), LATER) if published else (trajectories(calibration), 1.)
+        return on_grid(model, gits(runs, count, later))
+    return Arm(method, f"{speedup:g}x", patch, sampler="euler")

@@ -5,9 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 import torch
-from comfy.k_diffusion.sampling import sample_dpmpp_2m
 
-from blockdance.benchmarks.rivals import multistep_grid as multistep
 from blockdance.benchmarks.rivals.bns import Solver, trained
 from blockdance.benchmarks.rivals.budcache import BudCache
 from blockdance.benchmarks.rivals.dpcache import cost_tensor, dpcache, key_steps, taylor
@@ -184,41 +182,17 @@ def test_the_grid_of_gits_is_the_cheapest():
     assert best_grid(costs, 1) == (0, 8) and best_grid(costs, 8) == tuple(range(9))
 
 
+def test_a_grid_of_the_runs_own_steps_is_the_run_itself():
+    run = smooth(0)
+    assert gits([run], STEPS, later=1.) == run.schedule.sigmas
+
+
 def test_gits_spends_its_steps_where_the_run_bends():
     """Straight on but for the steps 3 to 6: none is needed before, and none behind."""
     bent = torch.tensor([0., 0, 0, 1, 2, 3, 4, 4, 4, 4, 4, 4], dtype=torch.float64)[:, None]
     bent = run(torch.cat([bent, torch.ones_like(bent)], 1))
     assert np.allclose(step_costs(bent)[6, 7:], 0)
     assert gits([bent], 5) == tuple(bent.schedule.sigmas[place] for place in (0, 3, 4, 5, 6, 12))
-
-
-def test_the_grid_for_a_solver_of_two_steps_is_the_cheapest_by_pairs_of_steps():
-    costs = np.random.default_rng(6).uniform(size=(9, 9, 9))
-    costs[:, ~np.triu(np.ones((9, 9), bool), 1)] = np.inf
-
-    def cost(grid: tuple[int, ...]) -> float:
-        steps = zip((0, *grid), grid, grid[1:])
-        return sum(1.15 ** place * costs[step] for place, step in enumerate(steps))
-    grids = [(0, *some, 8) for some in combinations(range(1, 8), 3)]
-    assert multistep.best_grid(costs, 4) == min(grids, key=cost)
-
-
-def test_a_step_of_that_solver_costs_what_comfyui_makes_of_it():
-    """Two steps of its DPM-Solver++(2M), the first of which ends on the run."""
-    run, places = smooth(0), (2, 5, 9)
-    sigmas = torch.tensor([run.schedule.sigmas[place] for place in places], dtype=torch.float64)
-    pictures = run.latents[:-1] - torch.tensor(run.times[:-1])[:, None] * run.velocities
-    outputs = iter([(pictures[2], None), (pictures[5], run.latents[5])])
-
-    def model(x: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
-        picture, latent = next(outputs)
-        if latent is not None:
-            x.copy_(latent[None])
-        return picture[None]
-    end = sample_dpmpp_2m(model, run.latents[2:3].clone(), sigmas, disable=True)
-    costs = multistep.step_costs(run)
-    assert costs[2, 5, 9] == pytest.approx(float((end - run.latents[9]).norm()), rel=1e-6)
-    assert np.isinf(costs[5, 2, 9]) and costs[2, 2, 9] != costs[1, 2, 9]
 
 
 class Pendulum:
