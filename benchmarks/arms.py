@@ -137,7 +137,7 @@ ALL: tuple[Arm, ...] = (
     *(rival("TaylorSeer order 2", f"N={N}", TaylorSeer(N, 2)) for N in (2, 3, 4, 6)),
     *(rival("HiCache", f"N={N}", HiCache(N)) for N in (2, 3, 4, 6)),
     *(rival("Spectrum", f"growth {growth:g}", Spectrum(growth)) for growth in (0, .75, 1.5, 3)),
-    *(rival("SeaCache", f"{threshold:g}", SeaCache(threshold)) for threshold in (.1, .2, .3, .6)),
+    *(rival("SeaCache", f"{threshold:g}", SeaCache(threshold)) for threshold in (.06, .1, .2, .35)),
     *(planned("L2P", speedup, recorded(on_interval)) for speedup in SPEEDUPS),
     *(planned("Auto's plan, weights of L2P", speedup, on_auto_plan) for speedup in SPEEDUPS),
     *(planned("MeanCache", speedup, recorded(meancache)) for speedup in SPEEDUPS),

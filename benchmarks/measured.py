@@ -27,10 +27,10 @@ def kernel(calibration: Calibration) -> tuple[Quantity, Kernel]:
     """As Auto's measuring run makes it, the mean over calibration captions."""
     def record(calibration: Calibration) -> tuple[Quantity, Kernel]:
         found: list[tuple[Quantity, Kernel]] = []
-        recording = attach(calibration.subject.patcher, RecordPolicy(lambda *kernel: found.append(kernel) or ""),
+        recording = attach(calibration.subject.patcher, RecordPolicy(lambda *measured: found.append(measured) or ""),
                            family=ANYTHING)
         counted(calibration).draw(recording)
-        return found[0][0], mean([kernel for _, kernel in found])
+        return found[0][0], mean([measurement for _, measurement in found])
     return calibration.learn("kernel", record)
 
 

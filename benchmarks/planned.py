@@ -104,9 +104,9 @@ def ceiling_of_measurements(method: str, speedup: float) -> Arm:
     """Auto, measured on the very picture that it then draws."""
     def inform(model: ModelPatcher, draw: Callable[[ModelPatcher], Drawing]) -> ModelPatcher:
         found: list[tuple[Quantity, Kernel]] = []
-        draw(attach(model, RecordPolicy(lambda *kernel: found.append(kernel) or ""), family=ANYTHING))
-        (known, kernel), = found
-        policy = AutoPolicy(speedup, lambda quantity, _: kernel if quantity is known else None, general)
+        draw(attach(model, RecordPolicy(lambda *measured: found.append(measured) or ""), family=ANYTHING))
+        (known, measurement), = found
+        policy = AutoPolicy(speedup, lambda quantity, _: measurement if quantity is known else None, general)
         return attach(model, policy, family=ANYTHING)
     return Arm(method, f"{speedup:g}x", inform=inform)
 
