@@ -33,10 +33,10 @@ nobody can know before a run, or not for a price that anyone would pay: these ro
 The rivals are written from their papers (`benchmarks/rivals`) and not their authors' code; TeaCache and MagCache are
 fitted to the model on other captions first, as their authors do, and FORA, TaylorSeer and HiCache store one change of
 the hidden state for all blocks, not two for each. L2P, MeanCache, DPCache and the grids learn from full runs of eight
-other captions, BudCache searches by runs of two; Auto measures two. ComfyUI's EasyCache is run as it is. It computes everything where a
-model never asks it, PixArt and SD3, and where the sampler's latent is the very tensor that the model gets, as with Flux
-in float32, it adds to that one, which spoils the run. The numbers by which Auto plans were chosen on three of these
-models with six of these captions in view ([auto.md](auto.md) has those without them); Wan came later.
+other captions, BudCache searches by runs of two; Auto measures two. ComfyUI's EasyCache is run as it is. It computes
+everything where a model never asks it, PixArt and SD3, and where the sampler's latent is the very tensor that the model
+gets, as with Flux in float32, it adds to that one, which spoils the run. The numbers by which Auto plans were chosen on
+three of these models with six of these captions in view ([auto.md](auto.md) has those without them); Wan came later.
 
 The models are tiny and draw shapes, in pictures of 48 x 48 pixels or, Wan, videos of 16 frames of 24 x 24: they rank
 methods, and say nothing about how a picture of a large model would look.
