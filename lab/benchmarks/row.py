@@ -17,8 +17,9 @@ class Row:
     full run, median; equal: whether some samples are the full run's, bit for bit, which have no PSNR; psnr: of the
     others, in dB, None without any; psnr_macs: what those cost, None where it is not known; ahead: dB more than fewer
     steps of the same sampler give for the same MACs, None outside their curve and where some are equal; ssim, l1:
-    means; peak, held: bytes that sampling takes, and that are kept from step to step beyond what full sampling keeps.
-    Estimates are over samples."""
+    means; peak, held: bytes that sampling takes, and that are kept from step to step beyond what full sampling keeps;
+    exact, full_exact: mean PSNR of the method and of full sampling to the result of very many steps, None where that is
+    not known. Estimates are over samples."""
     method: str
     point: str
     samples: int
@@ -37,6 +38,8 @@ class Row:
     ahead: float | None = None
     peak: int | None = None
     held: int | None = None
+    exact: float | None = None
+    full_exact: float | None = None
 
     @property
     def name(self) -> str:
@@ -79,7 +82,14 @@ def _row(records: Sequence[Record]) -> Row:
         estimate(differing) if differing else None, fmean(costs) if costs else None,
         fmean(quality.ssim for quality in qualities), fmean(quality.l1 for quality in qualities),
         sum(quality.right for quality in qualities), sum(quality.objects for quality in qualities),
-        median(r.full_seconds for r in records))
+        median(r.full_seconds for r in records), exact=_mean(quality.exact for quality in qualities),
+        full_exact=_mean(quality.full_exact for quality in qualities))
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    """None where one is not known."""
+    known = list(values)
+    return None if None in known else fmean(known)
 
 
 def _ahead(row: Row, curve: Sequence[tuple[float, float]]) -> float | None:

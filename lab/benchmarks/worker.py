@@ -12,7 +12,7 @@ from typing import Iterable, Iterator, Sequence
 import torch
 
 from .arm import FULL, Arm
-from .arms import ALL, AUTO, REFINED, thinned
+from .arms import ALL, AUTO, BASE_ONLY, SLOW, thinned
 from .compare import Contest, batches
 from .options import Options, parse
 from .record import Memory, Record, load, reopen
@@ -21,6 +21,8 @@ from .setting import ALL as SETTINGS
 from .setting import BASE, Setting
 from .subject import Subject
 from .versions import versions
+
+MANY_STEPS = 200  # of the run that shows which is nearer to the exact solution; left out of a quick benchmark
 
 
 @dataclass(frozen=True)
@@ -52,39 +54,32 @@ def measure(options: Options, share: Share) -> Iterator[Record | Memory]:
     for weights in options.models:
         subject = Subject(weights)
         for setting in chosen_settings(options):
-            arms = chosen_arms(options)
-            contest = None
+            arms = tuple(arm for arm in chosen_arms(options) if setting == BASE or arm.method not in BASE_ONLY)
+            contest = Contest(subject, arms, setting, None if options.quick else MANY_STEPS)
             mine = {arm for place, arm in enumerate(remembering(arms)) if place in share
                     and (subject.name, setting, arm.method) not in done}
             if mine:
-                contest = _contest(subject, arms, setting)
                 yield from contest.memory(batches(subject, setting.batch, setting.batch)[0][1], 0, mine.__contains__)
             for number, captions in batches(subject, options.captions, setting.batch):
                 def missing(arm: Arm) -> bool:
                     return (subject.name, setting, number, arm.method, arm.point) not in done
                 if number not in share or not any(map(missing, arms)):
                     continue
-                contest = contest or _contest(subject, arms, setting)
                 yield from contest.run(captions, number, number, missing)
                 print(f"{subject.name}, {setting.name}: batch {number + 1} of captions", flush=True)
-
-
-def _contest(subject: Subject, arms: tuple[Arm, ...], setting: Setting) -> Contest:
-    contest = Contest(subject, arms, setting)
-    for arm, reason in contest.refused.items():
-        print(f"{subject.name}: {arm.name} left out, {reason}", flush=True)
-    return contest
+            for arm, reason in contest.refused.items():
+                print(f"{subject.name}: {arm.name} left out, {reason}", flush=True)
 
 
 def chosen_arms(options: Options) -> tuple[Arm, ...]:
-    """Those that the options ask for, the baseline always among them and our own curves with all their points. Refined
-    plans take dozens of runs before the first that is measured, so a quick benchmark has them only where they are
-    named. Exits where a text names no method."""
+    """Those that the options ask for, the baseline always among them and our own curves with all their points. What
+    takes dozens of runs before the first that is measured a quick benchmark has only where it is named. Exits where a
+    text names no method."""
     _refuse_unknown(options.arms, [arm.method for arm in ALL], "method")
 
     def asked(arm: Arm) -> bool:
         if not options.arms:
-            return not (options.quick and arm.method == REFINED)
+            return not (options.quick and arm.method in SLOW)
         return _has_one(arm.method, options.arms)
     arms = [arm for arm in ALL if arm.method == BASELINE or asked(arm)]
     if options.points is None:

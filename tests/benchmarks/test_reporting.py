@@ -157,6 +157,25 @@ def test_what_was_published_is_read_as_it_was_written(tmp_path):
     assert read(tmp_path / "absent.csv") == []
 
 
+def test_a_row_says_how_far_it_and_the_full_run_are_from_many_steps_where_that_is_known(tmp_path):
+    known = replace(RECORD, qualities=(Quality(30., .9, .1, 4, 3, 33., 40.), Quality(30., .9, .1, 4, 3, 35., 42.)))
+    record(tmp_path, known, EQUAL)
+    written = tables(load(tmp_path)[0], [], [])
+    assert [(row.exact, row.full_exact) for row in written[0].rows] == [(34., 41.), (None, None)]
+    document.write(tmp_path, written)
+    assert "| 34.0 of 41.0 |" in (tmp_path / "benchmarks.md").read_text()
+    assert read(tmp_path / "benchmarks.csv") == written
+
+
+def test_what_was_published_before_there_was_a_column_is_still_read(tmp_path):
+    written = tables([*FEWER, RECORD], [], [VERSIONS])
+    lines = write(tmp_path / "benchmarks.csv", written).read_text().splitlines()
+    place = lines[0].split(",").index("exact")
+    (tmp_path / "old.csv").write_text("\n".join(",".join(line.split(",")[:place] + line.split(",")[place + 2:])
+                                                for line in lines))
+    assert read(tmp_path / "old.csv") == written
+
+
 def test_every_version_that_is_recorded_is_published():
     assert tuple(versions(())) == NAMES
 

@@ -24,7 +24,9 @@ class RivalRun:
         twice = schedule.sampler.name in TWO_EVALUATIONS_A_STEP
         self._count = 2 * schedule.steps - 1 if twice else schedule.steps
         self._rival = rival
+        self._flow_time = schedule.flow_time
         self._number = -1
+        self._time = 1.
         self._streams: dict[Hashable, Stream] = {}
         self._occurrences: dict[Hashable, int] = {}
 
@@ -35,6 +37,7 @@ class RivalRun:
     def evaluate(self, predict: Callable, x, timestep, *_):
         """One call of the denoiser."""
         self._number += 1
+        self._time = self._flow_time.time(float(timestep.max()))
         self._occurrences = {}
         return predict()
 
@@ -45,7 +48,7 @@ class RivalRun:
         key = identity(model, x, transformer_options, control)
         self._occurrences[key] = occurrence = self._occurrences.get(key, -1) + 1
         stream = self._streams.setdefault((key, occurrence), self._rival.begin())
-        moment = Moment(self._number, self._count)
+        moment = Moment(self._number, self._count, self._time, tuple(x.shape))
 
         def decide(sight: Sight) -> Stored | None:
             weights = stream.weights(moment, sight)
