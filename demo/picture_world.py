@@ -132,11 +132,20 @@ class World:
 def _color_of(thing: torch.Tensor, one_set: torch.Tensor, ground: torch.Tensor, color: torch.Tensor, held_out: bool
               ) -> torch.Tensor:
     """The colour, changed to one that makes the combination a held-out one, or keeps it from being one."""
-    last = thing * 7 + one_set * 3 + ground * 5 + color
+    unseen = is_held_out(thing, one_set, ground, color)
     if held_out:
-        wanted = (HELD_OUT - (last - color)) % HELD_OUT  # a colour from 0 to 9
-        return torch.where(last % HELD_OUT == 0, color, wanted)
-    return torch.where(last % HELD_OUT == 0, (color + 1) % len(COLORS), color)
+        wanted = -_combination(thing, one_set, ground, 0) % HELD_OUT  # a colour from 0 to 9
+        return torch.where(unseen, color, wanted)
+    return torch.where(unseen, (color + 1) % len(COLORS), color)
+
+
+def is_held_out(thing, one_set, ground, color):
+    """Whether the thing of this set on this ground is never trained on; of whole numbers, or of tensors of them."""
+    return _combination(thing, one_set, ground, color) % HELD_OUT == 0
+
+
+def _combination(thing, one_set, ground, color):
+    return thing * 7 + one_set * 3 + ground * 5 + color
 
 
 def _scaled(drawings: torch.Tensor, pixels: int) -> torch.Tensor:

@@ -7,8 +7,9 @@ from comfy.model_patcher import ModelPatcher
 
 from ...blockdance_core.comfy.attach import attach
 from ...blockdance_core.methods.method import Method
+from .captions import CALIBRATION
 from .setting import Setting
-from .subject import CALIBRATION, Drawing, Subject
+from .subject import Drawing, Subject
 
 Learned = TypeVar("Learned")
 

@@ -20,11 +20,12 @@ from comfy.samplers import sampler_object
 from ...blockdance_core.comfy.step_tracking import traits_of
 from . import memory
 from .arm import FULL, Arm, Calibration
+from .captions import Scene
 from .quality import compare as judge
 from .record import Memory, Record
 from .row import Row, rows
 from .setting import Setting
-from .subject import Drawing, Scene, Subject
+from .subject import Drawing, Subject
 
 REFERENCE_EVERY = 8  # arms: load and heat change over minutes, so a full run nearby is what seconds are compared with
 FEWER_STEPS = tuple(Arm("fewer steps", f"{share:.0%}", share=share) for share in (.9, .8, .7, .6, .5, .4, .33, .25))
@@ -89,14 +90,15 @@ class Contest:
 
 
 def compare(weights: str | Path | Subject, arms: Sequence[Arm], captions: int = 8, steps: int = 30,
-            sampler: str = "euler", scheduler: str = "simple", cfg: float = 3., seed: int = 0, together: bool = True,
-            batch: int = 1, fewer_steps: Sequence[Arm] = FEWER_STEPS) -> list[Row]:
-    """Arms against full sampling, with the curve of fewer steps that they have to beat.
+            sampler: str = "euler", scheduler: str = "simple", cfg: float | None = None, seed: int = 0,
+            together: bool = True, batch: int = 1, fewer_steps: Sequence[Arm] = FEWER_STEPS) -> list[Row]:
+    """Arms against full sampling, with the curve of fewer steps that they have to beat. cfg: that of the model's world
+    unless given.
 
     Raises ValueError for an arm that does not fit the model.
     """
     subject = weights if isinstance(weights, Subject) else Subject(Path(weights))
-    setting = Setting(steps, sampler, scheduler, cfg, together, batch)
+    setting = Setting(steps, sampler, scheduler, subject.base.cfg if cfg is None else cfg, together, batch)
     contest = Contest(subject, [*fewer_steps, *arms], setting)
     contest.prepared()
     for arm, reason in contest.refused.items():

@@ -32,8 +32,8 @@ class Row:
     psnr_macs: float | None
     ssim: float
     l1: float
-    right: int
-    objects: int
+    right: int | None
+    objects: int | None
     full_seconds: float
     ahead: float | None = None
     peak: int | None = None
@@ -44,6 +44,11 @@ class Row:
     @property
     def name(self) -> str:
         return f"{self.method} {self.point}".strip()
+
+    @property
+    def checked(self) -> str:
+        """Objects right of how many; empty where nobody can check them."""
+        return "" if self.objects is None else f"{self.right} / {self.objects}"
 
 
 def rows(records: Iterable[Record]) -> list[Row]:
@@ -81,9 +86,15 @@ def _row(records: Sequence[Record]) -> Row:
         median(r.seconds / r.full_seconds for r in records), len(differing) < len(qualities),
         estimate(differing) if differing else None, fmean(costs) if costs else None,
         fmean(quality.ssim for quality in qualities), fmean(quality.l1 for quality in qualities),
-        sum(quality.right for quality in qualities), sum(quality.objects for quality in qualities),
+        _total(quality.right for quality in qualities), _total(quality.objects for quality in qualities),
         median(r.full_seconds for r in records), exact=_mean(quality.exact for quality in qualities),
         full_exact=_mean(quality.full_exact for quality in qualities))
+
+
+def _total(values: Iterable[int | None]) -> int | None:
+    """None where one is not known."""
+    known = list(values)
+    return None if None in known else sum(known)
 
 
 def _mean(values: Iterable[float | None]) -> float | None:
@@ -107,5 +118,5 @@ def text(table: Sequence[Row]) -> str:
                           ("equal", ""))
         lines.append(f"{row.name:28} {row.macs:6.3f} {row.cpu:6.3f} {row.seconds:6.3f} {psnr:>7} "
                      f"{interval:>13} {ahead:>7} {row.ssim:7.4f} {row.l1:7.4f} "
-                     f"{f'{row.right} / {row.objects}':>14}")
+                     f"{row.checked:>14}")
     return "\n".join(lines)

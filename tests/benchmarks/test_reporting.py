@@ -49,7 +49,7 @@ def test_what_is_on_record_is_not_measured_again(tmp_path, monkeypatch):
     asked = []
 
     class Named:
-        name = "tiny"
+        name, base = "tiny", BASE
 
         def __init__(self, weights):
             self.scenes = range
@@ -85,6 +85,14 @@ def test_a_quick_run_has_three_points_a_curve_and_refines_no_plans_unless_asked(
     assert refined == [False, False, True, True]
     assert {arm.method for arm in named} == {"Auto, refined", "fewer steps"}
     assert set(whole) == set(worker.ALL)
+
+
+def test_a_whole_name_asks_for_that_method_or_point_alone():
+    arms = worker.chosen_arms(options.parse(["--quick", "--arms", "Auto", "L2P 3x", "MeanC"]))
+    points = {arm.method: [other.point for other in arms if other.method == arm.method] for arm in arms}
+    del points["fewer steps"]
+    assert set(points) == {"Auto", "L2P", "MeanCache"} and points["L2P"] == ["3x"]
+    assert len(points["Auto"]) == 5 and len(points["MeanCache"]) == 3
 
 
 def test_rows_are_fractions_of_the_full_run_beside_them():
