@@ -22,7 +22,7 @@ def refined(kernel: Kernel, quantity: Quantity, tries: int,
             errors_of: Callable[[AutoMethod], Sequence[torch.Tensor]]) -> Kernel:
     """The kernel with the choice that came closest for each of the speed-ups.
 
-    errors_of: the latents' errors in some runs by a policy that has one choice only. A choice takes the place of the
+    errors_of: the latents' errors in some runs by a method that has one choice only. A choice takes the place of the
     one that a search would make where it is closer, in dB, by more than the standard error of that.
     """
     extrapolation, times, proven = KernelExtrapolation(kernel, quantity), np.append(kernel.times, 0.), []
@@ -35,7 +35,7 @@ def refined(kernel: Kernel, quantity: Quantity, tries: int,
 
 
 def _trial(kernel: Kernel, choice: tuple[int, ...]) -> AutoMethod:
-    """The policy that computes this choice, at the times of the kernel."""
+    """The method that computes this choice, at the times of the kernel."""
     trial = replace(kernel, proven=(choice,))
     return AutoMethod(len(kernel.times) / len(choice), lambda *_: trial, general, corrects=False)
 

@@ -1,4 +1,4 @@
-"""Put a policy on a MODEL, as keyed wrappers on a clone of its patcher."""
+"""Put a method on a MODEL, as keyed wrappers on a clone of its patcher."""
 
 import logging
 from copy import copy
@@ -30,11 +30,11 @@ KEY = "blockdance"
 def attach(model: ModelPatcher, method: Method, on_report: Callable[[Report], None] | None = None,
            family: Family = TRANSFORMERS, on_evaluation: Callable[[Report], None] | None = None,
            previewed: Plan | None = None) -> ModelPatcher:
-    """A clone of the model that samples by this policy; `on_report` gets the account of each finished run, and
+    """A clone of the model that samples by this method; `on_report` gets the account of each finished run, and
     `on_evaluation` that of a running one whenever an evaluation begins.
 
-    A policy that was attached before is replaced. Raises UnsupportedModel for a model without known blocks, and
-    ValueError where the policy does not fit it, which `preview` has found out already where its plan is given.
+    A method that was attached before is replaced. Raises UnsupportedModel for a model without known blocks, and
+    ValueError where the method does not fit it, which `preview` has found out already where its plan is given.
     """
     if previewed is None:
         preview(model, method, 20, family)
@@ -90,7 +90,7 @@ def history(model: ModelPatcher) -> History:
 
 
 def preview(model: ModelPatcher, method: Method, steps: int, family: Family = TRANSFORMERS) -> Plan:
-    """The plan of this policy for so many equal steps of a full run. Raises as `attach` does."""
+    """The plan of this method for so many equal steps of a full run. Raises as `attach` does."""
     sampling = model.get_model_object("model_sampling")
     sigmas = tuple(float(sampling.percent_to_sigma(step / steps)) for step in range(steps)) + (0.,)
     return method.plan(schedule_of(sampling, sigmas), family.transformer_of(model.model.diffusion_model))

@@ -3,6 +3,7 @@
 import threading
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Callable, Hashable
 
 import comfy.ldm.modules.attention
@@ -14,6 +15,8 @@ from torch.nn import Module
 
 from ..engine.blocks import Chain
 from ..engine.cache import Anchor, Cache, Stored
+from ..engine.controller import Controller
+from ..engine.gate import Gate, Sight
 from ..engine.interception import Diverged, Interception, Recorder, Replay
 from ..engine.mac_account import MacAccount
 from ..engine.macs import MacCounter
@@ -60,10 +63,12 @@ class Passes:
     """on_out_of_memory: called where storing or reusing took more than there is; give_up: with the reason why nothing
     may be reused from now on. Both set the decision to COMPUTE. watch: None where nothing is reused anyway."""
 
-    def __init__(self, report: Report, family: Family, messages: Messages, watch: MovingParts | None,
+    def __init__(self, report: Report, controller: Controller, family: Family, messages: Messages,
+                 watch: MovingParts | None,
                  on_out_of_memory: Callable[[], None], give_up: Callable[[str], None]):
         plan = report.plan
         self._report = report
+        self._controller = controller
         self._family = family
         self._messages = messages
         self._watch = watch
@@ -130,7 +135,7 @@ class Passes:
         reason = "it is not known which part of the latent a pass shows"
         with self._messages.survive(reason):
             watch.a_pass(key, x, current.latent)
-            reason = watch.rings() if current.decision.reuse is not None else ""
+            reason = watch.rings() if current.decision.may_reuse else ""
         if reason:
             self._give_up(reason)
 
@@ -168,7 +173,8 @@ class Passes:
         try:
             return self._pass(current, key, decision, forward, model, chain)
         except Diverged:
-            self.cache.drop(key, decision.reuse)
+            if decision.reuse is not None:
+                self.cache.drop(key, decision.reuse)
         except torch.OutOfMemoryError:
             if decision == COMPUTE:
                 raise
@@ -182,8 +188,11 @@ class Passes:
         replay = None if stored is None else Replay(chain, decision.reuse, stored)
         spans = [reuse for reuse in decision.store if not isinstance(reuse, SkipModel)]
         recorders = tuple(Recorder(chain, reuse) for reuse in spans) if replay is None else ()
+        gate = None
+        if decision.look is not None and key is not None:
+            gate = Gate(chain, decision.look, partial(self._enter, key))
         counter = MacCounter() if self._countable and key is not None and key not in self._account else None
-        with Interception(chain, replay, recorders, counter) as interception:
+        with Interception(chain, replay, recorders if gate is None else (gate,), counter) as interception:
             self._interceptions[id(model)] = interception
             try:
                 with counter or nullcontext():
@@ -196,6 +205,8 @@ class Passes:
         if replay is not None:
             replay.finish()
             replaced = replay.replaced
+        elif gate is not None:
+            replaced = self._through(gate, key)
         if interception.executed:  # else another cache has answered in the model's place
             for recorder in recorders:
                 with self._messages.survive("what blocks have computed is not stored", memory=False):
@@ -204,12 +215,28 @@ class Passes:
                 self._account.enter(key, counter.macs, interception.macs)
                 if counter.missed:
                     self._messages.leave_out(counter.missed)
-        self._account.book(evaluation, key, decision.reuse.span if replaced else None)
+        self._account.book(evaluation, key, (decision.reuse or decision.look).span if replaced else None)
         with self._lock:
             evaluation.total += interception.executed + replaced
             evaluation.passes += 1
             evaluation.misses += bool(evaluation.reuse and interception.executed and not replaced)
         return output
+
+    def _enter(self, key: Hashable, sight: Sight) -> Stored | None:
+        """What the controller puts in place of the span that a pass has come to."""
+        with self._messages.survive("blocks are computed, as nothing was decided about them", memory=False):
+            return self._controller.enter(key, sight)
+        return None
+
+    def _through(self, gate: Gate, key: Hashable) -> int:
+        """After a pass in which the controller has decided: how many blocks it replaced."""
+        sight, stored = gate.finish()
+        if stored is not None:
+            with self._messages.survive("what blocks have computed is not kept", memory=False):
+                self._controller.left(key, sight, stored)
+        elif not gate.replaced and sight is not None:
+            self._messages.fail(f"blocks could not be stored ({gate.failure}), so they are computed")
+        return gate.replaced
 
     def _stored(self, key: Hashable, reuse: Reuse, time: float) -> Stored | None:
         """What replaces a span in this pass, forecast if the plan says so; None where nothing is stored."""

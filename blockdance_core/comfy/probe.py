@@ -82,7 +82,7 @@ class ProbeRun:
 def attach_probe(model: ModelPatcher, on_finish: Callable[[Similarity], None] | None = None) -> ModelPatcher:
     """A clone of the model that records the similarity of its blocks in each run, and computes what it always did.
 
-    Replaces a policy that was attached before. Raises UnsupportedModel for a model without known blocks.
+    Replaces a method that was attached before. Raises UnsupportedModel for a model without known blocks.
     """
     transformer = transformer_of(model.model.diffusion_model)
 

@@ -45,8 +45,8 @@ class Run:
         self._tracker = StepTracker(schedule, undisturbed)
         self._flow_time = schedule.flow_time
         self._watch = MovingParts(own) if self._controller.may_reuse else None
-        self._passes = Passes(self.report, family, self.messages, self._watch, self._run_out_of_memory,
-                              self._give_up_now)
+        self._passes = Passes(self.report, self._controller, family, self.messages, self._watch,
+                              self._run_out_of_memory, self._give_up_now)
         self._looks, self._observes = True, self._controller.observes
         self._current: Current | None = None
         self._gave_up = False
@@ -143,7 +143,7 @@ class Run:
         if self._gave_up:
             return COMPUTE
         decision = self._controller.decide(step)
-        if decision.reuse is not None and self._watch is not None and (reason := self._watch.rings()):
+        if decision.may_reuse and self._watch is not None and (reason := self._watch.rings()):
             self._give_up(f"{reason}: everything is computed from step {step + 1} on")
             return COMPUTE
         return decision

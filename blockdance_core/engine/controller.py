@@ -11,6 +11,8 @@ import torch
 
 from ..plan.plan import Decision, Plan
 from ..plan.schedule import Schedule
+from .cache import Stored
+from .gate import Sight
 from .step_groups import StepGroups
 
 
@@ -60,6 +62,13 @@ class Controller(Protocol):
 
     def decide(self, step: int) -> Decision:
         """What the evaluation of this step does, from Python numbers alone."""
+
+    def enter(self, key: Hashable, sight: Sight) -> Stored | None:
+        """In a pass whose decision has a span to look at: what replaces it, or None to compute it. key: of passes that
+        may use what others of the same key have stored."""
+
+    def left(self, key: Hashable, sight: Sight, stored: Stored) -> None:
+        """The span was computed, and this is what it was."""
 
     def skip(self, moment: Moment) -> torch.Tensor | None:
         """The output, (B, C, ...), in place of the model's, where the decision skips it; None if there is none."""
@@ -140,6 +149,12 @@ class PlanController:
 
     def decide(self, step: int) -> Decision:
         return self._groups.decide(step)
+
+    def enter(self, key: Hashable, sight: Sight) -> Stored | None:
+        return None
+
+    def left(self, key: Hashable, sight: Sight, stored: Stored) -> None:
+        pass
 
     def skip(self, moment: Moment) -> torch.Tensor | None:
         return None

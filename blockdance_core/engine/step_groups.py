@@ -19,7 +19,7 @@ from ..plan.plan import COMPUTE, Decision, Plan, Reuse, SkipModel
 @dataclass(frozen=True)
 class Group:
     """first: its computed step; reuses: one per step after it; inside: it follows a group, so that its first step, too,
-    lies where the policy wants reuse."""
+    lies where the method wants reuse."""
     first: int
     reuses: tuple[Reuse | SkipModel, ...]
     inside: bool

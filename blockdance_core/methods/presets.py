@@ -1,4 +1,4 @@
-"""The published runs of both papers, and the baselines that they compare with, as policies.
+"""The published runs of both papers, and the baselines that they compare with, as methods.
 
 Block counts follow from the papers' MACs (full - skipped blocks * reused steps / (depth * steps)), which fit 22 skipped
 blocks where BlockDance's text says block 20, and windows of about 90 % of the steps for DiT-XL/2 and Open-Sora. Spans

@@ -15,7 +15,7 @@ from .storage import Storage
 
 @dataclass(frozen=True)
 class Transformer:
-    """What a policy needs to know of a model: its class and how many blocks each of its stacks has, in order."""
+    """What a method needs to know of a model: its class and how many blocks each of its stacks has, in order."""
     name: str
     stacks: tuple[int, ...]
 
@@ -72,9 +72,17 @@ class SkipModel:
 @dataclass(frozen=True)
 class Decision:
     """What one evaluation does: replace a span or skip the model, or compute everything and store what later steps will
-    reuse."""
+    reuse.
+
+    look: a span about which the controller decides in each pass, once it has seen what comes to it (engine/gate.py).
+    """
     reuse: Reuse | SkipModel | None = None
     store: tuple[Reuse | SkipModel, ...] = ()
+    look: Reuse | None = None
+
+    @property
+    def may_reuse(self) -> bool:
+        return self.reuse is not None or self.look is not None
 
 
 COMPUTE = Decision()

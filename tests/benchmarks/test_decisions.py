@@ -5,11 +5,12 @@ import pytest
 import torch
 
 from blockdance.blockdance_core.engine.cache import Stored
+from blockdance.blockdance_core.engine.gate import Sight
 from blockdance.lab.benchmarks.rivals.dbcache import DBCache
 from blockdance.lab.benchmarks.rivals.easycache import EasyCache
 from blockdance.lab.benchmarks.rivals.first_block import FirstBlockCache
 from blockdance.lab.benchmarks.rivals.magcache import MagCache, RatioLog
-from blockdance.lab.benchmarks.rivals.rival import Moment, Sight
+from blockdance.lab.benchmarks.rivals.rival import Moment
 from blockdance.lab.benchmarks.rivals.seacache import SeaCache, filter_of, filtered
 from blockdance.lab.benchmarks.rivals.teacache import ChangeLog, TeaCache
 

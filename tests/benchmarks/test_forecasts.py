@@ -5,10 +5,11 @@ import pytest
 import torch
 
 from blockdance.blockdance_core.engine.cache import Stored
+from blockdance.blockdance_core.engine.gate import Sight
 from blockdance.lab.benchmarks.rivals.dicache import DiCache, step
 from blockdance.lab.benchmarks.rivals.fora import FORA
 from blockdance.lab.benchmarks.rivals.hicache import HiCache, scaled_hermite
-from blockdance.lab.benchmarks.rivals.rival import Moment, Sight, combine
+from blockdance.lab.benchmarks.rivals.rival import Moment, combine
 from blockdance.lab.benchmarks.rivals.spectrum import Spectrum
 from blockdance.lab.benchmarks.rivals.taylorseer import TaylorSeer
 

@@ -87,7 +87,8 @@ def test_memory_held_is_what_the_method_stores(subject):
     full, reused = (memory.measure(lambda on_step: subject.draw(patched, Setting(steps=4), subject.scenes(1), 0,
                                                         on_step))
                     for patched in (subject.patcher, HALF.prepare(Calibration(subject, BASE))))
-    assert reused.held - full.held == 2 * 144 * 128 * 4
+    places = reused.held - full.held - 2 * 144 * 128 * 4  # of a few pixels, by which passes are told apart
+    assert 0 <= places < 1024
     assert full.peak > full.held and reused.peak > full.peak
 
 

@@ -5,13 +5,13 @@ import torch
 
 from blockdance.blockdance_core.comfy.attach import attach
 from blockdance.blockdance_core.comfy.models.architectures import chain_of, transformer_of
+from blockdance.blockdance_core.engine.gate import PROJECTIONS
 from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
 from blockdance.lab.benchmarks.rivals.dbcache import DBCache
 from blockdance.lab.benchmarks.rivals.dicache import DiCache
 from blockdance.lab.benchmarks.rivals.easycache import EasyCache
 from blockdance.lab.benchmarks.rivals.first_block import FirstBlockCache
 from blockdance.lab.benchmarks.rivals.fora import FORA
-from blockdance.lab.benchmarks.rivals.gate import PROJECTIONS
 from blockdance.lab.benchmarks.rivals.hicache import HiCache
 from blockdance.lab.benchmarks.rivals.magcache import MagCache
 from blockdance.lab.benchmarks.rivals.run import attach_rival

@@ -1,4 +1,4 @@
-"""U-Nets as chains of layers, for the policy that skips their inside.
+"""U-Nets as chains of layers, for the method that skips their inside.
 
 The children of each input, middle and output block, in execution order: ComfyUI calls them one by one, with the hidden
 state as first argument. A cached step still runs ComfyUI's own loop over the blocks, so skip connections, ControlNet

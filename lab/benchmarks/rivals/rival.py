@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Callable, Sequence
+from typing import Sequence
 
 import torch
 from torch.nn import Module
@@ -10,7 +10,7 @@ from torch.nn import Module
 from ....blockdance_core.comfy.models.architectures import chain_of
 from ....blockdance_core.engine.blocks import Chain
 from ....blockdance_core.engine.cache import Stored
-from ....blockdance_core.engine.hidden_state import Hidden
+from ....blockdance_core.engine.gate import Sight
 from ....blockdance_core.plan.plan import Kind, Reuse, Span
 
 
@@ -30,15 +30,6 @@ class Moment:
     def within(self, share: float) -> bool:
         """Whether it is among the first evaluations of the run, a share of them."""
         return self.number < round(share * self.count)
-
-
-@dataclass(frozen=True)
-class Sight:
-    """What can be seen of a pass before the span. entered: the hidden state that the first block of all was called
-    with; arrived: that of the first block of the span; modulated: the first block's normalised and modulated input."""
-    entered: Hidden
-    arrived: Hidden
-    modulated: Callable[[], torch.Tensor]
 
 
 @dataclass(frozen=True)

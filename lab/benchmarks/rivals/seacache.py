@@ -15,8 +15,9 @@ import torch
 
 from ....blockdance_core.analysis.token_samples import Grid
 from ....blockdance_core.engine.cache import Stored
+from ....blockdance_core.engine.gate import Sight
 from .distance import relative_l1
-from .rival import Moment, Sight, Stream, WholeDelta
+from .rival import Moment, Stream, WholeDelta
 
 FALL = 2.  # of the power of pictures with the frequency
 CLEAREST = 1e-6  # noise and picture have at least this share: the filter of pure noise is zero

@@ -1,19 +1,32 @@
-"""One pass in which the decision falls at the first block of a span, from what the blocks before it have shown."""
+"""One pass in which the decision falls at the first block of a span, from what the blocks before it have shown.
 
+Threshold methods (TeaCache, First Block Cache, DiCache) decide so: they compare what comes to the span with what came
+when it was last computed.
+"""
+
+from dataclasses import dataclass
 from typing import Callable
 
 import torch
 from torch.nn import Module
 
-from ....blockdance_core.engine.blocks import Chain
-from ....blockdance_core.engine.cache import Stored
-from ....blockdance_core.engine.hidden_state import Hidden, copy
-from ....blockdance_core.engine.interception import Recorder, Replay
-from ....blockdance_core.plan.plan import Reuse
-from .rival import Sight
+from ..plan.plan import Reuse
+from .blocks import Chain
+from .cache import Stored
+from .hidden_state import Hidden, copy
+from .interception import Recorder, Replay
 
 # The first projection of attention in a block, fed with the modulated input of the picture
 PROJECTIONS = ("attn.qkv", "x_block.attn.qkv", "img_attn.qkv", "self_attn.q")
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What can be seen of a pass before the span. entered: the hidden state that the first block of all was called
+    with; arrived: that of the first block of the span; modulated: the first block's normalised and modulated input."""
+    entered: Hidden
+    arrived: Hidden
+    modulated: Callable[[], torch.Tensor]
 
 
 class _Reached(Exception):
@@ -54,19 +67,24 @@ class Gate:
         if stored is not None:
             self._replay = Replay(self._chain, self._reuse, stored)
 
-    def finish(self) -> tuple[Sight, Stored | None]:
-        """After the pass: what was seen, and what it has stored, None where it has replaced. Not to be called twice.
+    @property
+    def replaced(self) -> int:
+        """How many blocks were replaced."""
+        return 0 if self._replay is None else self._replay.replaced
 
-        Raises RuntimeError where the span could not be stored.
-        """
+    @property
+    def failure(self) -> str:
+        """Why the span could not be stored, if it was computed and could not."""
+        return self._recorder.failure or "the model did not run them exactly once"
+
+    def finish(self) -> tuple[Sight | None, Stored | None]:
+        """After the pass: what was seen of it, and what it has stored, None where it has replaced or could not store.
+        Not to be called twice."""
         sight, self._sight, self._modulated = self._sight, None, None  # they lead back here, and would wait for the gc
         if self._replay is not None:
             self._replay.finish()
             return sight, None
-        stored = self._recorder.stored()
-        if stored is None:
-            raise RuntimeError(f"the span could not be stored: {self._recorder.failure or 'it did not run just once'}")
-        return sight, stored
+        return sight, self._recorder.stored()
 
 
 def modulated(block: Module, forward: Callable[[], object]) -> torch.Tensor:
