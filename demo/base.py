@@ -9,14 +9,14 @@ PACKS = {"blockdance": DEMO.parent, "blockdance_demo": DEMO}
 WEIGHTS_NAME = "pixart.safetensors"
 
 
-def make_base(folder: Path, weights: Path | None = None) -> Path:
-    """Fill an existing folder for `comfyui_server(base=...)`; `weights` becomes the loader's pixart.safetensors."""
-    for name in ("models/shapes_world", "custom_nodes", "input", "output", "user"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    for name, source in PACKS.items():
-        link_folder(source, folder / "custom_nodes" / name)
+def make_base(folder: Path, weights: Path | None = None, name: str = WEIGHTS_NAME) -> Path:
+    """Fill an existing folder for `comfyui_server(base=...)`; the loaders know `weights` by this name."""
+    for part in ("models/shapes_world", "custom_nodes", "input", "output", "user"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    for pack, source in PACKS.items():
+        link_folder(source, folder / "custom_nodes" / pack)
     if weights is not None:
-        shutil.copyfile(weights, folder / "models" / "shapes_world" / WEIGHTS_NAME)
+        shutil.copyfile(weights, folder / "models" / "shapes_world" / name)
     return folder
 
 

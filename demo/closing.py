@@ -2,22 +2,25 @@
 
 import math
 
+from .showcase import Showcase
 from .table import Row
 
-SHOWN, SAVED = "Auto 2x", "fewer steps"  # the row that the words are about, and the names of those that it must beat
+SHOWN = "Auto 2x"  # the row that the words are about
 HARD_TO_SEE, SMALL = 40., 30.  # dB
 
 
-def sentence(table: list[Row]) -> str:
-    """What Auto saved, what it cost, and what the same without it would have. The first row is the full run."""
+def sentence(table: list[Row], showcase: Showcase) -> str:
+    """What Auto saved, what it cost, and what fewer steps of nearly its cost would have. The first row is the full
+    run."""
     full, *others = table
     auto = next(row for row in others if row.arm.name == SHOWN)
+    judged = showcase.said.format(right=auto.verdict.right, of=auto.verdict.of)
     words = (f"In short: {auto.arm.name} took {auto.seconds:.2f} s a picture where full sampling took "
-             f"{full.seconds:.2f} s, so it is {auto.speedup:.2f} times as fast. {_difference(auto.psnr)}; of their "
-             f"objects {auto.score.right} of {auto.score.objects} are as the captions say, "
-             f"{_compared(auto.score.right, full.score.right)}.")
-    rival = min((row for row in others if row.arm.name.startswith(SAVED)), key=lambda row: row.executed / row.total)
-    return f"{words} Plain sampling with {rival.arm.name.removeprefix(SAVED).strip()} of the steps: {_rival(rival)}."
+             f"{full.seconds:.2f} s, so it is {auto.speedup:.2f} times as fast. {_difference(auto.psnr)}; {judged}, "
+             f"{_compared(auto.verdict.right, full.verdict.right)}.")
+    rival = min((row for row in others if row.steps < full.steps),
+                key=lambda row: abs(row.executed / row.total - auto.executed / auto.total))
+    return f"{words} Plain sampling with {rival.steps} instead of {full.steps} steps: {_rival(rival)}."
 
 
 def _difference(psnr: float) -> str:
@@ -29,7 +32,7 @@ def _difference(psnr: float) -> str:
 
 
 def _compared(right: int, of_full: int) -> str:
-    return "as many as in full" if right == of_full else f"where full sampling draws {of_full}"
+    return "as many as in full" if right == of_full else f"and {of_full} in full"
 
 
 def _rival(row: Row) -> str:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from lab.headless import client
 
-from . import workflow, world
+from . import workflow
 from .options import Options
 
 REPORT = re.compile(r"(\d+) of (\d+) blocks executed")
@@ -27,47 +27,22 @@ class Arm:
         return max(1, round(full * self.share))
 
 
-_DELTA = (("N", 2), ("n_cached", -1))
-ARMS = (
-    Arm("full"),
-    *(Arm(f"BlockDance N={N}", "BlockDancePatch",
-          (("N", N), ("block_index", -1), ("start", .40), ("end", .95))) for N in (2, 3, 4)),
-    Arm("Delta-Cache", "DeltaCachePatch", (*_DELTA, ("first_block", 7), ("start", 0.), ("end", 1.))),
-    Arm("Delta-DiT", "DeltaDiTPatch", (*_DELTA, ("b", .6), ("budget", 0.))),
-    *(Arm(f"Auto {speedup:g}x", "BlockDanceAuto",
-          (("speedup", speedup), ("profile", "general"), ("least_quality", 0.))) for speedup in (2., 3.)),
-    # What BlockDance N=2 and the Delta methods cost, spent on fewer steps instead
-    Arm("fewer steps 77%", share=.775), Arm("fewer steps 63%", share=.625),
-)
-
-
 @dataclass(frozen=True)
 class Picture:
     arm: Arm
-    scene: world.Scene
+    caption: str
     png: bytes
-    pixels: np.ndarray  # (SIZE, SIZE, 3) in [0, 1]
+    pixels: np.ndarray  # (S, S, 3) in [0, 1]
     seconds: float  # of the KSampler node
     blocks: tuple[int, int] | None  # executed, total, as counted during the run; None without our node
     steps: int
 
 
-def scenes(count: int) -> list[world.Scene]:
-    """The demo's captions: one, two, three, four objects, one, ..."""
-    rng = np.random.default_rng(2025)
-    chosen: list[world.Scene] = []
-    while len(chosen) < count:
-        scene = world.random_scene(rng)
-        if len(scene.objects) == len(chosen) % world.MAX_OBJECTS + 1:
-            chosen.append(scene)
-    return chosen
-
-
-def draw(url: str, arm: Arm, scene: world.Scene, seed: int, options: Options,
+def draw(url: str, template: workflow.Template, arm: Arm, caption: str, seed: int, options: Options,
          on_progress: client.Progress | None = None) -> Picture:
-    """Have the server at `url` draw a scene. Raises client.PromptError and client.ServerLost."""
-    prompt = workflow.load()
-    workflow.set_inputs(prompt, "Caption", caption=scene.caption())
+    """Have the server at `url` draw a caption. Raises client.PromptError and client.ServerLost."""
+    prompt = template.load()
+    workflow.set_inputs(prompt, "Caption", **{template.caption: caption})
     steps = arm.steps(options.steps)
     workflow.set_inputs(prompt, "Sampler", seed=seed, steps=steps, cfg=options.cfg)
     if arm.node is None:
@@ -79,7 +54,7 @@ def draw(url: str, arm: Arm, scene: world.Scene, seed: int, options: Options,
     pixels = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"), np.float32) / 255
     seconds = result.seconds[workflow.node_id(prompt, "Sampler")]
     counted = None if arm.node is None else blocks(prompt, result)
-    return Picture(arm, scene, png, pixels, seconds, counted, steps)
+    return Picture(arm, caption, png, pixels, seconds, counted, steps)
 
 
 def blocks(prompt: workflow.Prompt, result: client.Result) -> tuple[int, int]:

@@ -1,19 +1,34 @@
-"""The demo's prompt: one API-format file, edited by node title."""
+"""The demo's prompts: a file in the API format for each world, edited by node title."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 from lab.headless.graph import Prompt, replace_links
 
-FILE = Path(__file__).with_name("workflow_api.json")
 PATCH = "BlockDance Patch"
 
 Value = str | int | float
 
 
+@dataclass(frozen=True)
+class Template:
+    """file: the prompt; caption: the input of its node Caption that takes one."""
+    file: Path
+    caption: str
+
+    def load(self) -> Prompt:
+        """A fresh copy of the prompt."""
+        return json.loads(self.file.read_text(encoding="utf-8"))
+
+
+SHAPES = Template(Path(__file__).with_name("workflow_api.json"), "caption")
+PICTURES = Template(Path(__file__).with_name("pictures_api.json"), "text")
+
+
 def load() -> Prompt:
-    """A fresh copy of workflow_api.json."""
-    return json.loads(FILE.read_text(encoding="utf-8"))
+    """A fresh copy of workflow_api.json, which draws shapes world."""
+    return SHAPES.load()
 
 
 def node_id(prompt: Prompt, title: str) -> str:

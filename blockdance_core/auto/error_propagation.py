@@ -1,10 +1,13 @@
-"""What becomes of the latent where the model answers to its error.
+"""How an error of the latent spreads: the model sees it, and its outputs change with it.
 
-Drift (drift.py) takes outputs for what the kernel has measured in a full run. In a reused run the latent is off by e,
-and a computed output is off, too: by an answer in proportion to e, and by as much again in no known direction, the
-doubt. Forecasts multiply both. Weights are mostly chosen without this, since the answer is known too roughly to be made
-use of; but a plan whose weights are large where the latent is off much is no good plan, and here that shows. Where even
-the best plan leaves much error, weights that know of it are the better ones.
+latent_error.py takes the outputs of a reused run for those of a full one. In truth the latent is off by e there, and a
+computed velocity at time t is off, too:
+
+    v(x + e, t) = v(x, t) + s(t) (e + u),   s(t) = RESPONSE + LATE_RESPONSE / t,   |u| = RESPONSE_UNCERTAINTY |e|
+
+with u in no known direction. Extrapolations multiply both. Weights are mostly chosen without this, since s is known too
+roughly; but a plan whose weights are large where the latent is off much is no good plan, and here that shows. Where
+even the best plan leaves much error (ROUGH_QUALITY), weights that know of s are the better ones.
 
 Arrays have K alternatives last, (..., K), but for coefficients, (..., K, T), one of each output of the kernel.
 """
@@ -15,10 +18,8 @@ from typing import Sequence
 import numpy as np
 
 from ..plan.flow_time import Quantity
+from .constants import LATE_RESPONSE, RESPONSE, RESPONSE_UNCERTAINTY
 from .latent_error import NO_ANCHOR, best_weights, reach_of
-
-STEADY, LATE = 1.5, .3  # a velocity is off by (STEADY + LATE / t) * e; three models had 1 to 7 times e for large t
-DOUBT = 1.  # of the answer
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ class ErrorPropagation:
         """What the next evaluation leaves of the latent's error, how far its output moves the latent, how much of the
         error it takes on, and how much more that nobody knows."""
         start, end = self._times[self._now:self._now + 2].tolist()
-        answer, reach = STEADY + LATE / start, reach_of(self._quantity, start, end)
+        answer, reach = RESPONSE + LATE_RESPONSE / start, reach_of(self._quantity, start, end)
         if self._quantity is Quantity.PICTURE:  # the latent minus its velocity times t
-            return end / start, reach, 1 - start * answer, start * answer * DOUBT
-        return 1., reach, answer, answer * DOUBT
+            return end / start, reach, 1 - start * answer, start * answer * RESPONSE_UNCERTAINTY
+        return 1., reach, answer, answer * RESPONSE_UNCERTAINTY

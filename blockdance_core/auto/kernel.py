@@ -6,7 +6,8 @@ from typing import Sequence
 
 import numpy as np
 
-LENGTHS = np.geomspace(.03, 10, 20)  # of the process between measured times, in parts of all log-SNR
+from .constants import KERNEL_LENGTHS
+
 SAME = 1e-3  # times that differ by less are those of one schedule
 EDGE = 1e-3  # times this close to 0 and 1 count as one: their log-SNR is infinite
 APART = 1e-6  # of log-SNR: what is measured at closer times is one measurement
@@ -17,7 +18,7 @@ class Kernel:
     """gram[i, j] = <v(times[i]), v(times[j])>, the mean over what was measured, scaled to a mean diagonal of 1.
 
     v is the model's output as the velocity of a flow, noise minus picture; times descend from noise (1) to picture (0).
-    proven: choices of evaluations to compute at these times that came closest in runs of the model (refinement.py).
+    proven: choices of evaluations to compute at these times that came closest in runs of the model (calibration.py).
     """
     times: np.ndarray  # (T,)
     gram: np.ndarray  # (T, T)
@@ -74,7 +75,7 @@ class Kernel:
     def _process(self) -> tuple[float, float]:
         """The length scale and variance of greatest likelihood."""
         (nodes, gram), best = self._measured, (np.inf, 0., 0.)
-        for length in max(nodes[-1] - nodes[0], APART) * LENGTHS:
+        for length in max(nodes[-1] - nodes[0], APART) * KERNEL_LENGTHS:
             covariance = _covariance(nodes, nodes, length)
             variance = float(np.trace(np.linalg.solve(covariance, gram))) / len(nodes)
             unlikely = len(nodes) * np.log(max(variance, 1e-300)) + np.linalg.slogdet(covariance)[1]

@@ -27,7 +27,7 @@ class Rules:
 
     making_up: the share of the latent's error that the next output makes up for; 0 forecasts each output by itself.
     response: how the model itself draws the latent back; 0 not at all, 1 as if its picture never changed.
-    answering: weights are chosen by what answer.py knows of that instead.
+    answering: weights are chosen by what error_propagation.py knows of that instead.
     """
     anchors: int = 4
     ridge: float = 1e-5

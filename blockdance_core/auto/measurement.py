@@ -6,12 +6,11 @@ import numpy as np
 import torch
 
 from ..plan.flow_time import FlowTime, Quantity
+from .constants import FEWEST_MEASURED, MOST_MEASURED
 from .kernel import Kernel
 from .sampler_observation import Observation, Places, Samplers, told
 
 SAMPLED = 2 ** 17  # numbers kept of an evaluation, 512 KiB; 50 evaluations take 25 MiB at most
-MOST = 240  # evaluations of a kernel; of longer runs some are left out
-FEWEST = 8  # evaluations: fewer say too little of the times in between
 
 
 class Measurement:
@@ -48,7 +47,7 @@ class Measurement:
             self._samples.pop()
         if self._times and time > self._times[-1]:
             return
-        if len(self._times) == 2 * MOST:
+        if len(self._times) == 2 * MOST_MEASURED:
             del self._times[1::2], self._samples[1::2]
         latent, denoised = map(self._places.of, (latent, denoised))
         self._times.append(time)
@@ -61,10 +60,10 @@ class Measurement:
         traits = self._observation and self._observation.traits()
         if self._observation is not None:
             self._quantity = Quantity.VELOCITY if traits and traits.steady else Quantity.PICTURE
-        if len(times) < 2 or (self._observation is not None and len(times) < FEWEST):
+        if len(times) < 2 or (self._observation is not None and len(times) < FEWEST_MEASURED):
             return (f"nothing was measured: {len(times)} evaluations in a row had less and less noise, which says too "
                     "little of the model; BlockDance Calibrate measures it with another sampler, such as euler")
-        chosen = np.linspace(0, len(times) - 1, min(MOST, len(times))).round().astype(int).tolist()
+        chosen = np.linspace(0, len(times) - 1, min(MOST_MEASURED, len(times))).round().astype(int).tolist()
         row = self._quantities.index(self._quantity)
         outputs = torch.stack([samples[place][row] for place in chosen]).cpu()
         saved = self._save(self._quantity, kernel_of([times[place] for place in chosen], outputs))

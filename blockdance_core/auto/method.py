@@ -11,10 +11,11 @@ from ..engine.controller import PlanController, Setup
 from ..plan.flow_time import Quantity
 from ..plan.plan import Kind, Plan, Reuse, SkipModel, Span, Transformer
 from ..plan.schedule import Origin, SamplerTraits, Schedule, Stretch
+from .constants import FEWEST_MEASURED, MEASURED_RANGE
 from .controller import controller_of
 from .kernel import Kernel
 from .latent_error import Rules
-from .measurement import FEWEST, Measurement
+from .measurement import Measurement
 from .planner import best, count_of, enough, ranked
 from .replanning import Replanning
 from .sampler_observation import Observation, Samplers, watched
@@ -23,10 +24,10 @@ from .weights import KernelExtrapolation
 
 MOST = 4.  # times faster
 KEPT = 4  # choices for schedules that were planned before, as the tiles of a picture are sampled by the same
-RECORDED = .9, .05  # a recording begins at least as noisy and ends at least as clean as this
 RECORDING = "this model was not measured yet, so this run computes everything and records it"
 RECORDING_ANEW = "measuring anew: this run computes everything and records it"
-UNMEASURABLE = f"this run cannot measure, which takes {FEWEST} steps from noise to a picture, evaluated once each"
+UNMEASURABLE = (f"this run cannot measure, which takes {FEWEST_MEASURED} steps from noise to a picture, evaluated once "
+                "each")
 OFF = "the speed-up is 1, so everything is computed"
 NAMED = 6  # steps that a note names one by one
 UNMEASURED = "how close it comes is not known yet"
@@ -45,7 +46,7 @@ class AutoMethod:
     fallback: the kernel of a quantity that serves any model.
     save: takes what a full run has shown and says what came of it; None where nothing is to be recorded.
     least_quality: lowers the speed-up until the result is expected this close to the full one, in dB; 0 = as asked.
-    corrects: changes the plan where the run turns out otherwise (correction.py).
+    corrects: changes the plan where the run turns out otherwise (replanning.py).
     samplers: what runs of the model have shown of samplers that are not known by name; None where nothing is kept.
     expects: whether `measured` gives what was measured of the model that runs, so that its quality can be expected.
     anew: whether every run that can measure the model does, whatever is known of it.
@@ -137,7 +138,8 @@ class AutoMethod:
         """What would measure the model for runs like this, if anything would."""
         if self.save is None or schedule.sampler.origin is Origin.GUESS:
             return ""
-        helps, noise = f"of {FEWEST} steps or more", "" if schedule.sampler.steady else " with noise at every step"
+        helps = f"of {FEWEST_MEASURED} steps or more"
+        noise = "" if schedule.sampler.steady else " with noise at every step"
         if not schedule.sampler.counted:
             helps = f"with {'euler' if schedule.sampler.steady else 'euler_ancestral'}"
         return f"not measured on this model{noise}: a full run {helps} does that"
@@ -157,8 +159,8 @@ class MeasureMethod:
         if not _shows_all(schedule):
             longest = max(schedule.stretches, key=len, default=None)
             range_ = f" from {longest.times[0]:.0%} to {longest.times[-1]:.0%} noise" if longest else ""
-            raise ValueError(f"{len(longest or ())} steps{range_} say too little of a model: use {FEWEST} or more that "
-                             "begin in noise and end in a picture")
+            raise ValueError(f"{len(longest or ())} steps{range_} say too little of a model: use {FEWEST_MEASURED} or "
+                             "more that begin in noise and end in a picture")
         return Plan.from_reuses([None] * schedule.steps)
 
     def begin(self, schedule: Schedule, transformer: Transformer) -> PlanController:
@@ -267,8 +269,8 @@ def _decibels(quality: float) -> str:
 def _shows_all(schedule: Schedule) -> bool:
     """Whether a run of this schedule says enough of a model to plan others by it. Whether a sampler evaluates as it has
     to shows in the run where it is not known."""
-    begin, end = RECORDED
+    begin, end = MEASURED_RANGE
     longest = max(schedule.stretches, key=len, default=None)
     usable = schedule.sampler.counted or schedule.sampler.origin is Origin.GUESS
-    return (usable and longest is not None and len(longest) >= FEWEST and longest.times[0] >= begin
+    return (usable and longest is not None and len(longest) >= FEWEST_MEASURED and longest.times[0] >= begin
             and longest.times[-1] <= end)

@@ -7,11 +7,9 @@ import torch
 
 from ..plan.extrapolation import Extrapolation
 from ..plan.schedule import Stretch
+from .constants import REPETITION, SURPRISE
 from .weights import Course, KernelExtrapolation
 
-# A squared error this many times the largest so far, as multiples of the expected one. In runs of three models, other
-# numbers of steps, samplers and cfg than those that were measured it was up to 16; where the prompt changed, 8 to 700.
-SURPRISE, REPETITION = 20., .8
 ROUNDING = 1e-10  # no forecast is expected to be closer than a kernel's own numbers are
 
 

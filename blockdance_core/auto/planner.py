@@ -1,8 +1,8 @@
-"""Plans of long runs: searched for on some of the evaluations, spread over all, and carried over to the whole run.
+"""Which evaluations of a run to compute: a search over all choices at once, by the error that each would leave.
 
 A search walks through a run with more alternatives the longer it is, which takes minutes for a thousand steps. There
 neighbours say nearly the same, and what counts is how densely each stretch of the run is computed. So a run longer than
-LONGEST is thinned to so many evaluations, and the run itself is only walked through once for each plan that was found.
+LONGEST_SEARCH is thinned to so many evaluations, and the run itself is only walked through once for each plan found.
 """
 
 import math
@@ -12,10 +12,9 @@ from typing import Collection, Sequence
 import numpy as np
 
 from ..plan.flow_time import Quantity
+from .constants import BEAM, BEAM_STEPS, LONGEST_SEARCH, ROUGH_QUALITY
 from .error_propagation import ErrorPropagation
 from .latent_error import LatentError, Rules
-
-LONGEST = 64  # evaluations
 
 
 @dataclass(frozen=True)
@@ -35,9 +34,9 @@ class Thinned:
     @classmethod
     def of(cls, gram: np.ndarray, times: np.ndarray, anchors: Sequence[int], error: np.ndarray) -> "Thinned":
         """gram: (T, T), times: (T + 1,). anchors: the latest evaluations that were computed; error: of the latent so
-        far, one entry for each evaluation (drift.py)."""
+        far, one entry for each evaluation (latent_error.py)."""
         steps, now = len(gram), len(error)
-        kept = np.linspace(now, steps - 1, min(LONGEST, steps - now)).round().astype(int)
+        kept = np.linspace(now, steps - 1, min(LONGEST_SEARCH, steps - now)).round().astype(int)
         parts = np.zeros((bool(now) + len(anchors) + len(kept), steps))  # each new entry in terms of the outputs
         first = len(parts) - len(kept)
         parts[range(first, len(parts)), kept] = 1
@@ -63,10 +62,6 @@ class Thinned:
         numbers = np.arange(count)
         places = np.maximum.accumulate(places - numbers) + numbers  # one evaluation each
         return tuple(np.minimum(places, self.steps - count + numbers).tolist())
-
-
-ROUGH = 48.  # dB: of plans that are expected to be worse, more comes with weights that know of the model's answer
-BEAM, BROAD = 12, 150  # alternatives kept for each number of computed evaluations, in runs of so many at most
 
 
 @dataclass(frozen=True)
@@ -96,7 +91,7 @@ def search(gram: np.ndarray, times: np.ndarray, rules: Rules = Rules(), quantity
     is begun is part of all of them. only: a choice that is made already and needs a look at its quality.
     """
     count = len(gram)
-    beam = beam or max(2, BEAM * BROAD // max(count, BROAD))
+    beam = beam or max(2, BEAM * BEAM_STEPS // max(count, BEAM_STEPS))
     begun = begun or Begun((), np.zeros(0))
     drift = LatentError(gram, times, rules, quantity, begun.error, begun.computed)
     answer = ErrorPropagation(gram, times, quantity, drift.error[0], drift.anchors[:, 0])
@@ -129,7 +124,7 @@ def best(gram: np.ndarray, times: np.ndarray, rules: Rules, quantity: Quantity, 
     left = count - len(begun.computed)
     if left == len(gram):
         return (Candidate(tuple(range(left)), math.inf),)
-    if len(gram) <= LONGEST or left < 1:
+    if len(gram) <= LONGEST_SEARCH or left < 1:
         return search(gram, times, rules, quantity, begun=begun, fewest=count, most=count, each=each)
     thinned = Thinned.of(gram, times, sorted(begun.computed)[-rules.anchors:], begun.error)
     few = thinned.count(left)
@@ -145,11 +140,11 @@ def enough(gram: np.ndarray, times: np.ndarray, rules: Rules, quantity: Quantity
     """How many evaluations, more than those of `asked`, it takes for this quality. Of a long run a guess, by how far
     the thinned one is behind it, and then what is surely enough."""
     steps, fewest, ahead = len(gram), len(asked.computed), 0.
-    if steps > LONGEST:
+    if steps > LONGEST_SEARCH:
         thinned = Thinned.of(gram, times, (), np.zeros(0))
-        gram, times, fewest = thinned.gram, thinned.times, min(thinned.count(fewest), LONGEST - 1)
+        gram, times, fewest = thinned.gram, thinned.times, min(thinned.count(fewest), LONGEST_SEARCH - 1)
     same, *more = search(gram, times, rules, quantity, fewest=fewest)
-    if steps > LONGEST:
+    if steps > LONGEST_SEARCH:
         ahead = max(0., asked.quality - same.quality)
     counts = [len(next((some for some in more if some.quality >= wanted), more[-1]).computed)
               for wanted in (quality - ahead, quality)]
@@ -174,7 +169,7 @@ def count_of(steps: int, speedup: float) -> int:
 
 def rules_for(quality: float, rules: Rules) -> Rules:
     """Those that serve best where a plan leaves this much error, in dB."""
-    return replace(rules, answering=quality < ROUGH)
+    return replace(rules, answering=quality < ROUGH_QUALITY)
 
 
 def weight(times: np.ndarray, now: int) -> float:

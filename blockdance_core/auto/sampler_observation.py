@@ -14,12 +14,11 @@ import torch
 from ..engine.controller import Kept, Moment, Replanner, Setup
 from ..plan.plan import Plan
 from ..plan.schedule import TOLERANCE, Origin, SamplerTraits, Schedule
+from .constants import NOISE_SHARE, NOISE_TRACE
 
 SAMPLED = 2 ** 12  # numbers of a latent and of an output
 MEMORY = 8  # evaluations before a latent that it may be made of; ComfyUI's samplers read up to 4
 FEWEST = 8 * MEMORY  # numbers: fewer are nearly spanned by what is compared
-TRACE = .01  # of the noise level: less is rounding, or too little to matter
-SOME = .25  # of the evaluations: a sampler adds noise if it shows at so many
 
 
 class Samplers(Protocol):
@@ -101,7 +100,7 @@ class Observation:
         if not self._schedule.sampler.shown or not len(shares):
             return None
         # where it takes more than the output, the rest is not heard here and looks like noise
-        steady = self._whole and bool((shares > TRACE).mean() < SOME)
+        steady = self._whole and bool((shares > NOISE_TRACE).mean() < NOISE_SHARE)
         return replace(self._schedule.sampler, counted=self._counted(), steady=steady, whole=self._whole,
                        origin=Origin.RUN)
 
@@ -180,7 +179,7 @@ class SamplerWatch:
         sigma = self.schedule.sigmas[moment.step]
         if self._heard and self.noisy is not None and sigma > 0 and moment.step not in rises(self.schedule):
             share = self._observation.noise(moment.latent, sigma)
-            if share is None or share > TRACE:
+            if share is None or share > NOISE_TRACE:
                 setup, self.noisy = self.noisy(share is not None), None
                 self.replanner = setup.replanner
                 begin = replace(moment, step=0)  # what its replanner would have looked at before the run

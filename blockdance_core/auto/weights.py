@@ -6,11 +6,10 @@ from typing import Sequence
 import numpy as np
 
 from ..plan.flow_time import Quantity
+from .constants import ACROSS_BEND
 from .error_propagation import ErrorPropagation
 from .kernel import Kernel
 from .latent_error import LatentError, Rules, best_weights
-
-IN_COMMON = .5  # of outputs on both sides of a bend; hardly matters, as anchors on this side do so much better
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class KernelExtrapolation:
         """What is known of the outputs of this run at these times: (T, T)."""
         moments = np.asarray(times)
         part = (np.array(self.bends)[:, None] > moments).sum(0)
-        return self.kernel.at(moments) * IN_COMMON ** np.abs(part[:, None] - part)
+        return self.kernel.at(moments) * ACROSS_BEND ** np.abs(part[:, None] - part)
 
 
 def foresee(gram: np.ndarray, ridge: float) -> tuple[tuple[float, ...], float]:
@@ -81,7 +80,7 @@ class Course:
 
     @property
     def error(self) -> np.ndarray:
-        """Of the latent, an entry for each evaluation so far: drift.py."""
+        """Of the latent, an entry for each evaluation so far: latent_error.py."""
         return (self._answer or self._drift).error[0]
 
     def next(self, computed: bool) -> dict[int, float]:

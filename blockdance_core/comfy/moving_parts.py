@@ -1,8 +1,8 @@
 """Whether what is evaluated stays in its place: what was stored of one part of a picture is wrong for any other.
 
 Nodes cut the latent into tiles or roll it between the sampler and the model, some by other offsets at each step. Their
-passes are looked up in the sampler's latent (place.py). A sampler or wrapper that is not ComfyUI's own may do so with
-the latent itself, of which only the one before is known (continuity.py).
+passes are looked up in the sampler's latent (engine/moved_latent.py). A sampler or wrapper that is not ComfyUI's own
+may do so with the latent itself, of which only the one before is known.
 """
 
 from typing import Hashable

@@ -36,7 +36,7 @@ def open_template(page: ComfyPage, file: Path) -> None:
 def test_every_workflow_has_a_twin_and_a_thumbnail():
     for file in FILES.values():
         assert twin(file) and file.with_suffix(".jpg").stat().st_size < 60_000
-    assert len(FILES) == 12
+    assert len(FILES) == 13
 
 
 def test_the_template_browser_lists_it(page, file):
@@ -98,7 +98,7 @@ def test_the_files_that_it_needs_can_be_downloaded_from_the_page(file):
     for node in workflow["nodes"]:
         models = node["properties"].get("models", [])
         named = [value for value in node.get("widgets_values") or [] if str(value).endswith(".safetensors")]
-        if node["type"] != "ShapesWorldModelLoader":
+        if node["type"] not in ("ShapesWorldModelLoader", "PictureWorldLoader"):
             assert [model["name"] for model in models] == named
         for model in models:
             assert re.fullmatch(r"https://huggingface\.co/[^/]+/[^/]+/resolve/main/[\w./-]+\.safetensors", model["url"])
@@ -107,7 +107,7 @@ def test_the_files_that_it_needs_can_be_downloaded_from_the_page(file):
 
 def test_every_node_says_which_pack_it_is_of(file):
     for node in json.loads(file.read_text(encoding="utf-8"))["nodes"]:
-        if node["type"] != "MarkdownNote" and not node["type"].startswith("ShapesWorld"):
+        if node["type"] != "MarkdownNote" and not node["type"].startswith(("ShapesWorld", "PictureWorld")):
             ours = node["type"].startswith(("BlockDance", "Delta"))
             assert node["properties"]["cnr_id"] == ("blockdance" if ours else "comfy-core"), node["type"]
             assert node["properties"]["ver"]

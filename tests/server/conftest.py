@@ -36,4 +36,4 @@ def comfyui(base) -> Iterator[Server]:
 
 @pytest.fixture
 def options(tmp_path, weights) -> Options:
-    return Options(captions=1, steps=8, cfg=3., seed=1, out=tmp_path, weights=weights)
+    return Options(world="shapes", captions=1, steps=8, cfg=3., seed=1, out=tmp_path, weights=weights)

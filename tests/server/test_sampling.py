@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from blockdance.demo import workflow
-from blockdance.demo.picture import ARMS, Arm, draw, scenes
+from blockdance.demo import picture, workflow
+from blockdance.demo.picture import Arm, Picture
+from blockdance.demo.shapes_showcase import ARMS, captions
 from lab.headless import client
 
 WINDOW = (("block_index", -1), ("start", .40), ("end", .95))
@@ -19,8 +20,12 @@ def patched(**inputs) -> workflow.Prompt:
     return prompt
 
 
+def drawn(comfyui, arm, options, seed) -> Picture:
+    return picture.draw(comfyui.url, workflow.SHAPES, arm, captions(1)[0], seed, options)
+
+
 def pixels(comfyui, arm, options, seed=1) -> np.ndarray:
-    return draw(comfyui.url, arm, scenes(1)[0], seed, options).pixels
+    return drawn(comfyui, arm, options, seed).pixels
 
 
 def test_n_1_draws_the_same_pixels_as_no_patch(comfyui, options):
@@ -28,12 +33,12 @@ def test_n_1_draws_the_same_pixels_as_no_patch(comfyui, options):
 
 
 def test_n_2_reuses_and_reports_what_it_executed(comfyui, options):
-    picture = draw(comfyui.url, HALF, scenes(1)[0], 2, options)
-    executed, total = picture.blocks
+    half = drawn(comfyui, HALF, options, 2)
+    executed, total = half.blocks
     # 28 blocks at 8 steps; a reused step leaves out the first 21
     assert total == 8 * 28
     assert executed < total and (total - executed) % 21 == 0
-    assert not np.array_equal(picture.pixels, pixels(comfyui, FULL, options, seed=2))
+    assert not np.array_equal(half.pixels, pixels(comfyui, FULL, options, seed=2))
 
 
 def test_a_patched_run_leaves_no_trace(comfyui, options):
@@ -44,8 +49,7 @@ def test_a_patched_run_leaves_no_trace(comfyui, options):
 
 @pytest.mark.parametrize("arm", [arm for arm in ARMS if arm.node], ids=lambda arm: arm.name)
 def test_every_method_runs_and_reports(comfyui, options, arm):
-    picture = draw(comfyui.url, arm, scenes(1)[0], 5, options)
-    executed, total = picture.blocks
+    executed, total = drawn(comfyui, arm, options, 5).blocks
     assert total == 8 * 28 and executed < total
 
 

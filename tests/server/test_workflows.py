@@ -162,3 +162,13 @@ def test_runs_with_the_demos_model(comfyui, name, unaccelerated):
 @pytest.mark.parametrize("name, blocks", [("blockdance_shapes_world", 28), ("blockdance_shapes_world_video", 24)])
 def test_the_demos_workflows_run_as_they_are(comfyui, name, blocks):
     check_run(comfyui, read(DEMOS / f"{name}.json"), (blocks,))
+
+
+def test_the_demos_pictures_are_measured_by_the_first_run_and_faster_in_the_next(comfyui, base):
+    prompt = read(DEMOS / "blockdance_picture_world.json")
+    forget_profiles(base)
+    set_everywhere(prompt, steps=STEPS)
+    [auto] = of_type(prompt, "BlockDanceAuto")
+    assert "measured: the next run will be faster" in client.submit(comfyui.url, prompt).texts[auto][-1]
+    set_everywhere(prompt, value=2, least_quality=0)  # what is expected of so few steps is little
+    check_run(comfyui, prompt, (8, 16))

@@ -21,33 +21,11 @@ from blockdance.blockdance_core.auto.profile_library import Library, general
 from blockdance.blockdance_core.auto.weights import Course, KernelExtrapolation
 from blockdance.blockdance_core.auto.written_plan import WrittenPlanMethod
 from blockdance.blockdance_core.plan.flow_time import FlowTime, Quantity
-from blockdance.blockdance_core.plan.plan import Kind, SkipModel, Transformer
+from blockdance.blockdance_core.plan.plan import Kind, SkipModel
 from blockdance.blockdance_core.plan.plan_text import read, written
 from blockdance.blockdance_core.plan.schedule import SamplerTraits, Schedule
+from blockdance.tests.core.auto.imagined_model import FINGERPRINT, PIXART, auto, curve, even, kernel
 from blockdance.tests.memory import bytes_held
-
-PIXART = Transformer("PixArtMS", (28,))
-FINGERPRINT = Fingerprint("PixArtMS", (28,), 600_000_000, False)
-
-
-def curve(times: np.ndarray, dimensions: int = 400, roughness: float = 0.) -> torch.Tensor:
-    """Outputs (T, n) of an imagined model, smooth in time, which every call continues alike."""
-    rng = np.random.default_rng(3)
-    outputs = sum(rng.normal(size=dimensions) * np.cos(k * np.asarray(times)[:, None] + rng.uniform(0, 6, dimensions))
-                  / k ** 2 for k in range(1, 8))
-    return torch.from_numpy(outputs + roughness * rng.normal(size=outputs.shape))
-
-
-def even(steps: int) -> np.ndarray:
-    return 1 - np.arange(steps) / steps
-
-
-def kernel(steps: int = 20, roughness: float = 0.) -> Kernel:
-    return kernel_of(list(even(steps)), curve(even(steps), roughness=roughness))
-
-
-def policy(speedup: float, measured: Kernel | None = None, **more) -> AutoMethod:
-    return AutoMethod(speedup, lambda quantity, steps: measured, general, **more)
 
 
 class TestKernel:
@@ -139,7 +117,7 @@ class TestPolicy:
     @pytest.mark.parametrize("steps", [8, 20, 28, 30, 50])
     @pytest.mark.parametrize("speedup", [1.5, 2., 2.5, 3., 4.])
     def test_never_more_nor_much_less_than_asked(self, steps, speedup):
-        plan = policy(speedup).plan(Schedule.even(steps), PIXART)
+        plan = auto(speedup).plan(Schedule.even(steps), PIXART)
         computed = steps - len(plan.reused_steps)
         assert computed == math.ceil(steps / speedup)
         assert {type(decision.reuse) for decision in plan.decisions if decision.reuse} == {SkipModel}
@@ -148,7 +126,7 @@ class TestPolicy:
     def test_an_equal_schedule_is_searched_once(self, monkeypatch):
         asked = []
         monkeypatch.setattr(planner, "search", lambda *given, **more: asked.append(more) or search(*given, **more))
-        monkeypatch.setattr(planner, "ROUGH", 0.)
+        monkeypatch.setattr(planner, "ROUGH_QUALITY", 0.)
         same, other = Schedule.even(20), Schedule.even(21)
         again = AutoMethod(2., lambda *_: kernel(), general)  # a kernel that is read anew each time
         plans = [again.setup(schedule, PIXART) for schedule in (same, same, other, same)]
@@ -165,7 +143,7 @@ class TestPolicy:
         asked = []
         monkeypatch.setattr(planner, "search", lambda *given, **more: asked.append((given, more)) or search(
             *given, **more))
-        plan = policy(4., kernel(roughness=.001), least_quality=least).plan(Schedule.even(steps), PIXART)
+        plan = auto(4., kernel(roughness=.001), least_quality=least).plan(Schedule.even(steps), PIXART)
         assert 0 < len(asked) <= 8
         assert all(len(gram) <= 64 or more.get("only") is not None for (gram, *_), more in asked)
         computed = steps - len(plan.reused_steps)
@@ -175,13 +153,13 @@ class TestPolicy:
         """The thinned run comes close to the full one only where it computes nearly everything."""
         known = general(Quantity.VELOCITY)
         rough = Kernel(known.times, (known.gram + .5 * np.eye(len(known.times))) / 1.5)
-        asked = 400 - len(policy(4., rough).plan(Schedule.even(400), PIXART).reused_steps)
-        plan = policy(4., rough, least_quality=50.).plan(Schedule.even(400), PIXART)
+        asked = 400 - len(auto(4., rough).plan(Schedule.even(400), PIXART).reused_steps)
+        plan = auto(4., rough, least_quality=50.).plan(Schedule.even(400), PIXART)
         assert asked < 400 - len(plan.reused_steps) < 300 and "below the least of 50 dB" in plan.note
 
     @pytest.mark.parametrize("speedup", [1.002, 1.01])
     def test_a_long_run_that_computes_nearly_everything(self, speedup):
-        plan = policy(speedup, kernel(roughness=3.), least_quality=190.).plan(Schedule.even(1000), PIXART)
+        plan = auto(speedup, kernel(roughness=3.), least_quality=190.).plan(Schedule.even(1000), PIXART)
         assert len(plan.reused_steps) <= 1000 - math.ceil(1000 / speedup)
 
     def test_a_thinned_search_comes_close_to_that_of_all(self):
@@ -212,27 +190,27 @@ class TestPolicy:
         (50, 4.0, [0, 1, 2, 4, 7, 11, 15, 20, 27, 35, 42, 47, 49]),
         (60, 3.0, [0, 1, 2, 3, 5, 7, 9, 12, 15, 18, 22, 26, 32, 38, 44, 48, 52, 56, 58, 59])])
     def test_plans_of_usual_lengths_stay_what_they_were(self, steps, speedup, computed):
-        plan = policy(speedup).plan(Schedule.even(steps), PIXART)
+        plan = auto(speedup).plan(Schedule.even(steps), PIXART)
         assert [step for step in range(steps) if step not in plan.reused_steps] == computed
 
     def test_where_much_error_is_left_weights_know_of_the_answer(self):
-        fast, slow = (policy(speedup).plan(Schedule.even(30), PIXART) for speedup in (4., 1.5))
+        fast, slow = (auto(speedup).plan(Schedule.even(30), PIXART) for speedup in (4., 1.5))
         assert fast.extrapolation.rules.answering and not slow.extrapolation.rules.answering
         kept = WrittenPlanMethod(read(written(fast)), lambda *_: general(Quantity.VELOCITY))
         assert kept.plan(Schedule.even(30), PIXART).extrapolation == fast.extrapolation
 
     def test_a_speedup_of_one_computes_everything(self):
-        setup = policy(1.).setup(Schedule.even(20), PIXART)
+        setup = auto(1.).setup(Schedule.even(20), PIXART)
         assert not setup.plan.reused_steps and setup.observer is None and "everything is computed" in setup.plan.note
 
     @pytest.mark.parametrize("sigmas", [(1., .5, .8, 0.), (1., 1., 0.), (1., 0.)])
     def test_noise_that_does_not_fall_is_left_alone(self, sigmas):
-        plan = policy(2.).plan(replace(Schedule.even(3), sigmas=sigmas), PIXART)
+        plan = auto(2.).plan(replace(Schedule.even(3), sigmas=sigmas), PIXART)
         assert not plan.reused_steps and "nothing to forecast" in plan.note
 
     def test_a_model_that_was_not_measured_is_first_recorded(self):
         kept = []
-        setup = policy(2., save=lambda *found: kept.append(found) or "kept").setup(Schedule.even(20), PIXART)
+        setup = auto(2., save=lambda *found: kept.append(found) or "kept").setup(Schedule.even(20), PIXART)
         assert not setup.plan.reused_steps and "records" in setup.plan.note
         for time, output in zip(even(20), curve(even(20))):
             setup.observer.observe(output, output * 0, float(time))
@@ -242,7 +220,7 @@ class TestPolicy:
         Schedule.even(4), replace(Schedule.even(20), sampler=SamplerTraits(counted=False)),
         replace(Schedule.even(20), sigmas=tuple(.6 * sigma for sigma in Schedule.even(20).sigmas))])
     def test_a_run_that_says_too_little_is_not_recorded(self, schedule):
-        setup = policy(2., save=lambda *_: "").setup(schedule, PIXART)
+        setup = auto(2., save=lambda *_: "").setup(schedule, PIXART)
         assert setup.observer is None and setup.plan.reused_steps
         assert "not measured on this model" in setup.plan.note
         with pytest.raises(ValueError, match="use|measure"):
@@ -250,20 +228,20 @@ class TestPolicy:
 
     def test_samplers_that_take_more_than_the_result_get_the_blocks_replaced(self):
         schedule = replace(Schedule.even(20), sampler=SamplerTraits(whole=False))
-        reuses = {decision.reuse for decision in policy(2.).plan(schedule, PIXART).decisions} - {None}
+        reuses = {decision.reuse for decision in auto(2.).plan(schedule, PIXART).decisions} - {None}
         assert [(reuse.kind, len(reuse.span)) for reuse in reuses] == [(Kind.DELTA, 28)]
 
     def test_least_quality_computes_more_and_says_so(self):
         measured = kernel(20, roughness=.02)
-        fast, good = (policy(4., measured, least_quality=least).plan(Schedule.even(20), PIXART) for least in (0., 45.))
+        fast, good = (auto(4., measured, least_quality=least).plan(Schedule.even(20), PIXART) for least in (0., 45.))
         assert len(fast.reused_steps) == 15 > len(good.reused_steps) and "below the least of 45 dB" in good.note
-        rough = policy(2., kernel(20, roughness=3.), least_quality=40.).plan(Schedule.even(20), PIXART)
+        rough = auto(2., kernel(20, roughness=3.), least_quality=40.).plan(Schedule.even(20), PIXART)
         assert not rough.reused_steps and rough.note.startswith("nothing to gain here: 1.00x")
 
     @pytest.mark.parametrize("least", [0., 45.])
     @pytest.mark.parametrize("steps", [4, 8, 20])
     def test_no_quality_is_expected_of_a_model_that_was_not_measured(self, steps, least):
-        unmeasured = policy(3., least_quality=least)
+        unmeasured = auto(3., least_quality=least)
         foreign = replace(unmeasured, measured=lambda quantity, _: general(quantity), expects=False)
         for chosen in (unmeasured, foreign):
             plan = chosen.plan(Schedule.even(steps), PIXART)
@@ -274,7 +252,7 @@ class TestPolicy:
     @pytest.mark.parametrize("speedup", [.9, 4.1, -1.])
     def test_other_speedups_are_refused(self, speedup):
         with pytest.raises(ValueError, match="speedup.*1 .*to 4"):
-            policy(speedup)
+            auto(speedup)
 
 
 class TestMeasurement:
@@ -385,21 +363,21 @@ class TestRefinement:
     @staticmethod
     def refine(errors_of, steps: int = 20, tries: int = 4) -> Kernel:
         return refined(kernel(steps), Quantity.VELOCITY, tries,
-                       lambda policy: [torch.tensor([error]) for error in errors_of(policy)])
+                       lambda method: [torch.tensor([error]) for error in errors_of(method)])
 
     @staticmethod
-    def choice_of(policy: AutoMethod) -> tuple[int, ...]:
-        choice, = policy.measured(Quantity.VELOCITY, 20).proven
+    def choice_of(method: AutoMethod) -> tuple[int, ...]:
+        choice, = method.measured(Quantity.VELOCITY, 20).proven
         return choice
 
     def test_the_closest_choice_is_kept_and_used(self):
         tried = {}
 
-        def errors_of(policy: AutoMethod) -> list[float]:
-            choice = self.choice_of(policy)
+        def errors_of(method: AutoMethod) -> list[float]:
+            choice = self.choice_of(method)
             count = len(choice)
             tried.setdefault(count, []).append(choice)
-            plan = policy.plan(Schedule.even(20), PIXART)
+            plan = method.plan(Schedule.even(20), PIXART)
             assert sorted(set(range(20)) - set(plan.reused_steps)) == list(choice) and "in runs" in plan.note
             return [.5 if len(tried[count]) == 3 else 1.]
         found = self.refine(errors_of)
@@ -417,27 +395,27 @@ class TestRefinement:
         """Against errors of 1 in each of three runs."""
         seen = []
 
-        def errors_of(policy: AutoMethod) -> list[float]:
-            seen.append(self.choice_of(policy))
+        def errors_of(method: AutoMethod) -> list[float]:
+            seen.append(self.choice_of(method))
             return [1.] * 3 if len(seen) % 2 else second
         assert list(self.refine(errors_of, tries=2).proven) == seen[kept::2]
 
     def test_the_first_tried_is_what_a_search_would_choose(self):
-        found = self.refine(lambda policy: [1.])
+        found = self.refine(lambda method: [1.])
         for speedup in (1.5, 2., 2.5, 3., 4.):
             by_search, by_runs = (AutoMethod(speedup, lambda *_: known, general).plan(Schedule.even(20), PIXART)
                                   for known in (kernel(20), found))
             assert by_search.decisions == by_runs.decisions
 
     def test_other_times_are_searched_for(self):
-        found = self.refine(lambda policy: [1. / sum(self.choice_of(policy))])
+        found = self.refine(lambda method: [1. / sum(self.choice_of(method))])
         other = replace(Schedule.even(20), sigmas=tuple(sigma ** 1.1 for sigma in Schedule.even(20).sigmas))
         for schedule in (other, Schedule.even(21)):
             plans = [AutoMethod(2., lambda *_: known, general).plan(schedule, PIXART) for known in (kernel(20), found)]
             assert plans[0].decisions == plans[1].decisions and "in runs" not in plans[1].note
 
     def test_it_is_kept_in_a_profile(self):
-        known = self.refine(lambda policy: [1.])
+        known = self.refine(lambda method: [1.])
         profile = Profile(Fingerprint("PixArtMS", (28,), 10 ** 6, True), Quantity.VELOCITY, known, 2, {}, {})
         assert Profile.parse(profile.dump(), "it").kernel.proven == known.proven
         assert hash(known) != hash(kernel(20)) and known != kernel(20)

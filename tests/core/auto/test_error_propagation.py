@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blockdance.blockdance_core.auto.error_propagation import DOUBT, LATE, STEADY, ErrorPropagation
+from blockdance.blockdance_core.auto.constants import LATE_RESPONSE, RESPONSE, RESPONSE_UNCERTAINTY
+from blockdance.blockdance_core.auto.error_propagation import ErrorPropagation
 from blockdance.blockdance_core.auto.latent_error import NO_ANCHOR, LatentError, Rules, best_weights
 from blockdance.blockdance_core.auto.planner import search, weight
 from blockdance.blockdance_core.auto.weights import Course, KernelExtrapolation
 from blockdance.blockdance_core.plan.flow_time import Quantity
-from blockdance.tests.core.auto.test_auto import curve, even, kernel
+from blockdance.tests.core.auto.imagined_model import curve, even, kernel
 
 cases = st.tuples(st.integers(0, 10 ** 6), st.sampled_from(Quantity), st.sampled_from([0., .5, 1.]), st.integers(1, 5))
 
@@ -51,13 +52,13 @@ class Direct:
     def _next_answering(self, now: int, computed: bool) -> dict[int, float]:
         """The same with what the model gives, and a variance for each doubt."""
         start, end = self.times[now:now + 2]
-        output, strength = np.eye(len(self.gram))[now], STEADY + LATE / start
+        output, strength = np.eye(len(self.gram))[now], RESPONSE + LATE_RESPONSE / start
         flow = self.quantity is Quantity.VELOCITY
         reach = end - start if flow else 1 - end / start
         used = [now] * computed + self.computed[:self.rules.anchors]
         self.computed = [now] * computed + self.computed
         own = (output + (strength if flow else 1 - start * strength) * self.answered,
-               (DOUBT * strength * (1 if flow else start)) ** 2 * self.size)
+               (RESPONSE_UNCERTAINTY * strength * (1 if flow else start)) ** 2 * self.size)
         given = np.array([(own if a == now else self.given[a])[0] for a in used])
         doubts = np.array([(own if a == now else self.given[a])[1] for a in used])
         among = given @ self.gram @ given.T + np.diag(doubts)
@@ -72,11 +73,12 @@ class Direct:
 
     def _answer(self, now: int, computed: bool, weights: dict[int, float]) -> None:
         start, end = self.times[now:now + 2]
-        output, strength = np.eye(len(self.gram))[now], STEADY + LATE / start
+        output, strength = np.eye(len(self.gram))[now], RESPONSE + LATE_RESPONSE / start
         if self.quantity is Quantity.VELOCITY:
-            left, reach, answer, doubt = 1, end - start, strength, DOUBT * strength
+            left, reach, answer, doubt = 1, end - start, strength, RESPONSE_UNCERTAINTY * strength
         else:
-            left, reach, answer, doubt = end / start, 1 - end / start, 1 - start * strength, DOUBT * start * strength
+            left, reach, answer = end / start, 1 - end / start, 1 - start * strength
+            doubt = RESPONSE_UNCERTAINTY * start * strength
         if computed:
             self.given[now] = output + answer * self.answered, doubt ** 2 * self.size
         given = sum(w * self.given[a][0] for a, w in weights.items())
@@ -226,7 +228,7 @@ def test_the_error_is_the_real_one():
 def test_the_answer_is_that_of_a_model_that_answers(quantity, monkeypatch):
     """The latent, integrated with real vectors of a model that is drawn to its own course, against what the kernel of
     a full run says of it."""
-    monkeypatch.setattr("blockdance.blockdance_core.auto.error_propagation.DOUBT", 0.)
+    monkeypatch.setattr("blockdance.blockdance_core.auto.error_propagation.RESPONSE_UNCERTAINTY", 0.)
     times = np.append(even(12), 0.)
     outputs = curve(even(12)).numpy()
     outputs /= np.sqrt((outputs ** 2).sum(1).mean())
@@ -236,7 +238,7 @@ def test_the_answer_is_that_of_a_model_that_answers(quantity, monkeypatch):
     for now, (start, end) in enumerate(zip(times, times[1:])):
         computed, used = now in (0, 1, 2, 5, 8, 11), [now, *drift.anchors[:, 0]]
         if computed:
-            strength = STEADY + LATE / start
+            strength = RESPONSE + LATE_RESPONSE / start
             given[now] = outputs[now] + (strength if flow else 1 - start * strength) * error
         step = drift.step((computed,))
         value = sum(w * given[a] for a, w in zip(used, step.weights[:, 0]) if w)
@@ -253,7 +255,7 @@ def test_the_answer_is_that_of_a_model_that_answers(quantity, monkeypatch):
 def test_doubts_make_less_be_expected(monkeypatch):
     gram, times = kernel(30, roughness=.01).gram, np.append(even(30), 0.)
     expected = np.mean([found.quality for found in search(gram, times)[7:15]])
-    monkeypatch.setattr("blockdance.blockdance_core.auto.error_propagation.DOUBT", 0.)
+    monkeypatch.setattr("blockdance.blockdance_core.auto.error_propagation.RESPONSE_UNCERTAINTY", 0.)
     assert expected < np.mean([found.quality for found in search(gram, times)[7:15]]) - .3
 
 

@@ -14,7 +14,7 @@ from blockdance.blockdance_core.engine.controller import Moment, Setup
 from blockdance.blockdance_core.plan.flow_time import Quantity
 from blockdance.blockdance_core.plan.plan import Plan, Transformer
 from blockdance.blockdance_core.plan.schedule import SamplerTraits, Schedule
-from blockdance.tests.core.auto.test_auto import curve, even, kernel
+from blockdance.tests.core.auto.imagined_model import curve, even, kernel
 
 STEPS = 20
 SCHEDULE = Schedule.even(STEPS)

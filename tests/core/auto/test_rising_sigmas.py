@@ -15,7 +15,7 @@ from blockdance.blockdance_core.engine.controller import Moment
 from blockdance.blockdance_core.plan.plan import Plan
 from blockdance.blockdance_core.plan.plan_text import read, written
 from blockdance.blockdance_core.plan.schedule import Schedule, Stretch, stretches_of
-from blockdance.tests.core.auto.test_auto import PIXART, kernel, policy
+from blockdance.tests.core.auto.imagined_model import PIXART, auto, kernel
 
 FALLING = tuple(1 - step / 20 for step in range(21))
 RESTART = (*FALLING[:16], *FALLING[2:])  # back from .25 to .9
@@ -67,7 +67,7 @@ def reused(plan: Plan) -> set[int]:
 
 @EACH
 def test_the_falling_stretches_are_planned_and_the_rest_is_computed(sigmas, planned):
-    plan = policy(2., kernel()).plan(schedule(sigmas), PIXART)
+    plan = auto(2., kernel()).plan(schedule(sigmas), PIXART)
     for steps in planned:
         assert len(reused(plan) & set(steps)) == len(steps) // 2 and steps[0] not in reused(plan)
     assert len(reused(plan)) == sum(len(steps) // 2 for steps in planned)
@@ -76,19 +76,19 @@ def test_the_falling_stretches_are_planned_and_the_rest_is_computed(sigmas, plan
 
 @EACH
 def test_it_is_said_which_steps_are_computed_because_their_sigma_does_not_fall(sigmas, planned):
-    note = policy(2., kernel()).plan(schedule(sigmas), PIXART).note
+    note = auto(2., kernel()).plan(schedule(sigmas), PIXART).note
     still = [str(step + 1) for step in range(len(sigmas) - 1) if not any(step in steps for steps in planned)]
     assert " and ".join(still) in note and "not go on falling" in note
-    assert "falling" not in policy(2., kernel()).plan(Schedule.even(20), PIXART).note
+    assert "falling" not in auto(2., kernel()).plan(Schedule.even(20), PIXART).note
 
 
 @EACH
 def test_padding_changes_nothing_of_the_plan_of_the_rest(sigmas, planned):
     if sigmas == RESTART:
         sigmas, planned = (*FALLING, *FALLING), [range(20), range(21, 41)]  # the same run twice
-    expected = policy(2., kernel()).plan(schedule(tuple(sigmas[step] for step in (*planned[0], planned[0][-1] + 1))),
+    expected = auto(2., kernel()).plan(schedule(tuple(sigmas[step] for step in (*planned[0], planned[0][-1] + 1))),
                                          PIXART)
-    plan = policy(2., kernel()).plan(schedule(sigmas), PIXART)
+    plan = auto(2., kernel()).plan(schedule(sigmas), PIXART)
     for steps in planned:
         assert [plan.decisions[step].reuse for step in steps] == [found.reuse for found in expected.decisions]
 
@@ -97,7 +97,7 @@ def test_padding_changes_nothing_of_the_plan_of_the_rest(sigmas, planned):
 def test_outputs_make_up_for_errors_within_a_stretch(sigmas, planned):
     """A run that is forecast gets of each stretch what it would get of it alone."""
     values = torch.randn(len(sigmas) - 1, 16, generator=torch.Generator().manual_seed(1)).double()
-    given = policy(2., kernel()).plan(schedule(sigmas), PIXART)
+    given = auto(2., kernel()).plan(schedule(sigmas), PIXART)
 
     def run(outputs: Outputs, steps, sigmas) -> list[torch.Tensor]:
         return [outputs.computed(sigmas[step], values[step]) if given.decisions[step].reuse is None
@@ -128,7 +128,7 @@ def test_without_noise_nothing_is_kept():
 
 
 def test_a_change_of_conditions_is_planned_for_in_every_stretch():
-    first = policy(2., kernel()).setup(schedule(RESTART), PIXART)
+    first = auto(2., kernel()).setup(schedule(RESTART), PIXART)
     moment = Moment(0, RESTART[0], RESTART[0], torch.zeros(1, 4), {}, lambda sigma: sigma < .5)
     changed = first.replanner.replan(moment)
     assert len(reused(changed)) == len(reused(first.plan))
@@ -137,7 +137,7 @@ def test_a_change_of_conditions_is_planned_for_in_every_stretch():
 
 @EACH
 def test_outputs_that_bend_are_planned_for(sigmas, planned):
-    setup = policy(2., kernel()).setup(schedule(sigmas), PIXART)
+    setup = auto(2., kernel()).setup(schedule(sigmas), PIXART)
     given, computed = setup.plan, 0
     outputs = Outputs(given.extrapolation, schedule(sigmas).stretches)
     values = torch.randn(2, 400, generator=torch.Generator().manual_seed(1)).double()
@@ -160,7 +160,7 @@ def test_outputs_that_bend_are_planned_for(sigmas, planned):
 @EACH
 def test_such_a_run_is_recorded(sigmas, planned):
     kept = []
-    for measuring in (policy(2., save=lambda *found: kept.append(found) or "kept"),
+    for measuring in (auto(2., save=lambda *found: kept.append(found) or "kept"),
                       MeasureMethod(lambda *found: kept.append(found) or "kept")):
         setup = measuring.setup(schedule(sigmas), PIXART)
         for step, sigma in enumerate(sigmas[:-1]):
@@ -173,7 +173,7 @@ def test_such_a_run_is_recorded(sigmas, planned):
 
 def test_a_run_of_a_thousand_steps_is_recorded_within_bounds():
     kept = []
-    setup = policy(2., save=lambda _, found: kept.append(found) or "kept").setup(Schedule.even(1000), PIXART)
+    setup = auto(2., save=lambda _, found: kept.append(found) or "kept").setup(Schedule.even(1000), PIXART)
     for sigma in Schedule.even(1000).sigmas[:-1]:
         setup.observer.observe(torch.randn(8), torch.randn(8), sigma)
     assert setup.observer.finish() == "kept"
@@ -183,7 +183,7 @@ def test_a_run_of_a_thousand_steps_is_recorded_within_bounds():
 
 @EACH
 def test_a_plan_that_is_kept_is_the_same_again(sigmas, planned):
-    plan = policy(2.).plan(schedule(sigmas), PIXART)
+    plan = auto(2.).plan(schedule(sigmas), PIXART)
     again = WrittenPlanMethod(read(written(plan)), lambda quantity, _: general(quantity)).plan(schedule(sigmas), PIXART)
     assert again.decisions == plan.decisions
 

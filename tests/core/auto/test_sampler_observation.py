@@ -14,7 +14,7 @@ from blockdance.blockdance_core.auto.sampler_observation import Observation
 from blockdance.blockdance_core.engine.controller import Moment
 from blockdance.blockdance_core.plan.flow_time import Quantity
 from blockdance.blockdance_core.plan.schedule import Origin, SamplerTraits, Schedule
-from blockdance.tests.core.auto.test_auto import FINGERPRINT, PIXART, kernel
+from blockdance.tests.core.auto.imagined_model import FINGERPRINT, PIXART, kernel
 
 STEPS, SIZE = 12, 600
 UNKNOWN = SamplerTraits(counted=False, steady=False, key="mine", origin=Origin.GUESS)

@@ -35,8 +35,8 @@ from blockdance.blockdance_core.plan.flow_time import Quantity
 from blockdance.blockdance_core.plan.plan import Kind, Plan, Reuse, SkipModel
 from blockdance.blockdance_core.plan.plan_text import read, written
 from blockdance.tests.host.features.test_samplers import custom
-from blockdance.tests.host.models.test_unet import SD
 from blockdance.tests.models.tiny import DIT, FLUX, PIXART, SD3, sample
+from blockdance.tests.models.unets import SD
 from blockdance.tests.trial import Counter, distance, leftovers
 
 TINIES = [pytest.param(FLUX, id="flux"), pytest.param(PIXART, id="pixart"), pytest.param(SD3, id="sd3"),

@@ -21,8 +21,8 @@ import folder_paths  # noqa: E402
 import torch  # noqa: E402
 
 import nodes  # noqa: E402
-from blockdance.tests.host.models.test_unet import SD  # noqa: E402
 from blockdance.tests.models.tiny import FLUX, sample  # noqa: E402
+from blockdance.tests.models.unets import SD  # noqa: E402
 
 ways = {
     "by hand": lambda node, inputs: node.execute(**inputs),

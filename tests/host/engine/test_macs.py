@@ -18,8 +18,8 @@ from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
 from blockdance.blockdance_core.methods.unet import UNetMethod
 from blockdance.demo import model as demo
 from blockdance.demo import world
-from blockdance.tests.host.models.test_unet import SD
 from blockdance.tests.models.tiny import FLUX, PIXART, Tiny, sample
+from blockdance.tests.models.unets import SD
 
 WEIGHTS = Path(demo.__file__).with_name("weights") / "pixart.safetensors"
 

@@ -17,8 +17,8 @@ from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
 from blockdance.blockdance_core.methods.unet import UNetMethod
 from blockdance.blockdance_core.plan.plan import Kind
 from blockdance.tests.host.features.test_control import Residuals
-from blockdance.tests.host.models.test_unet import SD
 from blockdance.tests.models.tiny import FLUX, Tiny, sample
+from blockdance.tests.models.unets import SD
 from blockdance.tests.trial import TINIES, Trial, leftovers
 
 METHOD = DeltaCacheMethod(N=2, n_cached=4)
