@@ -7,8 +7,9 @@ from comfy.model_patcher import ModelPatcher
 
 from ...blockdance_core.comfy.attach import attach
 from ...blockdance_core.methods.method import Method
+from .captions import CALIBRATION
 from .setting import Setting
-from .subject import CALIBRATION, Drawing, Subject
+from .subject import Drawing, Subject
 
 Learned = TypeVar("Learned")
 
@@ -42,12 +43,15 @@ class Arm:
     """method: the curve; point: where on it; patch: puts the method on a model, or None for full sampling.
 
     share, sampler: full sampling with this fraction of the steps, and another sampler than the setting's.
+    inform: puts on what may learn from runs of the very captions that are then measured, which only a ceiling may.
     """
     method: str
     point: str = ""
     patch: Patch | None = field(default=None, compare=False)
     share: float = 1.
     sampler: str | None = None
+    inform: Callable[[ModelPatcher, Callable[[ModelPatcher], Drawing]], ModelPatcher] | None = field(
+        default=None, compare=False)
 
     @property
     def name(self) -> str:

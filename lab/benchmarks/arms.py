@@ -6,18 +6,16 @@ from typing import Callable, Iterable
 
 import torch
 from comfy.model_patcher import ModelPatcher
-from comfy.samplers import sampler_object
 from comfy_extras.nodes_easycache import EasyCacheNode, LazyCacheNode
 
 from ...blockdance_core.ada.policy_file import SUFFIX, read
 from ...blockdance_core.auto.calibration import refined
-from ...blockdance_core.auto.kernel import Kernel, mean
-from ...blockdance_core.auto.method import AutoMethod, MeasureMethod
+from ...blockdance_core.auto.kernel import Kernel
+from ...blockdance_core.auto.method import AutoMethod
 from ...blockdance_core.auto.profile_library import general
 from ...blockdance_core.comfy.attach import attach
 from ...blockdance_core.comfy.fingerprint import fingerprint_of
 from ...blockdance_core.comfy.models.any_model import ANYTHING
-from ...blockdance_core.comfy.step_tracking import traits_of
 from ...blockdance_core.methods.blockdance import BlockDanceMethod
 from ...blockdance_core.methods.delta_cache import DeltaCacheMethod
 from ...blockdance_core.methods.delta_dit import DeltaDiTMethod
@@ -25,21 +23,39 @@ from ...blockdance_core.methods.variants import Extrapolated
 from ...blockdance_core.plan.flow_time import Quantity
 from .arm import Arm, Calibration, policy
 from .compare import FEWER_STEPS
+from .measured import counted, kernel
+from .planned import (
+    SPEEDUPS,
+    ceiling_of_measurements,
+    ceiling_of_weights,
+    on_auto_plan,
+    on_best_grid,
+    on_interval,
+    planned,
+    recorded,
+    searched,
+)
 from .rivals.dbcache import DBCache
 from .rivals.dicache import DiCache
+from .rivals.dpcache import dpcache
 from .rivals.easycache import EasyCache
 from .rivals.first_block import FirstBlockCache
 from .rivals.fora import FORA
 from .rivals.hicache import HiCache
 from .rivals.magcache import MagCache, RatioLog
+from .rivals.meancache import meancache
 from .rivals.rival import Rival
 from .rivals.run import attach_rival
+from .rivals.seacache import SeaCache
 from .rivals.spectrum import Spectrum
 from .rivals.taylorseer import TaylorSeer
 from .rivals.teacache import ChangeLog, TeaCache
 
 POLICIES = Path(__file__).resolve().parents[2] / "demo" / "policies"
-AUTO, REFINED = "Auto", "Auto, refined"
+AUTO, REFINED, BUDCACHE, CEILING = "Auto", "Auto, refined", "BudCache", "ceiling: "
+BNS = CEILING + "BNS, trained through the model"
+BASE_ONLY = BUDCACHE, BNS  # hundreds of runs before the first that is measured, so in one setting
+SLOW = REFINED, *BASE_ONLY  # dozens at least, so not in a quick benchmark
 REFINED_ON, TRIES = 6, 6  # calibration captions, and plans for each speed-up
 
 
@@ -65,37 +81,23 @@ def native(method: str, node: type, threshold: float) -> Arm:
 
 def auto(method: str, speedup: float, measured: bool = True, refine: bool = False) -> Arm:
     """Auto, by a measurement of the calibration captions, refined by more of them, or by what models have in common."""
-    def record(calibration: Calibration) -> tuple[Quantity, Kernel]:
-        found: list[tuple[Quantity, Kernel]] = []
-        recording = attach(calibration.subject.patcher, MeasureMethod(lambda *kernel: found.append(kernel) or ""),
-                           family=ANYTHING)
-        _counted(calibration).draw(recording)
-        return found[0][0], mean([kernel for _, kernel in found])
-
     def try_plans(calibration: Calibration) -> tuple[Quantity, Kernel]:
-        quantity, kernel = calibration.learn(AUTO, record)
-        more, model = replace(_counted(calibration), captions=REFINED_ON), calibration.subject.patcher
+        quantity, measurement = kernel(calibration)
+        more, model = replace(counted(calibration), captions=REFINED_ON), calibration.subject.patcher
         full = more.draw(model)
 
-        def errors_of(policy: AutoMethod) -> list[torch.Tensor]:
+        def errors_of(method: AutoMethod) -> list[torch.Tensor]:
             return [drawn.latents - wanted.latents
-                    for drawn, wanted in zip(more.draw(attach(model, policy, family=ANYTHING)), full)]
-        return quantity, refined(kernel, quantity, TRIES, errors_of)
+                    for drawn, wanted in zip(more.draw(attach(model, method, family=ANYTHING)), full)]
+        return quantity, refined(measurement, quantity, TRIES, errors_of)
 
     def patch(model: ModelPatcher, calibration: Calibration) -> ModelPatcher:
-        known, kernel = None, None
+        known, measurement = None, None
         if measured:
-            known, kernel = calibration.learn("refined", try_plans) if refine else calibration.learn(AUTO, record)
-        policy = AutoMethod(speedup, lambda quantity, _: kernel if quantity is known else None, general)
-        return attach(model, policy, family=ANYTHING)
+            known, measurement = calibration.learn("refined", try_plans) if refine else kernel(calibration)
+        settings = AutoMethod(speedup, lambda quantity, _: measurement if quantity is known else None, general)
+        return attach(model, settings, family=ANYTHING)
     return Arm(method, f"{speedup:g}x", patch)
-
-
-def _counted(calibration: Calibration) -> Calibration:
-    """With a sampler that evaluates the model once a step, as Calibrate asks its user to."""
-    if traits_of(sampler_object(calibration.setting.sampler)).counted:
-        return calibration
-    return replace(calibration, setting=replace(calibration.setting, sampler="euler"))
 
 
 def ada(model: ModelPatcher, _: Calibration) -> ModelPatcher:
@@ -113,7 +115,9 @@ ALL: tuple[Arm, ...] = (
     *(auto(REFINED, speedup, refine=True) for speedup in (1.5, 2., 2.5, 3., 4.)),
     *(auto("Auto, general profile", speedup, measured=False) for speedup in (1.5, 2., 2.5, 3., 4.)),
     *(replace(arm, method=f"fewer steps, {sampler}", sampler=sampler)
-      for sampler in ("dpmpp_2m", "res_multistep") for arm in FEWER_STEPS[1:]),
+      for sampler in ("dpmpp_2m", "res_multistep", "uni_pc", "deis") for arm in FEWER_STEPS[1:]),
+    *(on_best_grid("fewer steps, euler, grid by GITS", speedup, published=True) for speedup in SPEEDUPS),
+    *(on_best_grid("fewer steps, euler, best of the full grid", speedup, published=False) for speedup in SPEEDUPS),
     *(policy("BlockDance", f"N={N}", BlockDanceMethod(N)) for N in (2, 3, 4)),
     *(policy("BlockDance, linear forecast", f"N={N}", Extrapolated(BlockDanceMethod(N), "linear")) for N in (2, 3, 4)),
     Arm("BlockDance-Ada", "", ada),
@@ -135,6 +139,14 @@ ALL: tuple[Arm, ...] = (
     *(rival("TaylorSeer order 2", f"N={N}", TaylorSeer(N, 2)) for N in (2, 3, 4, 6)),
     *(rival("HiCache", f"N={N}", HiCache(N)) for N in (2, 3, 4, 6)),
     *(rival("Spectrum", f"growth {growth:g}", Spectrum(growth)) for growth in (0, .75, 1.5, 3)),
+    *(rival("SeaCache", f"{threshold:g}", SeaCache(threshold)) for threshold in (.06, .1, .2, .35)),
+    *(planned("L2P", speedup, recorded(on_interval)) for speedup in SPEEDUPS),
+    *(planned("Auto's plan, weights of L2P", speedup, on_auto_plan) for speedup in SPEEDUPS),
+    *(planned("MeanCache", speedup, recorded(meancache)) for speedup in SPEEDUPS),
+    *(planned("DPCache", speedup, recorded(dpcache)) for speedup in SPEEDUPS),
+    *(planned(BUDCACHE, speedup, searched()) for speedup in SPEEDUPS),
+    *(ceiling_of_weights(BNS, speedup) for speedup in SPEEDUPS),
+    *(ceiling_of_measurements(CEILING + "Auto, measured on the very picture", speedup) for speedup in SPEEDUPS),
 )
 
 

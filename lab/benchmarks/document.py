@@ -9,7 +9,7 @@ from . import equal_compute, markdown, published
 from .options import QUICK_CAPTIONS
 from .pareto import pareto
 from .row import BASELINE, Row
-from .setting import BASE
+from .setting import BASES
 from .table import Table
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "internals"
@@ -26,34 +26,40 @@ more than running fewer steps of the same sampler for the same MACs: below 0, no
 memory kept from step to step beyond what full sampling keeps, *peak* the most that sampling takes.
 
 Everything is compared with the full run. A better sampler with fewer steps may come nearer to the exact solution than
-the full run does; its PSNR is then bounded by the full run's own error.
+the full run does; its PSNR is then bounded by the full run's own error. *To 200 steps* is the PSNR to a run of so many
+steps of the same sampler, and after it the full run's own; it is empty where it was not measured. What a *ceiling*
+knows nobody can know before a run, or not for a price that anyone would pay: these rows say what is left to be gained.
 
 The rivals are written from their papers (`lab/benchmarks/rivals`) and not their authors' code; TeaCache and MagCache
 are fitted to the model on other captions first, as their authors do, and FORA, TaylorSeer and HiCache store one change
-of the hidden state for all blocks, not two for each. ComfyUI's EasyCache is run as it is. With PixArt and SD3 it
-computes everything, as the model never asks it. With Flux in float32 the sampler's latent is the very tensor that the
-model gets, EasyCache adds to it, and the run is spoilt. Auto's constants were chosen on three of these models with six
-of these captions in view ([auto.md](auto.md#what-was-measured) has the numbers without them); Wan came later.
+of the hidden state for all blocks, not two for each. L2P, MeanCache, DPCache and the grids learn from full runs of
+eight other captions, BudCache searches by runs of two; Auto measures two. ComfyUI's EasyCache is run as it is. With
+PixArt and SD3 it computes everything, as the model never asks it. With Flux in float32 the sampler's latent is the very
+tensor that the model gets, EasyCache adds to it, and the run is spoilt. Auto's constants were chosen on three of these
+models with six of these captions in view ([auto.md](auto.md#what-was-measured) has the numbers without them); Wan came
+later.
 
-The models are tiny and draw shapes, in pictures of 48 x 48 pixels or, Wan, videos of 16 frames of 24 x 24: they rank
+The models are tiny and draw shapes, in pictures of 48 x 48 pixels or, Wan, videos of 16 frames of 24 x 24; those of
+picture world draw emoji in 64 x 64 pixels for captions in words, and whether they are right is not checked. They rank
 methods, and say nothing about how a picture of a large model would look.
 """
 SPEEDUPS = tuple(f"{speedup:g}x" for speedup in equal_compute.SPEEDUPS)
 COLUMNS = ("method", "", "MACs", "blocks", "wall s", "processor s", "PSNR, dB", "ahead, dB", "SSIM",
-           "relative L1", "objects right", "peak, MiB", "held, MiB")
+           "relative L1", "objects right", "peak, MiB", "held, MiB", "to 200 steps, dB")
 
 
 def write(folder: Path, tables: Sequence[Table]) -> list[Path]:
     """Write the report into a folder; returns the files."""
     folder.mkdir(parents=True, exist_ok=True)
-    bases = [table for table in tables if table.setting == BASE]
     parts, pictures = [INTRODUCTION, _versions(tables)], []
-    if means := equal_compute.mean_leads([table.rows for table in bases]):
-        parts.append(f"## In short\n\nHow many dB Auto is above others at equal MACs, mean over {len(bases)} "
-                     f"models; {BASE.name}.\n\n" + _leads(means))
+    for base, world in BASES.items():
+        of_world = [table.rows for table in tables if table.setting == base]
+        if means := equal_compute.mean_leads(of_world):
+            parts.append(f"## In short: {world}\n\nHow many dB Auto is above others at equal MACs, mean over "
+                         f"{len(of_world)} models; {base.name}.\n\n" + _leads(means))
     for model in dict.fromkeys(table.model for table in tables):
         of_model = [table for table in tables if table.model == model]
-        main = next((table for table in of_model if table.setting == BASE), of_model[0])
+        main = next((table for table in of_model if table.setting in BASES), of_model[0])
         pictures.append(_picture(folder / f"benchmarks-{model}.png", main))
         preview = "" if main.rows[0].samples >= QUICK_CAPTIONS else (
             f" **A preview: {QUICK_CAPTIONS} captions are the fewest that say something.**")
@@ -94,8 +100,9 @@ def _cells(row: Row) -> tuple[str, ...]:
     ahead = "" if row.ahead is None or row.method == BASELINE else f"{row.ahead:+.1f}"
     peak = "" if row.peak is None else f"{row.peak / 2 ** 20:.1f}"
     held = "" if row.held is None else f"{row.held / 2 ** 20:.2f}"
+    exact = "" if row.exact is None else f"{row.exact:.1f} of {row.full_exact:.1f}"
     return (row.method, row.point, f"{row.macs:.3f}", f"{row.blocks:.3f}", f"{row.seconds:.2f}", f"{row.cpu:.2f}",
-            psnr, ahead, f"{row.ssim:.4f}", f"{row.l1:.4f}", f"{row.right} / {row.objects}", peak, held)
+            psnr, ahead, f"{row.ssim:.4f}", f"{row.l1:.4f}", row.checked, peak, held, exact)
 
 
 def _equal_compute(table: Sequence[Row]) -> str:

@@ -7,13 +7,14 @@ curves sag. A point that costs less counts, too, where it is higher: nobody has 
 from statistics import fmean
 from typing import Sequence
 
-from .arms import AUTO
+from .arms import AUTO, CEILING
 from .row import BASELINE, Row
 from .statistics import at
 
 PAPER = "BlockDance", "N=2"
 SPEEDUPS = (1.5, 2., 2.5, 3.)
-FORECASTS = ("TaylorSeer", "HiCache", "Spectrum")  # rivals that continue features instead of repeating them
+# Rivals that continue features or outputs instead of repeating them
+FORECASTS = ("TaylorSeer", "HiCache", "Spectrum", "L2P", "MeanCache", "DPCache")
 OURS = (AUTO, "BlockDance", "Delta")
 Curves = dict[str, list[tuple[float, float]]]
 
@@ -44,7 +45,7 @@ def leads(table: Sequence[Row]) -> dict[str, list[float | None]]:
     found = heights(table)
     if AUTO not in found:
         return {}
-    rivals = [method for method in found if not method.startswith((*OURS, BASELINE))]
+    rivals = [method for method in found if not method.startswith((*OURS, BASELINE, CEILING))]
     kinds = {"fewer steps": [BASELINE],
              "fewer steps of the best sampler": [method for method in found if method.startswith(BASELINE)],
              "the best cache": [method for method in rivals if not method.startswith(FORECASTS)],

@@ -45,7 +45,8 @@ def parse(arguments: list[str]) -> Options:
     parser.add_argument("--models", nargs="+", type=Path, metavar="FILE",
                         help="weights; without it, all of demo/weights (the first of them with --quick)")
     parser.add_argument("--arms", nargs="+", default=[], metavar="TEXT",
-                        help="only methods whose name has one of these; fewer steps are always measured")
+                        help="only methods whose name has one of these; a whole name, such as Auto or 'L2P 2x', is "
+                             "that one alone; fewer steps are always measured")
     parser.add_argument("--settings", nargs="+", default=[], metavar="TEXT",
                         help="only ways of sampling whose name has one of these, such as heun or '50 steps'")
     parser.add_argument("--points", type=_positive, metavar="N",

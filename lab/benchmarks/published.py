@@ -35,7 +35,7 @@ def write(path: Path, tables: Iterable[Table]) -> Path:
 
 
 def read(path: Path) -> list[Table]:
-    """None where there is no such file."""
+    """None where there is no such file. Columns that it does not have yet are not known."""
     if not path.exists():
         return []
     found: dict[tuple[str, Setting], list[dict[str, str]]] = {}
@@ -63,6 +63,6 @@ def _setting(line: dict[str, str]) -> Setting:
 def _row(line: dict[str, str]) -> Row:
     def value(name: str) -> str | bool | int | float | None:
         of = _READ.get(name, float)
-        return of(line[name]) if line[name] or of is str else None
+        return of(line[name]) if line.get(name) or of is str else None
     psnr = {name: value(column) for name, column in _PSNR.items()}
     return Row(**{name: value(name) for name in _ROW}, psnr=None if psnr["mean"] is None else Estimate(**psnr))

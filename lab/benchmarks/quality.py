@@ -5,29 +5,42 @@ from dataclasses import dataclass
 import torch
 
 from ...blockdance_core.analysis.metrics import ssim
-from ...demo import checker, model, video, world
+from ...demo import checker, model
+from .captions import PictureCaption, Scene
 
 
 @dataclass(frozen=True)
 class Quality:
     """psnr: dB, infinite for equal pictures; ssim: 1 for equal pictures; l1: mean |latent - full| / mean |full|;
-    right of objects: in the right place, colour and shape, by the demo's exact checker."""
+    right of objects: in the right place, colour and shape, by the demo's exact checker, None for what it cannot judge;
+    exact, full_exact: PSNR of this picture and of the full run's to that of very many steps, None where there is none.
+    """
     psnr: float
     ssim: float
     l1: float
-    objects: int
-    right: int
+    objects: int | None
+    right: int | None
+    exact: float | None = None
+    full_exact: float | None = None
 
 
-def compare(latent: torch.Tensor, full: torch.Tensor, scene: world.Scene | video.Scene) -> Quality:
-    """One sample against its full counterpart, each (3, H, W) or (3, T, H, W) in [-1, 1]."""
+def compare(latent: torch.Tensor, full: torch.Tensor, scene: Scene,
+            exact: torch.Tensor | None = None) -> Quality:
+    """One sample against its full counterpart, each (3, H, W) or (3, T, H, W) in [-1, 1]; exact: that of many steps."""
     picture, reference = frames(latent), frames(full)
-    error = (picture - reference).square().mean()
-    psnr = float(-10 * torch.log10(error)) if error > 0 else float("inf")
     similar = float(ssim(picture, reference).mean())
     l1 = float((latent - full).abs().mean() / full.abs().mean())
-    score = checker.check(model.pixels(latent[None].float())[0].numpy(), scene)
-    return Quality(psnr, similar, l1, score.objects, score.right)
+    objects = right = None
+    if not isinstance(scene, PictureCaption):
+        score = checker.check(model.pixels(latent[None].float())[0].numpy(), scene)
+        objects, right = score.objects, score.right
+    distances = (None, None) if exact is None else (_psnr(some, frames(exact)) for some in (picture, reference))
+    return Quality(_psnr(picture, reference), similar, l1, objects, right, *distances)
+
+
+def _psnr(picture: torch.Tensor, reference: torch.Tensor) -> float:
+    error = (picture - reference).square().mean()
+    return float(-10 * torch.log10(error)) if error > 0 else float("inf")
 
 
 def frames(latent: torch.Tensor) -> torch.Tensor:

@@ -43,10 +43,12 @@ class Record:
         return self.model, self.setting, self.number, self.method, self.point
 
     def line(self) -> str:
-        """JSON has no infinity, which is the PSNR of equal pictures: null stands for it."""
+        """JSON has no infinity, which is the PSNR of equal pictures: null stands for it, as for what is not known."""
         fields = asdict(self)
         for quality in fields["qualities"]:
-            quality["psnr"] = quality["psnr"] if math.isfinite(quality["psnr"]) else None
+            for name in ("psnr", "exact", "full_exact"):
+                if quality[name] is not None and not math.isfinite(quality[name]):
+                    quality[name] = None
         return json.dumps({"kind": "run", **fields}, allow_nan=False)
 
     @classmethod

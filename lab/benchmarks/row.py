@@ -17,8 +17,9 @@ class Row:
     full run, median; equal: whether some samples are the full run's, bit for bit, which have no PSNR; psnr: of the
     others, in dB, None without any; psnr_macs: what those cost, None where it is not known; ahead: dB more than fewer
     steps of the same sampler give for the same MACs, None outside their curve and where some are equal; ssim, l1:
-    means; peak, held: bytes that sampling takes, and that are kept from step to step beyond what full sampling keeps.
-    Estimates are over samples."""
+    means; peak, held: bytes that sampling takes, and that are kept from step to step beyond what full sampling keeps;
+    exact, full_exact: mean PSNR of the method and of full sampling to the result of very many steps, None where that is
+    not known. Estimates are over samples."""
     method: str
     point: str
     samples: int
@@ -31,16 +32,23 @@ class Row:
     psnr_macs: float | None
     ssim: float
     l1: float
-    right: int
-    objects: int
+    right: int | None
+    objects: int | None
     full_seconds: float
     ahead: float | None = None
     peak: int | None = None
     held: int | None = None
+    exact: float | None = None
+    full_exact: float | None = None
 
     @property
     def name(self) -> str:
         return f"{self.method} {self.point}".strip()
+
+    @property
+    def checked(self) -> str:
+        """Objects right of how many; empty where nobody can check them."""
+        return "" if self.objects is None else f"{self.right} / {self.objects}"
 
 
 def rows(records: Iterable[Record]) -> list[Row]:
@@ -78,8 +86,21 @@ def _row(records: Sequence[Record]) -> Row:
         median(r.seconds / r.full_seconds for r in records), len(differing) < len(qualities),
         estimate(differing) if differing else None, fmean(costs) if costs else None,
         fmean(quality.ssim for quality in qualities), fmean(quality.l1 for quality in qualities),
-        sum(quality.right for quality in qualities), sum(quality.objects for quality in qualities),
-        median(r.full_seconds for r in records))
+        _total(quality.right for quality in qualities), _total(quality.objects for quality in qualities),
+        median(r.full_seconds for r in records), exact=_mean(quality.exact for quality in qualities),
+        full_exact=_mean(quality.full_exact for quality in qualities))
+
+
+def _total(values: Iterable[int | None]) -> int | None:
+    """None where one is not known."""
+    known = list(values)
+    return None if None in known else sum(known)
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    """None where one is not known."""
+    known = list(values)
+    return None if None in known else fmean(known)
 
 
 def _ahead(row: Row, curve: Sequence[tuple[float, float]]) -> float | None:
@@ -97,5 +118,5 @@ def text(table: Sequence[Row]) -> str:
                           ("equal", ""))
         lines.append(f"{row.name:28} {row.macs:6.3f} {row.cpu:6.3f} {row.seconds:6.3f} {psnr:>7} "
                      f"{interval:>13} {ahead:>7} {row.ssim:7.4f} {row.l1:7.4f} "
-                     f"{f'{row.right} / {row.objects}':>14}")
+                     f"{row.checked:>14}")
     return "\n".join(lines)

@@ -6,7 +6,7 @@ what counts.
 """
 
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import product
 from pathlib import Path
 from typing import Iterable, Iterator
@@ -16,12 +16,13 @@ from ...blockdance_core.methods.delta_dit import DeltaDiTMethod
 from ...blockdance_core.methods.method import Method
 from . import markdown
 from .arm import Arm, policy
+from .captions import CALIBRATION, MEASURED
 from .compare import Contest
 from .document import DOCS
 from .options import Options
 from .row import Row, rows
-from .setting import BASE
-from .subject import CALIBRATION, MEASURED, Subject
+from .setting import BASE, PICTURES
+from .subject import Subject
 
 CALIBRATION_CAPTIONS = 4
 INTRODUCTION = """# Settings of the papers' methods, searched
@@ -78,8 +79,8 @@ def publish(document: Path, lines: list[tuple[str, ...]]) -> None:
 
 
 def _text(lines: list[tuple[str, ...]]) -> str:
-    return (f"{INTRODUCTION}\n{BASE.name}; searched on {CALIBRATION_CAPTIONS} captions and measured on others.\n\n"
-            f"{markdown.table(COLUMNS, lines)}")
+    return (f"{INTRODUCTION}\n{BASE.name}, of picture world cfg {PICTURES.cfg:g}; searched on {CALIBRATION_CAPTIONS} "
+            f"captions and measured on others.\n\n{markdown.table(COLUMNS, lines)}")
 
 
 def best(known: list[Row], default: Row) -> str:
@@ -89,10 +90,10 @@ def best(known: list[Row], default: Row) -> str:
 
 
 def _measure(subject: Subject, arms: list[Arm], of: int, captions: int) -> list[Row]:
-    contest = Contest(subject, arms, BASE)
+    contest = Contest(subject, arms, replace(BASE, cfg=subject.base.cfg))
     return rows(record for number, scene in enumerate(subject.scenes(captions, of))
                 for record in contest.run([scene], number, number))
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    return row.point, f"{row.macs:.3f}", str(row.psnr or "equal"), f"{row.right} / {row.objects}"
+    return row.point, f"{row.macs:.3f}", str(row.psnr or "equal"), row.checked

@@ -6,19 +6,14 @@ from pathlib import Path
 from typing import Callable
 
 import comfy.sample
-import numpy as np
 import torch
 from comfy.model_patcher import ModelPatcher
 
 from ...blockdance_core.comfy.models.architectures import transformer_of
-from ...demo import model, video, world
+from ...demo import model
+from .captions import MEASURED, Scene, captions_of
 from .setting import Setting
 from .work import Work, WorkCounter
-
-MEASURED, CALIBRATION = 20_000_000, 30_000_000  # seeds of captions; training draws its scenes from fresh entropy
-
-
-Scene = world.Scene | video.Scene
 
 
 @dataclass(frozen=True)
@@ -32,20 +27,21 @@ class Drawing:
 
 
 class Subject:
-    """One loaded model. `patcher` is what methods are put on."""
+    """One loaded model. `patcher` is what methods are put on; base: the way of sampling that it is measured in first.
+    """
 
     def __init__(self, weights: Path):
         self.name = weights.stem
         self.patcher = model.load(weights)
-        self._world = model.architecture_of(weights).world
+        self._captions = captions_of(weights)
+        self.base = self._captions.base
         self.depth = transformer_of(self.patcher.model.diffusion_model).depth
         self._counter = WorkCounter(self.patcher)
         self._counter.measure(lambda: self._sample(self.patcher, Setting(steps=1), self.scenes(1), 0, None))
 
     def scenes(self, count: int, of: int = MEASURED) -> list[Scene]:
         """The first captions of a set; more of them begin with the same ones."""
-        rng = np.random.default_rng(of)
-        return [self._world.random_scene(rng) for _ in range(count)]
+        return self._captions.scenes(count, of)
 
     def draw(self, patched: ModelPatcher, setting: Setting, captions: list[Scene], seed: int,
              on_step: Callable[[], None] | None = None) -> Drawing:
@@ -59,9 +55,8 @@ class Subject:
 
     def _sample(self, patched: ModelPatcher, setting: Setting, captions: list[Scene], seed: int,
                 on_step: Callable[[], None] | None) -> torch.Tensor:
-        positive = model.conditioning(np.stack([self._world.embed(scene) for scene in captions]))
-        negative = model.conditioning(self._world.embed(None)[None])
-        latent = torch.zeros(len(captions), *self._world.LATENT)
+        positive, negative = self._captions.conditioning(captions), self._captions.conditioning([None])
+        latent = torch.zeros(len(captions), *self._captions.latent)
         noise = comfy.sample.prepare_noise(latent, seed)
         patched = patched.clone()
         if not setting.together:

@@ -12,15 +12,17 @@ from typing import Iterable, Iterator, Sequence
 import torch
 
 from .arm import FULL, Arm
-from .arms import ALL, AUTO, REFINED, thinned
+from .arms import ALL, AUTO, BASE_ONLY, SLOW, thinned
 from .compare import Contest, batches
 from .options import Options, parse
 from .record import Memory, Record, load, reopen
 from .row import BASELINE
 from .setting import ALL as SETTINGS
-from .setting import BASE, Setting
+from .setting import BASE, Setting, around
 from .subject import Subject
 from .versions import versions
+
+MANY_STEPS = 200  # of the run that shows which is nearer to the exact solution; left out of a quick benchmark
 
 
 @dataclass(frozen=True)
@@ -51,41 +53,37 @@ def measure(options: Options, share: Share) -> Iterator[Record | Memory]:
     done = {record.key for record in [*runs, *memories]}
     for weights in options.models:
         subject = Subject(weights)
-        for setting in chosen_settings(options):
-            arms = chosen_arms(options)
-            contest = None
+        for setting in chosen_settings(options, subject.base):
+            arms = tuple(arm for arm in chosen_arms(options) if setting == subject.base or arm.method not in BASE_ONLY)
+            contest = Contest(subject, arms, setting, None if options.quick else MANY_STEPS)
             mine = {arm for place, arm in enumerate(remembering(arms)) if place in share
                     and (subject.name, setting, arm.method) not in done}
             if mine:
-                contest = _contest(subject, arms, setting)
                 yield from contest.memory(batches(subject, setting.batch, setting.batch)[0][1], 0, mine.__contains__)
             for number, captions in batches(subject, options.captions, setting.batch):
                 def missing(arm: Arm) -> bool:
                     return (subject.name, setting, number, arm.method, arm.point) not in done
                 if number not in share or not any(map(missing, arms)):
                     continue
-                contest = contest or _contest(subject, arms, setting)
                 yield from contest.run(captions, number, number, missing)
                 print(f"{subject.name}, {setting.name}: batch {number + 1} of captions", flush=True)
-
-
-def _contest(subject: Subject, arms: tuple[Arm, ...], setting: Setting) -> Contest:
-    contest = Contest(subject, arms, setting)
-    for arm, reason in contest.refused.items():
-        print(f"{subject.name}: {arm.name} left out, {reason}", flush=True)
-    return contest
+            for arm, reason in contest.refused.items():
+                print(f"{subject.name}: {arm.name} left out, {reason}", flush=True)
 
 
 def chosen_arms(options: Options) -> tuple[Arm, ...]:
-    """Those that the options ask for, the baseline always among them and our own curves with all their points. Refined
-    plans take dozens of runs before the first that is measured, so a quick benchmark has them only where they are
-    named. Exits where a text names no method."""
-    _refuse_unknown(options.arms, [arm.method for arm in ALL], "method")
+    """Those that the options ask for, the baseline always among them and our own curves with all their points. What
+    takes dozens of runs before the first that is measured a quick benchmark has only where it is named. Exits where a
+    text names none; one that is a whole name, with its point or without, is no other's."""
+    whole_names = {name.lower() for arm in ALL for name in (arm.method, arm.name)}
+    parts = [text for text in options.arms if text.lower() not in whole_names]
+    _refuse_unknown(parts, [arm.method for arm in ALL], "method")
 
     def asked(arm: Arm) -> bool:
         if not options.arms:
-            return not (options.quick and arm.method == REFINED)
-        return _has_one(arm.method, options.arms)
+            return not (options.quick and arm.method in SLOW)
+        named = {arm.method.lower(), arm.name.lower()} & {text.lower() for text in options.arms}
+        return bool(named) or _has_one(arm.method, parts)
     arms = [arm for arm in ALL if arm.method == BASELINE or asked(arm)]
     if options.points is None:
         return tuple(arms)
@@ -98,10 +96,10 @@ def remembering(arms: tuple[Arm, ...]) -> tuple[Arm, ...]:
     return FULL, *{arm.method: arm for arm in reversed(arms) if arm.patch is not None}.values()
 
 
-def chosen_settings(options: Options) -> tuple[Setting, ...]:
-    """Those that the options ask for. Exits where a text names none."""
+def chosen_settings(options: Options, base: Setting = BASE) -> tuple[Setting, ...]:
+    """Those that the options ask for, of a model that is measured in `base` first. Exits where a text names none."""
     _refuse_unknown(options.settings, [setting.name for setting in SETTINGS], "setting")
-    settings = (BASE,) if options.quick and not options.settings else SETTINGS
+    settings = (base,) if options.quick and not options.settings else around(base)
     return tuple(setting for setting in settings if not options.settings or _has_one(setting.name, options.settings))
 
 

@@ -11,6 +11,7 @@ from blockdance.lab.benchmarks.rivals.easycache import EasyCache
 from blockdance.lab.benchmarks.rivals.first_block import FirstBlockCache
 from blockdance.lab.benchmarks.rivals.magcache import MagCache, RatioLog
 from blockdance.lab.benchmarks.rivals.rival import Moment
+from blockdance.lab.benchmarks.rivals.seacache import SeaCache, filter_of, filtered
 from blockdance.lab.benchmarks.rivals.teacache import ChangeLog, TeaCache
 
 
@@ -85,3 +86,36 @@ def test_easycache_predicts_the_change_of_an_output_that_follows_its_input():
     numbers = computed(EasyCache(.25, retained=.1), 20, see, lambda number: 2 * (10. + number))
     assert numbers[:3] == [0, 1, 4]  # 2 / 11 stays below .25, 3 / 11 does not
     assert numbers[-1] == 19
+
+
+def test_the_filter_of_seacache_keeps_low_frequencies_of_noise_and_all_of_a_picture():
+    early, late = filter_of((1, 16, 16), .99)[0], filter_of((1, 16, 16), .01)[0]
+    for gain in (early, late):
+        assert float(gain.mean()) == pytest.approx(1) and float(gain.argmax()) == 0
+    assert float(early[0, 0] / early[8, 8]) > 1e4 and float(late[0, 0] / late[8, 8]) < 1.01
+    assert float(early[0, 0] / early[0, 4]) == pytest.approx(1 + 99 ** 2 / 16)  # a S / (a^2 S + b^2), S = 1 / f^2
+
+
+def test_seacache_hardly_hears_noise_where_all_is_noise_yet():
+    """The same amount of change, once smooth and once from token to token: at first only the smooth one counts."""
+    column = torch.arange(8.)
+    smooth = torch.cos(2 * torch.pi * column / 8)[:, None].expand(8, 8).reshape(1, 64, 1)
+    rough = torch.cos(torch.pi * column)[:, None].expand(8, 8).reshape(1, 64, 1) * smooth.square().mean().sqrt()
+
+    def heard(tokens: torch.Tensor, time: float) -> float:
+        return float(filtered(tokens, Moment(0, 9, time, (1, 4, 16, 16))).square().mean().sqrt())
+    assert heard(rough, .95) < .2 * heard(smooth, .95)
+    assert heard(rough, .01) == pytest.approx(heard(smooth, .01), rel=.01)
+
+
+def test_seacache_sums_up_changes_until_its_threshold_and_computes_the_ends():
+    """A constant grows by 10 % an evaluation: .1, .2, .3 stay below .35, .4 does not."""
+    def see(number: int) -> Sight:
+        return Sight((), (), lambda: torch.full((1, 16, 2), 1.1 ** number))
+    stream, numbers = SeaCache(.35).begin(), []
+    for number in range(10):
+        moment = Moment(number, 10, .5, (1, 4, 8, 8))
+        if stream.weights(moment, see(number)) is None:
+            stream.computed(moment, see(number), Stored({0: (tokens(1.),)}, (None,), {}))
+            numbers.append(number)
+    assert numbers == [0, 4, 8, 9]

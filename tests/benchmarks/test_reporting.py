@@ -49,7 +49,7 @@ def test_what_is_on_record_is_not_measured_again(tmp_path, monkeypatch):
     asked = []
 
     class Named:
-        name = "tiny"
+        name, base = "tiny", BASE
 
         def __init__(self, weights):
             self.scenes = range
@@ -85,6 +85,14 @@ def test_a_quick_run_has_three_points_a_curve_and_refines_no_plans_unless_asked(
     assert refined == [False, False, True, True]
     assert {arm.method for arm in named} == {"Auto, refined", "fewer steps"}
     assert set(whole) == set(worker.ALL)
+
+
+def test_a_whole_name_asks_for_that_method_or_point_alone():
+    arms = worker.chosen_arms(options.parse(["--quick", "--arms", "Auto", "L2P 3x", "MeanC"]))
+    points = {arm.method: [other.point for other in arms if other.method == arm.method] for arm in arms}
+    del points["fewer steps"]
+    assert set(points) == {"Auto", "L2P", "MeanCache"} and points["L2P"] == ["3x"]
+    assert len(points["Auto"]) == 5 and len(points["MeanCache"]) == 3
 
 
 def test_rows_are_fractions_of_the_full_run_beside_them():
@@ -155,6 +163,25 @@ def test_what_was_published_is_read_as_it_was_written(tmp_path):
     assert "captions: 1. **A preview: 16 captions are the fewest that say something.** In two parts.\n" in (
         tmp_path / "benchmarks.md").read_text()
     assert read(tmp_path / "absent.csv") == []
+
+
+def test_a_row_says_how_far_it_and_the_full_run_are_from_many_steps_where_that_is_known(tmp_path):
+    known = replace(RECORD, qualities=(Quality(30., .9, .1, 4, 3, 33., 40.), Quality(30., .9, .1, 4, 3, 35., 42.)))
+    record(tmp_path, known, EQUAL)
+    written = tables(load(tmp_path)[0], [], [])
+    assert [(row.exact, row.full_exact) for row in written[0].rows] == [(34., 41.), (None, None)]
+    document.write(tmp_path, written)
+    assert "| 34.0 of 41.0 |" in (tmp_path / "benchmarks.md").read_text()
+    assert read(tmp_path / "benchmarks.csv") == written
+
+
+def test_what_was_published_before_there_was_a_column_is_still_read(tmp_path):
+    written = tables([*FEWER, RECORD], [], [VERSIONS])
+    lines = write(tmp_path / "benchmarks.csv", written).read_text().splitlines()
+    place = lines[0].split(",").index("exact")
+    (tmp_path / "old.csv").write_text("\n".join(",".join(line.split(",")[:place] + line.split(",")[place + 2:])
+                                                for line in lines))
+    assert read(tmp_path / "old.csv") == written
 
 
 def test_every_version_that_is_recorded_is_published():

@@ -15,6 +15,7 @@ from blockdance.lab.benchmarks.rivals.fora import FORA
 from blockdance.lab.benchmarks.rivals.hicache import HiCache
 from blockdance.lab.benchmarks.rivals.magcache import MagCache
 from blockdance.lab.benchmarks.rivals.run import attach_rival
+from blockdance.lab.benchmarks.rivals.seacache import SeaCache
 from blockdance.lab.benchmarks.rivals.spectrum import Spectrum
 from blockdance.lab.benchmarks.rivals.taylorseer import TaylorSeer
 from blockdance.lab.benchmarks.rivals.teacache import TeaCache
@@ -27,9 +28,9 @@ TINIES = {"pixart": PIXART, "sd3": SD3, "flux": FLUX, "wan": VIDEO["Wan 2.1 imag
 STEPS = 8
 RATIOS = (1.,) * STEPS
 OFF = [FORA(1), TaylorSeer(1, 2), HiCache(1), Spectrum(warm_up=STEPS), FirstBlockCache(0.), DBCache(2, 1, 0.),
-       DiCache(0.), TeaCache(0.), MagCache(-1., 2, .2, RATIOS), EasyCache(0.)]
+       DiCache(0.), TeaCache(0.), MagCache(-1., 2, .2, RATIOS), EasyCache(0.), SeaCache(0.)]
 ON = [FORA(2), TaylorSeer(3, 2), HiCache(3), Spectrum(3.), FirstBlockCache(9.), DBCache(2, 1, 9., 2), DiCache(9.),
-      TeaCache(9.), MagCache(9., 2, .2, RATIOS), EasyCache(9.)]
+      TeaCache(9.), MagCache(9., 2, .2, RATIOS), EasyCache(9.), SeaCache(9.)]
 
 
 def draw(model, tiny: Tiny) -> torch.Tensor:

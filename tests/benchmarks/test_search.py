@@ -8,8 +8,9 @@ from blockdance.blockdance_core.plan.plan import Transformer
 from blockdance.blockdance_core.plan.schedule import Schedule
 from blockdance.lab.benchmarks import markdown, options, search
 from blockdance.lab.benchmarks.arm import policy
+from blockdance.lab.benchmarks.captions import CALIBRATION, MEASURED
 from blockdance.lab.benchmarks.compare import compare
-from blockdance.lab.benchmarks.subject import CALIBRATION, MEASURED, Subject
+from blockdance.lab.benchmarks.subject import Subject
 
 
 @pytest.mark.parametrize("depth", [12, 24, 28])

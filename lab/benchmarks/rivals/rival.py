@@ -16,9 +16,12 @@ from ....blockdance_core.plan.plan import Kind, Reuse, Span
 
 @dataclass(frozen=True)
 class Moment:
-    """An evaluation: its number from 0, and how many the run will have."""
+    """An evaluation: its number from 0, and how many the run will have; its time in the terms of a flow, from noise (1)
+    to picture (0), and the shape of the latent."""
     number: int
     count: int
+    time: float = 1.
+    shape: tuple[int, ...] = ()
 
     @property
     def is_last(self) -> bool:

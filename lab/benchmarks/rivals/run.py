@@ -9,6 +9,7 @@ from torch.nn import Module
 from ....blockdance_core.comfy.attach import attach
 from ....blockdance_core.comfy.models.architectures import Family
 from ....blockdance_core.engine.cache import Stored
+from ....blockdance_core.engine.controller import Moment as Evaluation
 from ....blockdance_core.engine.controller import PlanController, Setup
 from ....blockdance_core.engine.gate import Sight
 from ....blockdance_core.plan.plan import COMPUTE, Decision, Plan, Reuse, Transformer
@@ -45,7 +46,12 @@ class RivalController(PlanController):
         self._count = 2 * schedule.steps - 1 if twice else schedule.steps
         self._method = method
         self._number = -1
+        self._time, self._shape = 1., ()
         self._streams: dict[Hashable, Stream] = {}
+
+    def check(self, moment: Evaluation) -> str:
+        self._time, self._shape = moment.time, tuple(moment.latent.shape)
+        return super().check(moment)
 
     def decide(self, step: int) -> Decision:
         self._number += 1
@@ -65,7 +71,7 @@ class RivalController(PlanController):
 
     @property
     def _moment(self) -> Moment:
-        return Moment(self._number, self._count)
+        return Moment(self._number, self._count, self._time, self._shape)
 
 
 def attach_rival(model: ModelPatcher, rival: Rival) -> ModelPatcher:

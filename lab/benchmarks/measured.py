@@ -1,0 +1,45 @@
+"""What methods measure of a model on calibration captions, before they are measured themselves."""
+
+from dataclasses import replace
+
+from comfy.samplers import sampler_object
+
+from ...blockdance_core.auto.kernel import Kernel, mean
+from ...blockdance_core.auto.method import MeasureMethod
+from ...blockdance_core.comfy.attach import attach
+from ...blockdance_core.comfy.models.any_model import ANYTHING
+from ...blockdance_core.comfy.step_tracking import traits_of
+from ...blockdance_core.plan.flow_time import Quantity
+from .arm import Calibration
+from .rivals.trajectory import RecordTrajectory, Trajectory
+
+RECORDED_ON = 8  # calibration captions whose full runs the static rivals learn from; Auto has two
+
+
+def counted(calibration: Calibration) -> Calibration:
+    """With a sampler that evaluates the model once a step, as Calibrate asks its user to."""
+    if traits_of(sampler_object(calibration.setting.sampler)).counted:
+        return calibration
+    return replace(calibration, setting=replace(calibration.setting, sampler="euler"))
+
+
+def kernel(calibration: Calibration) -> tuple[Quantity, Kernel]:
+    """As Auto's measuring run makes it, the mean over calibration captions."""
+    def record(calibration: Calibration) -> tuple[Quantity, Kernel]:
+        found: list[tuple[Quantity, Kernel]] = []
+        recording = attach(calibration.subject.patcher, MeasureMethod(lambda *measured: found.append(measured) or ""),
+                           family=ANYTHING)
+        counted(calibration).draw(recording)
+        return found[0][0], mean([measurement for _, measurement in found])
+    return calibration.learn("kernel", record)
+
+
+def trajectories(calibration: Calibration, steps: int | None = None) -> list[Trajectory]:
+    """Full runs of RECORDED_ON calibration captions, of so many steps, or the setting's."""
+    def record(calibration: Calibration) -> list[Trajectory]:
+        setting = replace(counted(calibration).setting, steps=steps or calibration.setting.steps)
+        found: list[Trajectory] = []
+        recording = attach(calibration.subject.patcher, RecordTrajectory(found.append), family=ANYTHING)
+        replace(calibration, setting=setting, captions=RECORDED_ON).draw(recording)
+        return found
+    return calibration.learn(f"trajectories of {steps} steps", record)

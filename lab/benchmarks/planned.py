@@ -1,0 +1,120 @@
+"""Arms whose plan is made before the run, from runs of calibration captions; evaluations count equal for all."""
+
+from dataclasses import replace
+from typing import Callable, Sequence
+
+from comfy.model_patcher import ModelPatcher
+
+from ...blockdance_core.auto.kernel import Kernel
+from ...blockdance_core.auto.method import AutoMethod, MeasureMethod
+from ...blockdance_core.auto.planner import count_of
+from ...blockdance_core.auto.profile_library import general
+from ...blockdance_core.auto.weights import Course
+from ...blockdance_core.comfy.attach import attach
+from ...blockdance_core.comfy.models.any_model import ANYTHING
+from ...blockdance_core.plan.flow_time import Quantity
+from ...blockdance_core.plan.plan import Plan, Transformer
+from .arm import Arm, Calibration
+from .measured import RECORDED_ON, counted, kernel, trajectories
+from .rivals.bns import ROUNDS, Solve, Solver, trained
+from .rivals.budcache import ANNEALING, CLIMBS, BudCache
+from .rivals.gits import FINE, LATER, gits
+from .rivals.l2p import interval, l2p
+from .rivals.solver import on_grid, solved
+from .rivals.static import Recipe, attach_static, repeat
+from .rivals.trajectory import Trajectory, gram_of
+from .subject import Drawing
+
+SPEEDUPS = 1.5, 2., 2.5, 3., 4.
+Cook = Callable[[Calibration, int], Recipe]  # for so many computed evaluations
+
+
+def planned(method: str, speedup: float, cook: Cook) -> Arm:
+    """A static cache. cook: makes its recipe of what it learns."""
+    def patch(model: ModelPatcher, calibration: Calibration) -> ModelPatcher:
+        name, count = f"{method} {speedup:g}x", count_of(calibration.setting.steps, speedup)
+        return attach_static(model, name, calibration.learn(name, lambda calibration: cook(calibration, count)))
+    return Arm(method, f"{speedup:g}x", patch)
+
+
+def recorded(of: Callable[[Sequence[Trajectory], int], Recipe]) -> Cook:
+    """By a function of full runs and of the number of computed evaluations."""
+    return lambda calibration, count: of(trajectories(calibration), count)
+
+
+def on_interval(runs: Sequence[Trajectory], count: int) -> Recipe:
+    """L2P as published."""
+    return l2p(gram_of(runs), interval(runs[0].schedule.steps, count))
+
+
+def on_auto_plan(calibration: Calibration, count: int) -> Recipe:
+    """L2P's weights for the evaluations that Auto computes."""
+    runs = trajectories(calibration)
+    plan = auto_plan(runs[0], calibration.setting.steps / count, kernel(calibration))
+    return l2p(gram_of(runs), [step for step in range(plan.steps) if step not in plan.reused_steps])
+
+
+def auto_plan(run: Trajectory, speedup: float, known: tuple[Quantity, Kernel]) -> Plan:
+    """Auto's for the schedule of this run."""
+    method = AutoMethod(speedup, lambda quantity, _: known[1] if quantity is known[0] else None, general)
+    return method.plan(run.schedule, Transformer("any", (1,)))
+
+
+def auto_recipe(run: Trajectory, plan: Plan) -> Recipe:
+    """The weights that Auto has for its plan, those with which computed outputs make up for others included."""
+    course = Course(plan.extrapolation, run.schedule.times)
+    return Recipe(tuple(course.next(step not in plan.reused_steps) for step in range(plan.steps)))
+
+
+def searched(annealing: int = ANNEALING, climbs: int = CLIMBS) -> Cook:
+    """BudCache, by real runs of calibration captions."""
+    def cook(calibration: Calibration, count: int) -> Recipe:
+        same, model = counted(calibration), calibration.subject.patcher
+        full = calibration.learn("full runs", lambda _: same.draw(model))
+        steps = calibration.setting.steps
+
+        def loss(computed: tuple[int, ...]) -> float:
+            drawn = same.draw(attach_static(model, "BudCache", repeat(steps, computed)))
+            return sum(float((some.latents - wanted.latents).square().mean()) for some, wanted in zip(drawn, full))
+        return repeat(steps, BudCache(steps, count, loss).search(annealing, climbs))
+    return cook
+
+
+def ceiling_of_weights(method: str, speedup: float, rounds: int = ROUNDS) -> Arm:
+    """BNS, on L2P's plan or on Auto's, whichever comes closer on calibration captions."""
+    def train(calibration: Calibration) -> Solver:
+        runs, model = trajectories(calibration), calibration.subject.patcher
+        again = replace(counted(calibration), captions=RECORDED_ON)
+        times, count = runs[0].times, count_of(calibration.setting.steps, speedup)
+        plan = auto_plan(runs[0], speedup, kernel(calibration))
+        begun = on_interval(runs, count), auto_recipe(runs[0], plan)
+
+        def solve(solver: Solve) -> None:
+            again.draw(solved(model, solver))
+        found = [trained(Solver.of(recipe, times), gram_of(runs), solve, [run.latents[-1] for run in runs], rounds)
+                 for recipe in begun]
+        return min(found, key=lambda pair: pair[1])[0]
+
+    def patch(model: ModelPatcher, calibration: Calibration) -> ModelPatcher:
+        return solved(model, calibration.learn(f"{method} {speedup:g}x", train))
+    return Arm(method, f"{speedup:g}x", patch)
+
+
+def ceiling_of_measurements(method: str, speedup: float) -> Arm:
+    """Auto, measured on the very picture that it then draws."""
+    def inform(model: ModelPatcher, draw: Callable[[ModelPatcher], Drawing]) -> ModelPatcher:
+        found: list[tuple[Quantity, Kernel]] = []
+        draw(attach(model, MeasureMethod(lambda *measured: found.append(measured) or ""), family=ANYTHING))
+        (known, measurement), = found
+        settings = AutoMethod(speedup, lambda quantity, _: measurement if quantity is known else None, general)
+        return attach(model, settings, family=ANYTHING)
+    return Arm(method, f"{speedup:g}x", inform=inform)
+
+
+def on_best_grid(method: str, speedup: float, published: bool) -> Arm:
+    """Fewer steps of Euler on the sigmas that GITS finds, as published or for being near the full run."""
+    def patch(model: ModelPatcher, calibration: Calibration) -> ModelPatcher:
+        count = count_of(calibration.setting.steps, speedup)
+        runs, later = (trajectories(calibration, FINE), LATER) if published else (trajectories(calibration), 1.)
+        return on_grid(model, gits(runs, count, later))
+    return Arm(method, f"{speedup:g}x", patch, sampler="euler")
