@@ -57,7 +57,7 @@ class UNetMethod:
         check_fraction("end", self.end)
         if self.depth < 1:
             raise ValueError(f"depth is {self.depth}; use a number of input blocks from 1")
-        if self.mode not in Kind:
+        if not isinstance(self.mode, Kind):
             raise ValueError(f"mode is {self.mode!r}; use Kind.DELTA or Kind.FEATURE")
 
     @property
