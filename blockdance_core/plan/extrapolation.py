@@ -39,10 +39,10 @@ class DividedDifferences:
     would be one distance ahead of anchors at equal distances: the weights' absolute values sum to at most 3, and with a
     parabola to 3 + 4 * damping. And what a model computes changes with the log-SNR as well: an order that reaches more
     than twice as far in time as in log-SNR, in distances of its anchors, is left out, with those above it; a quarter
-    more is enough where anchors are more than a tenth of sampling apart. That is so next to pure noise and where the
-    steps of a schedule differ much. Left out are, too, an order that reaches beyond
-    an eighth of sampling and two thirds of its anchors' distance, and a parabola through anchors with more than a fifth
-    of sampling between two of them.
+    more is enough where anchors are more than a tenth of sampling apart, or the reach is more than two thirds of their
+    distance. That is so next to pure noise and where the steps of a schedule differ much. Left out are, too, an order
+    that reaches beyond an eighth of sampling and two thirds of its anchors' distance, and a parabola through anchors
+    with more than a fifth of sampling between two of them.
     Anchors at distances of up to a tenth of sampling bear a line half a distance ahead, wherever they are.
     """
     order: int
@@ -88,11 +88,12 @@ def _bear(anchors: Sequence[float], time: float) -> bool:
     near = furthest <= NEAR * ROUNDED
     if order == 1 and near and growth <= USUAL * ROUNDED:
         return True
-    if abs(time - anchors[0]) > FAR and growth > _even_growth(order, WIDE) * ROUNDED:
+    wide = growth > _even_growth(order, WIDE) * ROUNDED
+    if abs(time - anchors[0]) > FAR and wide:
         return False
     if order > 1 and max(abs(later - earlier) for later, earlier in zip(anchors, anchors[1:])) > APART * ROUNDED:
         return False
-    return growth <= (TWICE if near else QUARTER) * abs(_growth(anchors, time, _log_snr))
+    return growth <= (TWICE if near and not wide else QUARTER) * abs(_growth(anchors, time, _log_snr))
 
 
 def _growth(anchors: Sequence[float], time: float, axis: Callable[[float], float] = float) -> float:
