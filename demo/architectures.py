@@ -134,3 +134,5 @@ FLUX_PICTURES = replace(
         "context_in_dim": picture_world.CHANNELS})
 
 PICTURES = {row.name: row for row in (PIXART_PICTURES, FLUX_PICTURES)}
+
+OF_ALL_WORLDS = ARCHITECTURES | PICTURES

@@ -11,7 +11,7 @@ from comfy.model_patcher import ModelPatcher
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from .architectures import ARCHITECTURES, PICTURES, Architecture
+from .architectures import OF_ALL_WORLDS, Architecture
 from .text_encoder import TextEncoder
 
 TEXT = "text."  # before the names of the text encoder's weights, which are stored with the model's
@@ -100,7 +100,6 @@ def _described(path: Path) -> tuple[Architecture, dict]:
     if "config" not in metadata:
         raise ValueError(f"{path} has no 'config' in its metadata: not a weights file of `python -m demo.train`")
     name = metadata.get("architecture", "pixart")
-    known = ARCHITECTURES | PICTURES
-    if name not in known:
-        raise ValueError(f"{path} is of architecture {name!r}; known: {', '.join(known)}")
-    return known[name], json.loads(metadata["config"])
+    if name not in OF_ALL_WORLDS:
+        raise ValueError(f"{path} is of architecture {name!r}; known: {', '.join(OF_ALL_WORLDS)}")
+    return OF_ALL_WORLDS[name], json.loads(metadata["config"])

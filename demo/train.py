@@ -32,11 +32,9 @@ comfy.cli_args.args.cpu = True  # before model_management is imported, which oth
 import comfy.model_management  # noqa: E402
 
 from . import growth, host, model, picture_world  # noqa: E402
-from .architectures import ARCHITECTURES, PICTURES, Architecture  # noqa: E402
+from .architectures import OF_ALL_WORLDS, Architecture  # noqa: E402
 from .muon import Muon  # noqa: E402
 from .text_encoder import TextEncoder  # noqa: E402
-
-TRAINABLE = ARCHITECTURES | PICTURES
 
 GROWTH = ((.0, 8), (.10, 4), (.25, 2), (.50, 1))  # fraction of the time budget -> what the depth is divided by
 UNCONDITIONAL = .1  # captions dropped, for classifier-free guidance
@@ -275,7 +273,7 @@ class Trainer:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("architecture", choices=sorted(TRAINABLE))
+    parser.add_argument("architecture", choices=sorted(OF_ALL_WORLDS))
     parser.add_argument("--state", type=Path, required=True, help="folder for checkpoint, weights and curve")
     parser.add_argument("--start", type=Path, help="weights of an earlier training, at full depth, to go on with "
                         "where the folder has no checkpoint yet")
@@ -290,7 +288,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.set_float32_matmul_precision("high")
-    architecture = TRAINABLE[arguments.architecture]
+    architecture = OF_ALL_WORLDS[arguments.architecture]
     prepare_host(architecture)
     Trainer(architecture, arguments).run()
 

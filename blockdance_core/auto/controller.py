@@ -1,7 +1,5 @@
 """The controller of a plan that skips the model: it keeps computed outputs and extrapolates the others."""
 
-from dataclasses import replace
-
 import torch
 
 from ..engine.controller import GiveUp, Moment, PlanController, Setup
@@ -24,8 +22,7 @@ class OutputController(PlanController):
         super().__init__(setup, schedule)
         self._flow_time = schedule.flow_time
         sampler = setup.plan.sampler or schedule.sampler
-        known = replace(schedule, sampler=sampler).stretches if sampler.counted else ()
-        self._outputs = Outputs(setup.plan.extrapolation, known)
+        self._outputs = Outputs(setup.plan.extrapolation, schedule.stretches if sampler.counted else ())
 
     @property
     def bytes(self) -> int:
