@@ -60,6 +60,8 @@ class Profile:
                 "versions": self.versions, "quantity": self.quantity.value}
         if self.kernel.proven:
             head["proven"] = self.kernel.proven
+        if self.kernel.growth is not None:
+            head["growth"] = self.kernel.growth
         if self.samplers:
             head["samplers"] = {key: {name: getattr(traits, name) for name in TRAITS}
                                 for key, traits in self.samplers.items()}
@@ -83,9 +85,10 @@ class Profile:
             if times.ndim != 1 or len(times) > MOST_TIMES:
                 raise ValueError(f"its times are no list of up to {MOST_TIMES} numbers")
             proven = tuple(tuple(map(int, choice)) for choice in found.get("proven", ()))
-            return cls(fingerprint, Quantity(found["quantity"]), Kernel(times, np.array(found["gram"], float), proven),
-                       _count(found["runs"], MOST_RUNS), dict(found["settings"]), dict(found["versions"]),
-                       _samplers(found.get("samplers", {})))
+            growth = None if found.get("growth") is None else float(found["growth"])
+            kernel = Kernel(times, np.array(found["gram"], float), proven, growth)
+            return cls(fingerprint, Quantity(found["quantity"]), kernel, _count(found["runs"], MOST_RUNS),
+                       dict(found["settings"]), dict(found["versions"]), _samplers(found.get("samplers", {})))
         except KeyError as error:
             raise ProfileError(f"{source} is no usable profile: {error} is missing") from None
         except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
