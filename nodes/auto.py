@@ -5,9 +5,8 @@ from dataclasses import replace
 from comfy_api.latest import io
 
 from ..blockdance_core.auto.method import MOST, AutoMethod
-from ..blockdance_core.auto.profile import Profile, ProfileError
-from ..blockdance_core.auto.profile_library import general
-from ..blockdance_core.comfy.models.any_model import ANYTHING
+from ..blockdance_core.auto.profile import Profile, ProfileError, general
+from ..blockdance_core.comfy.models.architectures import ANY_MODEL
 from . import profiles
 from .patch import CATEGORY, PatchNode
 
@@ -15,7 +14,7 @@ AUTO, ANEW, GENERAL = "auto", "measure anew", "general"
 
 
 class BlockDanceAuto(PatchNode):
-    FAMILY = ANYTHING
+    FAMILY = ANY_MODEL
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -51,7 +50,7 @@ class BlockDanceAuto(PatchNode):
                             "thumb."),
             ],
             outputs=[io.Model.Output(display_name="model", tooltip="The same model, sampling with forecasts.")],
-            hidden=[io.Hidden.unique_id], not_idempotent=True,  # notify.py says why
+            hidden=[io.Hidden.unique_id], not_idempotent=True,  # server.py says why
         )
 
     @classmethod

@@ -10,9 +10,8 @@ from ..blockdance_core.comfy.models.architectures import TRANSFORMERS, Family
 from ..blockdance_core.engine.report import Report
 from ..blockdance_core.methods.method import Method
 from ..blockdance_core.plan.extrapolation import FORECASTS
-from ..blockdance_core.plan.plan import Plan, Transformer
+from ..blockdance_core.plan.plan import DTYPES, OFFLOADS, Plan, Storage, Transformer
 from ..blockdance_core.plan.schedule import Schedule
-from ..blockdance_core.plan.storage import DTYPES, OFFLOADS, Storage
 from ..blockdance_core.words import count
 from . import server as notify
 from .server import callable_by_scripts

@@ -8,11 +8,9 @@ import folder_paths
 from comfy.model_patcher import ModelPatcher
 
 from ..blockdance_core.auto.kernel import Kernel
-from ..blockdance_core.auto.profile import Profile
-from ..blockdance_core.auto.profile_library import Library
-from ..blockdance_core.comfy.fingerprint import fingerprint_of, versions
-from ..blockdance_core.plan.flow_time import Quantity
-from ..blockdance_core.plan.schedule import SamplerTraits
+from ..blockdance_core.auto.profile import Library, Profile
+from ..blockdance_core.comfy.attach import fingerprint_of, versions
+from ..blockdance_core.plan.schedule import Quantity, SamplerTraits
 
 logger = logging.getLogger(__name__)
 

@@ -10,12 +10,11 @@ import torch
 
 from ..engine.controller import Kept, Moment, PlanController, Setup
 from ..methods.blockdance import FEWEST_STEPS
-from ..methods.interval import check_fraction
+from ..methods.method import check_fraction
 from ..plan.plan import COMPUTE, Decision, Kind, Plan, Reuse, Span, Transformer
 from ..plan.schedule import Schedule
 from ..words import are, count
-from .decisions import COMPUTED, Choices, cautious
-from .network import DecisionNetwork, State
+from .network import COMPUTED, Choices, DecisionNetwork, State, cautious
 
 
 def transfer(decisions: Sequence[int], steps: int, begin: float = 0., end: float = 1.) -> tuple[int, ...]:

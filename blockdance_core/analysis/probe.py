@@ -9,8 +9,7 @@ from typing import Callable, Iterator
 
 import torch
 
-from ..engine.blocks import Chain
-from ..engine.hidden_state import ContractError, Hidden
+from ..engine.blocks import Chain, ContractError, Hidden
 from ..plan.plan import Kind, Transformer
 from ..plan.schedule import Schedule
 from .similarity import Change, Similarity, compare

@@ -17,7 +17,7 @@ from typing import Sequence
 
 import numpy as np
 
-from ..plan.flow_time import Quantity
+from ..plan.schedule import Quantity
 from .constants import LATE_RESPONSE, RESPONSE, RESPONSE_UNCERTAINTY
 from .latent_error import NO_ANCHOR, best_weights, reach_of
 

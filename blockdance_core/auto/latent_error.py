@@ -16,7 +16,7 @@ from typing import Sequence
 
 import numpy as np
 
-from ..plan.flow_time import Quantity
+from ..plan.schedule import Quantity
 
 NO_ANCHOR = -1
 

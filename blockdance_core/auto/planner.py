@@ -11,7 +11,7 @@ from typing import Collection, Sequence
 
 import numpy as np
 
-from ..plan.flow_time import Quantity
+from ..plan.schedule import Quantity
 from .constants import BEAM, BEAM_STEPS, LONGEST_SEARCH, ROUGH_QUALITY
 from .error_propagation import ErrorPropagation
 from .latent_error import LatentError, Rules

@@ -5,7 +5,7 @@ from typing import Sequence
 
 import numpy as np
 
-from ..plan.flow_time import Quantity
+from ..plan.schedule import Quantity
 from .constants import ACROSS_BEND
 from .error_propagation import ErrorPropagation
 from .kernel import Kernel

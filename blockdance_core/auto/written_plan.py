@@ -7,14 +7,13 @@ import numpy as np
 
 from ..engine.controller import PlanController, Setup
 from ..plan.extrapolation import FORECASTS
-from ..plan.flow_time import Quantity
 from ..plan.plan import COMPUTE, Kind, Plan, Reuse, SkipModel, Transformer
 from ..plan.plan_text import MEASURED, WrittenPlan
-from ..plan.schedule import Schedule
+from ..plan.schedule import Quantity, Schedule
 from ..words import count
 from .controller import controller_of
 from .kernel import Kernel
-from .method import quantity_of
+from .measurement import quantity_of
 from .planner import rules_for, search
 from .sampler_observation import Samplers, watched
 from .weights import KernelExtrapolation

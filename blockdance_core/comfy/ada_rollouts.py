@@ -27,8 +27,7 @@ from ..engine.controller import Kept, Moment, PlanController, Replanner, Setup
 from ..plan.plan import COMPUTE, Plan, Reuse, Transformer
 from ..plan.schedule import Schedule
 from ..words import count
-from .attach import attach, last_report, schedule_of
-from .fingerprint import fingerprint_of
+from .attach import attach, fingerprint_of, last_report, schedule_of
 from .models.architectures import transformer_of
 
 ENCODED = 256  # captions whose conditioning is kept

@@ -7,11 +7,10 @@ from typing import Callable
 from ..ada import checkpoint, policy_file
 from ..ada.network import DecisionNetwork, Sizes
 from ..ada.policy_file import Card
-from ..ada.training import Progress, Training, start_logits
-from ..ada.training_settings import Settings
+from ..ada.training import Progress, Settings, Training, start_logits
 from ..ada.workers import Workers
 from .ada_rollouts import Rollouts
-from .fingerprint import fingerprint_of, versions
+from .attach import fingerprint_of, versions
 
 NETWORKS = {"full": (1344, 21), "small": (64, 4)}  # width and heads: 0.08 billion parameters, 0.2 million
 CHECKPOINT = ".training"

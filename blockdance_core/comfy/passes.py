@@ -1,4 +1,4 @@
-"""Where multiply-accumulates cannot be counted, or not all of them."""
+"""One pass of a model within an evaluation: its blocks intercepted as the decision says, its MACs counted."""
 
 import threading
 from contextlib import nullcontext
@@ -18,16 +18,14 @@ from ..engine.cache import Anchor, Cache, Stored
 from ..engine.controller import Controller
 from ..engine.gate import Gate, Sight
 from ..engine.interception import Diverged, Interception, Recorder, Replay
-from ..engine.mac_account import MacAccount
-from ..engine.macs import MacCounter
+from ..engine.macs import MacAccount, MacCounter
+from ..engine.moved_latent import MovingParts
 from ..engine.report import Evaluation, Report
-from ..plan.plan import COMPUTE, Decision, Kind, Reuse, SkipModel
-from ..plan.storage import DTYPES
+from ..plan.plan import COMPUTE, Decision, SkipModel
 from ..words import article, count
-from .memory import has_room
+from .memory import SpanStore
 from .messages import Messages
 from .models.architectures import Family, UnsupportedModel
-from .moving_parts import MovingParts
 from .pass_key import identity
 
 _SEEN = {"attention_pytorch", "attention_basic", "attention_split", "attention_sub_quad"}  # those of torch's operators
@@ -60,13 +58,13 @@ class Current:
 
 
 class Passes:
-    """on_out_of_memory: called where storing or reusing took more than there is; give_up: with the reason why nothing
+    """Carries out the passes of one run.
+
+    on_out_of_memory: called where storing or reusing took more than there is; give_up: with the reason why nothing
     may be reused from now on. Both set the decision to COMPUTE. watch: None where nothing is reused anyway."""
 
     def __init__(self, report: Report, controller: Controller, family: Family, messages: Messages,
-                 watch: MovingParts | None,
-                 on_out_of_memory: Callable[[], None], give_up: Callable[[str], None]):
-        plan = report.plan
+                 watch: MovingParts | None, on_out_of_memory: Callable[[], None], give_up: Callable[[str], None]):
         self._report = report
         self._controller = controller
         self._family = family
@@ -74,14 +72,17 @@ class Passes:
         self._watch = watch
         self._on_out_of_memory = on_out_of_memory
         self._give_up = give_up
-        self._storage = plan.storage
-        self.cache = Cache(plan.extrapolation.anchors if plan.extrapolation else 1, DTYPES[plan.storage.dtype])
+        self._store = SpanStore(report, messages)
         self._account = MacAccount()
         self._most = 1  # passes of an evaluation so far
         self._countable: bool | None = None
         self._interceptions: dict[int, Interception] = {}
         self._fits: dict[Module, bool] = {}
         self._lock = threading.Lock()
+
+    @property
+    def cache(self) -> Cache:
+        return self._store.cache
 
     def forget(self) -> None:
         """Nothing is reused any more."""
@@ -184,7 +185,7 @@ class Passes:
     def _pass(self, current: Current, key: Hashable, decision: Decision, forward: Callable, model: BaseModel,
               chain: Chain):
         evaluation = current.evaluation
-        stored = None if decision.reuse is None else self._stored(key, decision.reuse, current.time)
+        stored = None if decision.reuse is None else self._store.get(key, decision.reuse, current.time)
         replay = None if stored is None else Replay(chain, decision.reuse, stored)
         spans = [reuse for reuse in decision.store if not isinstance(reuse, SkipModel)]
         recorders = tuple(Recorder(chain, reuse) for reuse in spans) if replay is None else ()
@@ -238,15 +239,6 @@ class Passes:
             self._messages.fail(f"blocks could not be stored ({gate.failure}), so they are computed")
         return gate.replaced
 
-    def _stored(self, key: Hashable, reuse: Reuse, time: float) -> Stored | None:
-        """What replaces a span in this pass, forecast if the plan says so; None where nothing is stored."""
-        anchors = self.cache.get(key, reuse)
-        extrapolation = self._report.plan.extrapolation
-        if not anchors or extrapolation is None or reuse.kind is Kind.FEATURE:
-            return anchors[0].stored if anchors else None
-        weights = extrapolation.weights([anchor.time for anchor in anchors], time)
-        return Stored.weighted([(weight, anchor.stored) for weight, anchor in zip(weights, anchors)])
-
     def _keep(self, current: Current, key: Hashable, recorder: Recorder, model: BaseModel) -> None:
         stored = recorder.stored()
         if stored is None:
@@ -255,20 +247,6 @@ class Passes:
                                f"({recorder.failure or 'the model did not run them exactly once'}), so they are "
                                "computed")
             return
-        self._put(current, key, recorder.reuse, stored, model)
+        self._store.put(key, recorder.reuse, Anchor(current.time, stored), model, current.latent.shape)
         with self._lock:
             current.evaluation.stored[recorder.reuse] = None
-
-    def _put(self, current: Current, key: Hashable, reuse: Reuse, stored: Stored, model: BaseModel) -> None:
-        anchor, offload = Anchor(current.time, stored), self._storage.offload == "on"
-        if self._storage.offload == "auto":
-            with self._lock:
-                offload = not has_room(model, tuple(current.latent.shape), stored.device)
-            if offload:
-                self._messages.note(f"what is stored goes to main memory: {stored.device} has none to spare")
-        try:
-            self.cache.put(key, reuse, anchor, offload)
-        except TypeError as error:
-            self.cache.dtype = None
-            self._messages.fail(f"stored as it is and not as {self._storage.dtype}: {error}")
-            self.cache.put(key, reuse, anchor, offload)

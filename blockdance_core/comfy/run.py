@@ -13,14 +13,13 @@ from comfy.model_base import BaseModel
 from torch.nn import Module
 
 from ..engine.controller import GiveUp, Moment
+from ..engine.moved_latent import MovingParts
 from ..engine.report import Evaluation, Report
 from ..methods.method import Method, begin
 from ..plan.plan import COMPUTE, Decision, SkipModel
 from ..plan.schedule import Schedule
-from .conditions import active_at
 from .messages import Messages, words_of
 from .models.architectures import Family
-from .moving_parts import MovingParts
 from .passes import Current, Passes
 from .step_tracking import StepTracker
 
@@ -232,3 +231,19 @@ def unlike(denoised: object, latent: torch.Tensor) -> str:
     if denoised.shape != latent.shape:
         return f"a tensor {tuple(denoised.shape)} for a latent {tuple(latent.shape)}"
     return ""
+
+
+def active_at(sigma: float, conditions: Mapping[str, list]) -> tuple[tuple[str, int, int], ...]:
+    """The name and number of each condition whose timestep range includes sigma, and how many ControlNets act on it."""
+    return tuple((name, number, _controls(sigma, condition))
+                 for name, conds in conditions.items() for number, condition in enumerate(conds or ())
+                 if condition.get("timestep_end", 0.) <= sigma <= condition.get("timestep_start", float("inf")))
+
+
+def _controls(sigma: float, condition: dict) -> int:
+    control, count = condition.get("control"), 0
+    while control is not None:
+        start, end = getattr(control, "timestep_range", None) or (float("inf"), 0.)
+        count += end <= sigma <= start
+        control = getattr(control, "previous_controlnet", None)
+    return count

@@ -11,9 +11,8 @@ import torch
 from torch.nn import Module
 
 from ..plan.plan import Reuse
-from .blocks import Chain
+from .blocks import Chain, Hidden, copy
 from .cache import Stored
-from .hidden_state import Hidden, copy
 from .interception import Recorder, Replay
 
 # The first projection of attention in a block, fed with the modulated input of the picture

@@ -16,9 +16,8 @@ import torch
 from torch.nn import Module
 
 from ..plan.plan import Kind, Reuse
-from .blocks import Chain
+from .blocks import Chain, ContractError, Form, Hidden, add, copy, fill, form, shapes, subtract
 from .cache import Stored
-from .hidden_state import ContractError, Form, Hidden, add, copy, fill, form, shapes, subtract
 from .macs import MacCounter
 
 

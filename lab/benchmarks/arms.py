@@ -12,15 +12,14 @@ from ...blockdance_core.ada.policy_file import SUFFIX, read
 from ...blockdance_core.auto.calibration import refined
 from ...blockdance_core.auto.kernel import Kernel
 from ...blockdance_core.auto.method import AutoMethod
-from ...blockdance_core.auto.profile_library import general
-from ...blockdance_core.comfy.attach import attach
-from ...blockdance_core.comfy.fingerprint import fingerprint_of
-from ...blockdance_core.comfy.models.any_model import ANYTHING
+from ...blockdance_core.auto.profile import general
+from ...blockdance_core.comfy.attach import attach, fingerprint_of
+from ...blockdance_core.comfy.models.architectures import ANY_MODEL
 from ...blockdance_core.methods.blockdance import BlockDanceMethod
 from ...blockdance_core.methods.delta_cache import DeltaCacheMethod
 from ...blockdance_core.methods.delta_dit import DeltaDiTMethod
-from ...blockdance_core.methods.variants import Extrapolated
-from ...blockdance_core.plan.flow_time import Quantity
+from ...blockdance_core.methods.method import Extrapolated
+from ...blockdance_core.plan.schedule import Quantity
 from .arm import Arm, Calibration, policy
 from .compare import FEWER_STEPS
 from .measured import counted, kernel
@@ -88,7 +87,7 @@ def auto(method: str, speedup: float, measured: bool = True, refine: bool = Fals
 
         def errors_of(method: AutoMethod) -> list[torch.Tensor]:
             return [drawn.latents - wanted.latents
-                    for drawn, wanted in zip(more.draw(attach(model, method, family=ANYTHING)), full)]
+                    for drawn, wanted in zip(more.draw(attach(model, method, family=ANY_MODEL)), full)]
         return quantity, refined(measurement, quantity, TRIES, errors_of)
 
     def patch(model: ModelPatcher, calibration: Calibration) -> ModelPatcher:
@@ -96,7 +95,7 @@ def auto(method: str, speedup: float, measured: bool = True, refine: bool = Fals
         if measured:
             known, measurement = calibration.learn("refined", try_plans) if refine else kernel(calibration)
         settings = AutoMethod(speedup, lambda quantity, _: measurement if quantity is known else None, general)
-        return attach(model, settings, family=ANYTHING)
+        return attach(model, settings, family=ANY_MODEL)
     return Arm(method, f"{speedup:g}x", patch)
 
 

@@ -16,8 +16,7 @@ from comfy.samplers import SCHEDULER_NAMES
 from blockdance.blockdance_core.comfy.attach import attach
 from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
 from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
-from blockdance.blockdance_core.methods.method import Method
-from blockdance.blockdance_core.methods.variants import with_forecast
+from blockdance.blockdance_core.methods.method import Method, with_forecast
 from blockdance.blockdance_core.plan.extrapolation import FORECASTS
 from blockdance.lab.benchmarks import markdown
 from blockdance.lab.benchmarks.document import DOCS

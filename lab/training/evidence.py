@@ -17,8 +17,7 @@ import torch
 from comfy.model_patcher import ModelPatcher
 
 from blockdance.blockdance_core.ada import policy_file
-from blockdance.blockdance_core.comfy.attach import attach, last_report
-from blockdance.blockdance_core.comfy.fingerprint import fingerprint_of
+from blockdance.blockdance_core.comfy.attach import attach, fingerprint_of, last_report
 from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
 from blockdance.lab.benchmarks.arm import FULL, Arm, Calibration, policy
 from blockdance.lab.benchmarks.arms import auto

@@ -9,13 +9,12 @@ from dataclasses import fields
 import torch
 
 from ...blockdance_core.ada.policy_file import PolicyError
-from ...blockdance_core.ada.training import Progress
-from ...blockdance_core.ada.training_settings import Settings
+from ...blockdance_core.ada.training import Progress, Settings
 from ...blockdance_core.ada.workers import Workers
 from ...blockdance_core.comfy.models.architectures import transformer_of
 from ...blockdance_core.figures.canvas import THEMES
-from ...blockdance_core.figures.learning import of_progress
-from ...blockdance_core.methods.interval import three_quarters
+from ...blockdance_core.figures.curves import of_progress
+from ...blockdance_core.methods.method import three_quarters
 from .options import Options, parse
 
 

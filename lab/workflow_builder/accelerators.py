@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from ...blockdance_core.auto.method import AutoMethod
-from ...blockdance_core.auto.profile_library import general
+from ...blockdance_core.auto.profile import general
 from ...blockdance_core.methods.blockdance import BlockDanceMethod
 from ...blockdance_core.methods.delta_cache import DeltaCacheMethod
 from ...blockdance_core.methods.delta_dit import DeltaDiTMethod

@@ -9,7 +9,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy_api.torch_helpers import set_torch_compile_wrapper
 
 from ....blockdance_core.auto.method import AutoMethod
-from ....blockdance_core.auto.profile_library import general
+from ....blockdance_core.auto.profile import general
 from ....blockdance_core.comfy.attach import attach, last_report
 from ....blockdance_core.methods.blockdance import BlockDanceMethod
 from ....blockdance_core.methods.delta_cache import DeltaCacheMethod
