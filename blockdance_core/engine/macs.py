@@ -14,7 +14,7 @@ from typing import Callable, Hashable, Sequence
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ..plan.plan import Plan, Span
+from ..plan.plan import Span
 from .report import Evaluation
 
 aten = torch.ops.aten
@@ -108,12 +108,6 @@ class Cost:
     """MACs of one pass of a model: of the whole, and of each block."""
     total: int
     blocks: tuple[int, ...]
-
-    def of_plan(self, plan: Plan) -> int:
-        """MACs of a whole run, one pass per step."""
-        skipped = sum(self.blocks[block] for decision in plan.decisions if decision.reuse is not None
-                      for block in decision.reuse.span)
-        return self.total * plan.steps - skipped
 
 
 def count(forward: Callable[[], object], blocks: Sequence[torch.nn.Module], linear_only: bool) -> Cost:
