@@ -75,7 +75,7 @@ class BlockDanceAuto(PatchNode):
     @classmethod
     def method(cls, speedup: float, profile: str, least_quality: float) -> AutoMethod:
         if profile not in (AUTO, ANEW):
-            return _policy(speedup, _chosen(profile), least_quality)
+            return _by_profile(speedup, _chosen(profile), least_quality)
         # what was measured of the model is known when a run begins
         usual = AutoMethod(speedup, lambda quantity, _: general(quantity), general, least_quality=least_quality,
                            expects=False)
@@ -92,7 +92,7 @@ class BlockDanceAuto(PatchNode):
         found = _chosen(profile)
         if found is not None:
             measured.check(found, profile)
-        return _policy(speedup, found, least_quality, measured)
+        return _by_profile(speedup, found, least_quality, measured)
 
 
 def _chosen(profile: str) -> Profile | None:
@@ -100,7 +100,7 @@ def _chosen(profile: str) -> Profile | None:
     return None if profile in (AUTO, ANEW, GENERAL) else profiles.library().load(profile)
 
 
-def _policy(speedup: float, profile: Profile | None, least_quality: float, samplers: profiles.Measured | None = None
+def _by_profile(speedup: float, profile: Profile | None, least_quality: float, samplers: profiles.Measured | None = None
             ) -> AutoMethod:
     """By this profile, or by that of the toy model."""
     return AutoMethod(

@@ -1,4 +1,4 @@
-"""What every patch node does with its policy: attach it, and say on the node what will happen and what did."""
+"""What every patch node does with its method: attach it, and say on the node what will happen and what did."""
 
 import asyncio
 
@@ -47,13 +47,13 @@ def storage_inputs() -> list[io.Combo.Input]:
 
 
 class PatchNode(io.ComfyNode):
-    """A node that puts a policy on a model. EXAMPLE stands for the model as long as that is not known."""
+    """A node that puts a method on a model. EXAMPLE stands for the model as long as that is not known."""
     FAMILY: Family = TRANSFORMERS
     EXAMPLE = Transformer("PixArt", (28,))
 
     @classmethod
     def method(cls, **settings) -> Method:
-        """The policy that the values of the inputs mean. Raises ValueError where they have no meaning."""
+        """The method that the values of the inputs mean. Raises ValueError where they have no meaning."""
         raise NotImplementedError
 
     @classmethod

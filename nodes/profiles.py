@@ -61,7 +61,7 @@ class Measured:
         logger.info("the profile of this model is %s in models/%s", self.save(quantity, kernel), FOLDER)
 
     def find(self, key: str) -> SamplerTraits | None:
-        """What runs of the model have shown of a sampler; this makes it the Samplers of policies."""
+        """What runs of the model have shown of a sampler; this makes it the Samplers of methods."""
         return library().sampler(self._fingerprint, key) or self._seen.get(key)
 
     def keep(self, traits: SamplerTraits) -> bool:

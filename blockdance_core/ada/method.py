@@ -92,11 +92,11 @@ class AdaMethod:
         decisions = (*full[:first - 1], Decision(store=reuses), *full[first:])
         plan = Plan(decisions,
                     f"step {first + 1} decides which of the {count(steps - first, 'step')} from there on to reuse")
-        return Setup(plan, _Look(self.network, self.threshold, reuses, first, steps, begin, end))
+        return Setup(plan, _DecidesOnce(self.network, self.threshold, reuses, first, steps, begin, end))
 
 
 @dataclass
-class _Look:
+class _DecidesOnce:
     """A Replanner that looks once, at the first evaluation after rho of the sampling."""
     network: DecisionNetwork
     threshold: float

@@ -11,7 +11,7 @@ from ..plan.plan import Plan, Transformer
 from ..plan.schedule import FlowTime, Origin, Quantity, Schedule
 from .constants import FEWEST_MEASURED, MEASURED_RANGE, MOST_MEASURED
 from .kernel import Kernel
-from .sampler_observation import Observation, Places, Samplers, told
+from .sampler_observation import Observation, Places, Samplers, keep_observed
 
 SAMPLED = 2 ** 17  # numbers kept of an evaluation, 512 KiB; 50 evaluations take 25 MiB at most
 
@@ -71,7 +71,7 @@ class Measurement:
         row = self._quantities.index(self._quantity)
         outputs = torch.stack([samples[place][row] for place in chosen]).cpu()
         saved = self._save(self._quantity, kernel_of([times[place] for place in chosen], outputs))
-        return "; ".join(filter(None, (saved, told(traits, self._samplers))))
+        return "; ".join(filter(None, (saved, keep_observed(traits, self._samplers))))
 
     def _best(self) -> tuple[list[float], list[torch.Tensor]]:
         """The longest stretch so far."""

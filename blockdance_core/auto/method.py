@@ -17,7 +17,7 @@ from .latent_error import Rules
 from .measurement import measurement_of, quantity_of, shows_all
 from .planner import best, count_of, enough, ranked
 from .replanning import Replanning
-from .sampler_observation import Samplers, watched
+from .sampler_observation import Samplers, setup_for
 from .speedup import Speed, speed
 from .weights import KernelExtrapolation
 
@@ -80,7 +80,7 @@ class AutoMethod:
 
     def setup(self, schedule: Schedule, transformer: Transformer) -> Setup:
         """What a run begins with."""
-        return watched(schedule, self.samplers, lambda sampler, records: self._planned(
+        return setup_for(schedule, self.samplers, lambda sampler, records: self._planned(
             replace(schedule, sampler=sampler), transformer, records))
 
     def _planned(self, schedule: Schedule, transformer: Transformer, records: bool) -> Setup:

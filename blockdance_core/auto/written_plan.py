@@ -15,7 +15,7 @@ from .controller import controller_of
 from .kernel import Kernel
 from .measurement import quantity_of
 from .planner import rules_for, search
-from .sampler_observation import Samplers, watched
+from .sampler_observation import Samplers, setup_for
 from .weights import KernelExtrapolation
 
 
@@ -41,7 +41,7 @@ class WrittenPlanMethod:
                               f"run has {schedule.steps}, so everything is computed"))
         if self.written.forecast != MEASURED:
             return Setup(Plan.from_reuses(reuses, extrapolation=FORECASTS[self.written.forecast]))
-        return watched(schedule, self.samplers, lambda sampler, _: self._measured(
+        return setup_for(schedule, self.samplers, lambda sampler, _: self._measured(
             replace(schedule, sampler=sampler), reuses))
 
     def _measured(self, schedule: Schedule, reuses: Sequence[Reuse | SkipModel | None]) -> Setup:

@@ -31,7 +31,7 @@ def train(studio: Rollouts, settings: Settings, network: str, path: Path, worker
     made = DecisionNetwork(sizes).start(start_logits(sizes.decisions, settings.start_interval), settings.seed)
     training = Training(made.to(state.latent.device), studio.borders, studio, len(studio.captions), settings, workers)
     card = Card(fingerprint_of(studio.model), sizes, studio.borders, studio.start, studio.sampling.steps,
-                {"reward": studio.reward.name, "foreseen": studio.foreseen, **studio.origin,
+                {"reward": studio.reward.name, "foreseen": studio.predicted, **studio.origin,
                  **asdict(studio.sampling)}, versions())
     kept = path.with_suffix(CHECKPOINT)
     if kept.is_file():

@@ -32,7 +32,7 @@ _SEEN = {"attention_pytorch", "attention_basic", "attention_split", "attention_s
 
 
 def is_compiled(diffusion_model: Module, transformer_options: dict) -> bool:
-    """Whether torch.compile has its hand in this pass: under a meter it would compile anew, or not at all."""
+    """Whether torch.compile has its hand in this pass: under a MacCounter it would compile anew, or not at all."""
     wrappers = transformer_options.get("wrappers", {}).get(WrappersMP.APPLY_MODEL, {})
     return COMPILE_KEY in wrappers or any(
         "_orig_mod" in module._modules or module._compiled_call_impl is not None
@@ -73,9 +73,9 @@ class Passes:
         self._on_out_of_memory = on_out_of_memory
         self._give_up = give_up
         self._store = SpanStore(report, messages)
-        self._account = MacAccount()
+        self._macs = MacAccount()
         self._most = 1  # passes of an evaluation so far
-        self._countable: bool | None = None
+        self._counts_macs: bool | None = None
         self._interceptions: dict[int, Interception] = {}
         self._fits: dict[Module, bool] = {}
         self._lock = threading.Lock()
@@ -110,16 +110,16 @@ class Passes:
                                "are computed")
             self._messages.leave_out("frames made one after the other")
             return self._pass(current, None, COMPUTE, forward, model, chain)
-        if self._countable is None:
-            self._countable = False
+        if self._counts_macs is None:
+            self._counts_macs = False
             with self._messages.survive("MACs are not counted"):
-                self._countable = self._survey(model, transformer_options)
+                self._counts_macs = self._can_count(model, transformer_options)
         key = self._key(current, model, x, transformer_options, control)
         if key is None:
             return self._pass(current, None, COMPUTE, forward, model, chain)
         if self._watch is not None:
-            self._look(self._watch, current, key, x)
-        return self._surely(current, key, forward, model, chain)
+            self._check_place(self._watch, current, key, x)
+        return self._pass_or_again(current, key, forward, model, chain)
 
     def _key(self, current: Current, model: BaseModel, x, transformer_options: dict, control: dict | None
              ) -> Hashable | None:
@@ -131,7 +131,7 @@ class Passes:
             return key, occurrence
         return None
 
-    def _look(self, watch: MovingParts, current: Current, key: Hashable, x) -> None:
+    def _check_place(self, watch: MovingParts, current: Current, key: Hashable, x) -> None:
         """Give up reusing where this pass shows another part of the latent than it did before."""
         reason = "it is not known which part of the latent a pass shows"
         with self._messages.survive(reason):
@@ -160,7 +160,7 @@ class Passes:
                                f"is for {planned.name} with {planned.depth}")
         return found == planned
 
-    def _survey(self, model: BaseModel, transformer_options: dict) -> bool:
+    def _can_count(self, model: BaseModel, transformer_options: dict) -> bool:
         """Whether multiply-accumulates can be counted; what cannot is noted."""
         if compiled := is_compiled(model.diffusion_model, transformer_options):
             self._messages.leave_out("a model that torch.compile has changed")
@@ -168,7 +168,7 @@ class Passes:
             self._messages.leave_out(f"{attention}, whose kernel is no operator of torch")
         return not compiled
 
-    def _surely(self, current: Current, key: Hashable, forward: Callable, model: BaseModel, chain: Chain):
+    def _pass_or_again(self, current: Current, key: Hashable, forward: Callable, model: BaseModel, chain: Chain):
         """A pass that reuse cannot fail: if need be it is computed once more, in full."""
         decision = current.decision
         try:
@@ -190,9 +190,9 @@ class Passes:
         spans = [reuse for reuse in decision.store if not isinstance(reuse, SkipModel)]
         recorders = tuple(Recorder(chain, reuse) for reuse in spans) if replay is None else ()
         gate = None
-        if decision.look is not None and key is not None:
-            gate = Gate(chain, decision.look, partial(self._enter, key))
-        counter = MacCounter() if self._countable and key is not None and key not in self._account else None
+        if decision.undecided is not None and key is not None:
+            gate = Gate(chain, decision.undecided, partial(self._enter, key))
+        counter = MacCounter() if self._counts_macs and key is not None and key not in self._macs else None
         with Interception(chain, replay, recorders if gate is None else (gate,), counter) as interception:
             self._interceptions[id(model)] = interception
             try:
@@ -207,16 +207,16 @@ class Passes:
             replay.finish()
             replaced = replay.replaced
         elif gate is not None:
-            replaced = self._through(gate, key)
+            replaced = self._finish_gate(gate, key)
         if interception.executed:  # else another cache has answered in the model's place
             for recorder in recorders:
                 with self._messages.survive("what blocks have computed is not stored", memory=False):
                     self._keep(current, key, recorder, model)
             if counter is not None:
-                self._account.enter(key, counter.macs, interception.macs)
+                self._macs.enter(key, counter.macs, interception.macs)
                 if counter.missed:
                     self._messages.leave_out(counter.missed)
-        self._account.book(evaluation, key, (decision.reuse or decision.look).span if replaced else None)
+        self._macs.book(evaluation, key, (decision.reuse or decision.undecided).span if replaced else None)
         with self._lock:
             evaluation.total += interception.executed + replaced
             evaluation.passes += 1
@@ -226,15 +226,15 @@ class Passes:
     def _enter(self, key: Hashable, sight: Sight) -> Stored | None:
         """What the controller puts in place of the span that a pass has come to."""
         with self._messages.survive("blocks are computed, as nothing was decided about them", memory=False):
-            return self._controller.enter(key, sight)
+            return self._controller.decide_in_pass(key, sight)
         return None
 
-    def _through(self, gate: Gate, key: Hashable) -> int:
+    def _finish_gate(self, gate: Gate, key: Hashable) -> int:
         """After a pass in which the controller has decided: how many blocks it replaced."""
         sight, stored = gate.finish()
         if stored is not None:
             with self._messages.survive("what blocks have computed is not kept", memory=False):
-                self._controller.left(key, sight, stored)
+                self._controller.computed_span(key, sight, stored)
         elif not gate.replaced and sight is not None:
             self._messages.fail(f"blocks could not be stored ({gate.failure}), so they are computed")
         return gate.replaced

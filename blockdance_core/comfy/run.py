@@ -46,7 +46,7 @@ class Run:
         self._watch = MovingParts(own) if self._controller.may_reuse else None
         self._passes = Passes(self.report, self._controller, family, self.messages, self._watch,
                               self._run_out_of_memory, self._give_up_now)
-        self._looks, self._observes = True, self._controller.observes
+        self._replans, self._observes = True, self._controller.observes
         self._current: Current | None = None
         self._gave_up = False
         self._started: float | None = None
@@ -86,7 +86,7 @@ class Run:
         evaluation = Evaluation(step, decision.reuse)
         self._current = Current(evaluation, decision, moment.time, x)
         self.report.evaluations.append(evaluation)
-        self._tell_evaluation()
+        self._report_evaluation()
         started = time.perf_counter()
         if self._started is None:  # loading the model is not sampling
             self._started = started
@@ -129,12 +129,12 @@ class Run:
                 reason = ""
             if reason:
                 self._give_up(f"{reason}: everything is computed")
-        if self._gave_up or not self._looks:
+        if self._gave_up or not self._replans:
             return
-        started, self._looks = time.perf_counter(), False
+        started, self._replans = time.perf_counter(), False
         with self.messages.survive(f"the plan stays as it was at step {moment.step + 1}"):
-            self._controller.look(moment)
-            self._looks = True
+            self._controller.replan(moment)
+            self._replans = True
         self.report.plan = self._controller.plan
         self.report.planning_seconds += time.perf_counter() - started
 
@@ -147,7 +147,7 @@ class Run:
             return COMPUTE
         return decision
 
-    def _tell_evaluation(self) -> None:
+    def _report_evaluation(self) -> None:
         if self._on_evaluation is None:
             return
         tell, self._on_evaluation = self._on_evaluation, None

@@ -45,9 +45,9 @@ class Gate:
         self._entered: Hidden = ()
         self._modulated: Callable[[], torch.Tensor] | None = None
 
-    def listen(self, index: int, forward: Callable) -> Callable:
-        """`forward` of block `index`, overheard before the span, and recorded or replaced in it."""
-        recorded = self._recorder.listen(index, forward)
+    def wrap(self, index: int, forward: Callable) -> Callable:
+        """`forward` of block `index`, read before the span, and recorded or replaced in it."""
+        recorded = self._recorder.wrap(index, forward)
 
         def gated(*args, **kwargs):
             if index == 0:

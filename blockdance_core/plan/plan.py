@@ -75,15 +75,15 @@ class Decision:
     """What one evaluation does: replace a span or skip the model, or compute everything and store what later steps will
     reuse.
 
-    look: a span about which the controller decides in each pass, once it has seen what comes to it (engine/gate.py).
+    undecided: a span about which the controller decides in each pass, having seen what comes to it (engine/gate.py).
     """
     reuse: Reuse | SkipModel | None = None
     store: tuple[Reuse | SkipModel, ...] = ()
-    look: Reuse | None = None
+    undecided: Reuse | None = None
 
     @property
     def may_reuse(self) -> bool:
-        return self.reuse is not None or self.look is not None
+        return self.reuse is not None or self.undecided is not None
 
 
 COMPUTE = Decision()

@@ -20,7 +20,7 @@ from ...blockdance_core.methods.delta_cache import DeltaCacheMethod
 from ...blockdance_core.methods.delta_dit import DeltaDiTMethod
 from ...blockdance_core.methods.method import Extrapolated
 from ...blockdance_core.plan.schedule import Quantity
-from .arm import Arm, Calibration, policy
+from .arm import Arm, Calibration, method_arm
 from .compare import FEWER_STEPS
 from .measured import counted, kernel
 from .planned import (
@@ -117,11 +117,12 @@ ALL: tuple[Arm, ...] = (
       for sampler in ("dpmpp_2m", "res_multistep", "uni_pc", "deis") for arm in FEWER_STEPS[1:]),
     *(on_best_grid("fewer steps, euler, grid by GITS", speedup, published=True) for speedup in SPEEDUPS),
     *(on_best_grid("fewer steps, euler, best of the full grid", speedup, published=False) for speedup in SPEEDUPS),
-    *(policy("BlockDance", f"N={N}", BlockDanceMethod(N)) for N in (2, 3, 4)),
-    *(policy("BlockDance, linear forecast", f"N={N}", Extrapolated(BlockDanceMethod(N), "linear")) for N in (2, 3, 4)),
+    *(method_arm("BlockDance", f"N={N}", BlockDanceMethod(N)) for N in (2, 3, 4)),
+    *(method_arm("BlockDance, linear forecast", f"N={N}", Extrapolated(BlockDanceMethod(N), "linear"))
+      for N in (2, 3, 4)),
     Arm("BlockDance-Ada", "", ada),
-    *(policy("Delta-Cache", f"N={N}", DeltaCacheMethod(N)) for N in (2, 3, 4)),
-    *(policy("Delta-DiT", f"N={N}", DeltaDiTMethod(N)) for N in (2, 3, 4)),
+    *(method_arm("Delta-Cache", f"N={N}", DeltaCacheMethod(N)) for N in (2, 3, 4)),
+    *(method_arm("Delta-DiT", f"N={N}", DeltaDiTMethod(N)) for N in (2, 3, 4)),
     *(native("EasyCache (ComfyUI)", EasyCacheNode, threshold) for threshold in (.05, .1, .2, .4)),
     *(native("LazyCache (ComfyUI)", LazyCacheNode, threshold) for threshold in (.005, .01, .02, .05)),
     *(rival("EasyCache", f"{threshold:g}", EasyCache(threshold)) for threshold in (.005, .01, .02, .05)),

@@ -68,8 +68,8 @@ def _psnr(subject: Subject, setting: Setting, captions: int) -> dict[tuple[str, 
     """The mean over the captions, in dB, by method and forecast."""
     found: dict[tuple[str, str], list[float]] = {}
     for seed, scene in enumerate(subject.scenes(captions)):
-        def drawn(policy: Method | None = None):
-            patched = subject.patcher if policy is None else attach(subject.patcher, policy)
+        def drawn(method: Method | None = None):
+            patched = subject.patcher if method is None else attach(subject.patcher, method)
             return subject.draw(patched, setting, [scene], seed).latents[0]
         full = drawn()
         for name, method in METHODS.items():

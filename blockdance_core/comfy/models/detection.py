@@ -107,7 +107,7 @@ def _first_argument(name: str, block_class: type) -> str | int:
     parameters = list(inspect.signature(block_class.forward).parameters.values())[1:]
     if any("skip" in parameter.name for parameter in parameters):
         raise UnsupportedModel(f"{name} is not in the table, and its blocks ({block_class.__name__}) take skip "
-                               f"connections, whose course their call does not show. {_KNOWN}")
+                               f"connections, whose ends their call does not show. {_KNOWN}")
     first = parameters[0].kind if parameters else None
     if first in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL):
         return 0

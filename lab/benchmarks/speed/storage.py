@@ -36,6 +36,6 @@ def measure() -> Iterator[Stored]:
 
 
 def _arm(method: str, storage: str, bytes: dict[tuple[str, str], int]) -> Arm:
-    policy = with_storage(METHODS[method], storage, "auto")
+    stored = with_storage(METHODS[method], storage, "auto")
     return Arm(method, storage, lambda model, _: attach(
-        model, policy, lambda report: bytes.update({(method, storage): report.cache_bytes})))
+        model, stored, lambda report: bytes.update({(method, storage): report.cache_bytes})))

@@ -47,8 +47,8 @@ def auto(speedup: float, measured: Kernel | None = None, **more) -> AutoMethod:
     return AutoMethod(speedup, lambda *_: measured, general, **more)
 
 
-def patched(model, policy, **more):
-    return attach(model, policy, family=ANY_MODEL, **more)
+def patched(model, method, **more):
+    return attach(model, method, family=ANY_MODEL, **more)
 
 
 class Calls:

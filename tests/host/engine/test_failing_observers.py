@@ -75,11 +75,11 @@ def test_a_guider_that_gives_something_else_than_one_output(guider, name, caplog
     """Auto computes everything and measures nothing; the papers' methods have no use for outputs."""
     model, kept = FLUX.build(), []
     full = guided(model, guider, name)
-    for policy in (auto(), measuring(kept), MeasureMethod(lambda *found: kept.append(found) or "kept")):
-        if name == "sample_other" and isinstance(policy, MeasureMethod):
+    for method in (auto(), measuring(kept), MeasureMethod(lambda *found: kept.append(found) or "kept")):
+        if name == "sample_other" and isinstance(method, MeasureMethod):
             continue  # refuses samplers that it does not know
         caplog.clear()
-        patched = attach(model, policy, family=ANY_MODEL)
+        patched = attach(model, method, family=ANY_MODEL)
         assert torch.equal(guided(patched, guider, name), full)
         report = last_report(patched)
         assert report.executed == report.total and not report.reused and not report.outcome
