@@ -1,4 +1,4 @@
-"""Where profiles are, and what Auto does with them for a model."""
+"""Where profiles are, and what is known of one model: read by BlockDance Auto and Plan, written by measuring runs."""
 
 import logging
 import os

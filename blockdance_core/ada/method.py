@@ -1,4 +1,7 @@
-"""Decisions of one number of steps, carried over to another: through normalised time, from rho (0) to the end (1)."""
+"""BlockDance-Ada as a method (BlockDance, section 3.3): a network looks once and decides for the steps that follow.
+
+Decisions of one number of steps are carried over to another through normalised time, from rho (0) to the end (1).
+"""
 
 import math
 import time
@@ -52,7 +55,9 @@ RHO = .4
 
 @dataclass(frozen=True)
 class AdaMethod:
-    """network: a trained one; borders: the deepest block of each span to choose from, ascending; rho: the share of the
+    """A trained policy in use.
+
+    network: a trained one; borders: the deepest block of each span to choose from, ascending; rho: the share of the
     sampling that is computed in full; threshold: a step is computed where m is above it, 0.5 in the paper."""
     network: DecisionNetwork
     borders: tuple[int, ...]

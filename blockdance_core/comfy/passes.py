@@ -208,7 +208,7 @@ class Passes:
             replaced = replay.replaced
         elif gate is not None:
             replaced = self._finish_gate(gate, key)
-        if interception.executed:  # else another cache has answered in the model's place
+        if interception.executed:  # else another pack's cache has stood in for the model
             for recorder in recorders:
                 with self._messages.survive("what blocks have computed is not stored", memory=False):
                     self._keep(current, key, recorder, model)

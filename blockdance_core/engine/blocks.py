@@ -15,7 +15,7 @@ Form = tuple[torch.Size | None, ...]
 
 
 class ContractError(ValueError):
-    """A block was called, or answered, in a way that its architecture row, or the method, does not provide for."""
+    """A block was called, or has returned, in a way that its architecture row, or the method, does not provide for."""
 
 
 @dataclass(frozen=True)
