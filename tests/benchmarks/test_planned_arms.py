@@ -8,7 +8,7 @@ from blockdance.blockdance_core.comfy.attach import attach, last_report
 from blockdance.blockdance_core.comfy.models.any_model import ANYTHING
 from blockdance.lab.benchmarks import measured, planned
 from blockdance.lab.benchmarks.arm import Arm, Calibration
-from blockdance.lab.benchmarks.arms import ALL, BNS, CEILING, SLOW
+from blockdance.lab.benchmarks.arms import ALL, AUTO, BNS, CEILING, MAIN, RIVALS, SLOW
 from blockdance.lab.benchmarks.compare import Contest
 from blockdance.lab.benchmarks.options import WEIGHTS, parse
 from blockdance.lab.benchmarks.rivals.bns import Solver
@@ -83,7 +83,8 @@ def test_a_grid_of_the_schedules_own_sigmas_changes_nothing(tiny_run):
                        sample(model, tiny, steps=STEPS))
 
 
-@pytest.mark.parametrize("arm", [arm for arm in ALL if arm.point == "2x" and arm.method not in (*SLOW, "Auto")],
+@pytest.mark.parametrize("arm", [arm for arm in ALL if arm.point == "2x" and not arm.method.startswith(AUTO)
+                                 and arm.method not in SLOW],
                          ids=lambda arm: arm.method)
 def test_every_planned_arm_computes_half_of_the_evaluations_at_2x(subject, few_captions, arm):
     record, = Contest(subject, [arm], Setting(steps=STEPS)).run(subject.scenes(1), 0, 0)
