@@ -47,7 +47,8 @@ def at(table: Table, method: str, point: str) -> Row | None:
 
 def ways(tables: Sequence[Table], base: Setting) -> str:
     """A row for each way of sampling beside those that only change the numbers: the mean over the models in it."""
-    return _levels([table for table in tables if table.setting.precision == base.precision], lambda setting: setting.name)
+    same = [table for table in tables if table.setting.precision == base.precision]
+    return _levels(same, lambda setting: setting.name)
 
 
 def precisions(tables: Sequence[Table], base: Setting) -> str:

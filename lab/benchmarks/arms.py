@@ -23,8 +23,8 @@ from ...blockdance_core.methods.variants import Extrapolated
 from ...blockdance_core.plan.flow_time import Quantity
 from .arm import Arm, Calibration, policy
 from .compare import FEWER_STEPS
-from .general import of_others
 from .measured import counted, kernel
+from .others import of_others
 from .planned import (
     SPEEDUPS,
     ceiling_of_measurements,

@@ -107,13 +107,13 @@ def _picture_world(tables: Sequence[Table]) -> list[str]:
                   f"![{main.model}](benchmarks-{main.model}.png)\n", markdown.table(COLUMNS, map(_cells, main.rows)),
                   _equal_compute(main.rows)]
     if len({table.setting for table in tables}) > 1:
-        parts.append("## Other ways of sampling\n\nMeans over the models, in dB: fewer steps for the same compute, Auto "
-                     "by its own measurement in that way of sampling, Auto by the profile of other models, and the best "
-                     "of the static rivals, which learn in that way of sampling, too.\n\n"
+        parts.append("## Other ways of sampling\n\nMeans over the models, in dB: fewer steps for the same compute, "
+                     "Auto by its own measurement in that way of sampling, Auto by the profile of other models, and "
+                     "the best of the static rivals, which learn in that way of sampling, too.\n\n"
                      + across.ways(tables, PICTURES))
     if found := across.precisions(tables, PICTURES):
-        parts.append("## Other numbers\n\nAs above, with everything, the measurement and the full run included, in these "
-                     f"numbers.\n\n{found}")
+        parts.append("## Other numbers\n\nAs above, with everything, the measurement and the full run included, in "
+                     f"these numbers.\n\n{found}")
     if found := more_steps.more_steps(more_steps.of_steps(tables, PICTURES)):
         parts.append(f"## More steps for the same time\n\nMeans over the models.\n\n{found}")
     return parts

@@ -33,8 +33,8 @@ def line(tables: Sequence[Table]) -> str:
     few, more = _rows(tables, *WAYS[0][:2]), _rows(tables, *WAYS[1][:2])
     if not few or not more or not _exact(few) or not _exact(more):
         return ""
-    return (f"For the time of {STEPS // 2} steps, {STEPS} steps with Auto come to {_exact(more)} dB of a run of 200 steps, "
-            f"where {STEPS // 2} steps come to {_exact(few)}.")
+    return (f"For the time of {STEPS // 2} steps, {STEPS} steps with Auto come to {_exact(more)} dB of a run of 200 "
+            f"steps, where {STEPS // 2} steps come to {_exact(few)}.")
 
 
 def of_steps(tables: Sequence[Table], base: Setting) -> list[Table]:

@@ -57,8 +57,8 @@ def parse(arguments: list[str]) -> Options:
     parser.add_argument("--points", type=whole, metavar="N",
                         help=f"at most so many points a curve, its ends among them; {QUICK_POINTS} with --quick")
     parser.add_argument("--captions", type=whole,
-                        help=f"how many; {FULL_CAPTIONS} in the first setting of a model and {OTHER_CAPTIONS} in others, "
-                             f"{QUICK_CAPTIONS} with --quick")
+                        help=f"how many; {FULL_CAPTIONS} in the first setting of a model and {OTHER_CAPTIONS} in "
+                             f"others, {QUICK_CAPTIONS} with --quick")
     parser.add_argument("--workers", type=whole, default=min(2, os.cpu_count() or 1),
                         help="processes of one thread each that share the captions (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmark-output",

@@ -7,8 +7,8 @@ PRECISIONS = {
     "bf16": "weights and computing in bfloat16",
     "fp8": "weights and inputs of the blocks' linear layers in float8 e4m3, by ComfyUI's own quantised layers as on a "
            "GPU that computes in float8; all else in bfloat16",
-    "int8": "weights of the blocks' linear layers in int8 and their inputs as ComfyUI's own quantised layers take them; "
-            "all else in bfloat16",
+    "int8": "weights of the blocks' linear layers in int8, and their inputs as ComfyUI's own quantised layers take "
+            "them; all else in bfloat16",
 }
 
 

@@ -8,8 +8,8 @@ from typing import Callable
 
 import comfy.sample
 import torch
-from comfy.model_sampling import ModelSamplingFlux
 from comfy.model_patcher import ModelPatcher
+from comfy.model_sampling import ModelSamplingFlux
 from comfy_extras import nodes_model_advanced
 
 from ...blockdance_core.comfy.models.architectures import transformer_of
@@ -52,7 +52,7 @@ class Subject:
              on_step: Callable[[], None] | None = None) -> Drawing:
         """One run with a batch of these captions. Raises ValueError for a setting of another precision."""
         if setting.precision != self.precision:
-            raise ValueError(f"{self.name} is loaded in {self.precision}; load it in {setting.precision} for this setting")
+            raise ValueError(f"{self.name} is loaded in {self.precision}: load it in {setting.precision} for this")
         self._counter.restart()
         wall, cpu = time.perf_counter(), time.process_time()
         latents = self._sample(patched, setting, captions, seed, on_step)

@@ -1,4 +1,4 @@
-"""The answer in a few lines and one picture: picture world, in the way of sampling that all methods were measured in."""
+"""The answer in a few lines and one picture: one world, in the way of sampling that all methods were measured in."""
 
 from statistics import fmean
 from typing import Sequence
@@ -56,9 +56,11 @@ def picture(tables: Sequence[Table], base: Setting, theme: Theme) -> Image.Image
 
 
 def _level(found: dict[str, list[float | None]], tables: Sequence[Table]) -> str:
-    auto, fewer = ([decibels(found[method][place]) for place in AT.values()] for method in (AUTO, BASELINE))
-    return (f"**Auto comes to {auto[0]} dB of the full run at 2x and to {auto[1]} at 3x**; fewer steps for the same time "
-            f"to {fewer[0]} and {fewer[1]} ({_of(tables)}).")
+    known = {speedup: place for speedup, place in AT.items() if found[AUTO][place] is not None}
+    auto = " and ".join(f"{decibels(found[AUTO][place])} dB of the full run at {speedup:g}x"
+                        for speedup, place in known.items())
+    fewer = " and ".join(decibels(found[BASELINE][place]) for place in known.values() if BASELINE in found)
+    return f"**Auto comes to {auto}**; fewer steps for the same time to {fewer} dB ({_of(tables)})."
 
 
 def _rival(found: dict[str, list[float | None]], speedup: float) -> str:
@@ -81,9 +83,10 @@ def _others(found: dict[str, list[float | None]]) -> str:
     leads = [height - max(found[method][place] for method in _rivals(found) if found[method][place] is not None)
              for height, place in zip(heights, AT.values())
              if any(found[method][place] is not None for method in _rivals(found))]
-    said = ": " + " and ".join(f"{abs(lead):.1f} {'ahead of' if lead >= 0 else 'behind'} the best rival" for lead in leads)
-    return (f"On a model that nobody has measured Auto comes to {heights[0]:.1f} and {heights[1]:.1f} dB, by what other "
-            f"models have in common{said if leads else ''}.")
+    said = ": " + " and ".join(
+        f"{abs(lead):.1f} {'ahead of' if lead >= 0 else 'behind'} the best rival" for lead in leads)
+    return (f"On a model that nobody has measured Auto comes to {heights[0]:.1f} and {heights[1]:.1f} dB, by what "
+            f"other models have in common{said if leads else ''}.")
 
 
 def _rivals(found: dict[str, list[float | None]]) -> list[str]:

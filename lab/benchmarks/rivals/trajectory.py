@@ -16,8 +16,7 @@ from ....blockdance_core.plan.schedule import Schedule
 @dataclass(frozen=True)
 class Trajectory:
     """One full run in the terms of a flow, from noise (1) to picture (0). velocities: (T, N) of its evaluations, after
-    guidance; latents: (T + 1, N) that they were made at, and the result, which is Euler's where the sampler has another.
-    """
+    guidance; latents: (T + 1, N) that they were made at, and the result, Euler's where the sampler has another."""
     schedule: Schedule
     velocities: torch.Tensor
     latents: torch.Tensor
