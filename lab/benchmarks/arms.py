@@ -23,6 +23,7 @@ from ...blockdance_core.plan.schedule import Quantity
 from .arm import Arm, Calibration, method_arm
 from .compare import FEWER_STEPS
 from .measured import counted, kernel
+from .others import of_others
 from .planned import (
     SPEEDUPS,
     ceiling_of_measurements,
@@ -49,13 +50,19 @@ from .rivals.seacache import SeaCache
 from .rivals.spectrum import Spectrum
 from .rivals.taylorseer import TaylorSeer
 from .rivals.teacache import ChangeLog, TeaCache
+from .tuned import dpcaches, l2ps, meancaches, tuned
 
 POLICIES = Path(__file__).resolve().parents[2] / "demo" / "policies"
 AUTO, REFINED, BUDCACHE, CEILING = "Auto", "Auto, refined", "BudCache", "ceiling: "
+OTHERS = "Auto, profile of other models"
+RIVALS = "L2P", "MeanCache", "DPCache"  # those that are ahead of the others, each with a row of its own when tuned
 BNS = CEILING + "BNS, trained through the model"
-BASE_ONLY = BUDCACHE, BNS  # hundreds of runs before the first that is measured, so in one setting
-SLOW = REFINED, *BASE_ONLY  # dozens at least, so not in a quick benchmark
+SLOW = REFINED, BUDCACHE, BNS  # dozens of runs and more before the first that is measured
+MAIN = "fewer steps", AUTO, OTHERS, *RIVALS  # what is measured in every setting; all the rest in the first alone
+MAIN_POINTS, MAIN_SHARE = ("2x", "3x"), .6  # of fewer steps the points around these
+QUICK = *MAIN, "TaylorSeer order 1", "SeaCache", "BlockDance"  # with a few others, and minutes in all
 REFINED_ON, TRIES = 6, 6  # calibration captions, and plans for each speed-up
+BUDCACHE_SEARCH = 60, 4  # tries by annealing and climbs; the authors have 200 and 20 on a GPU
 
 
 def rival(method: str, point: str, of: Rival) -> Arm:
@@ -99,6 +106,16 @@ def auto(method: str, speedup: float, measured: bool = True, refine: bool = Fals
     return Arm(method, f"{speedup:g}x", patch)
 
 
+def of_other_models(speedup: float) -> Arm:
+    """Auto on a model that nobody has measured: by the mean of the other demo models."""
+    def patch(model: ModelPatcher, calibration: Calibration) -> ModelPatcher:
+        def others(quantity: Quantity) -> Kernel:
+            return of_others(calibration.subject.name, quantity)
+        others(Quantity.VELOCITY)  # raises ValueError where there are none
+        return attach(model, AutoMethod(speedup, lambda *_: None, others), family=ANY_MODEL)
+    return Arm(OTHERS, f"{speedup:g}x", patch)
+
+
 def ada(model: ModelPatcher, _: Calibration) -> ModelPatcher:
     """By the policy of this model that comes with the demo. Raises ValueError where there is none."""
     known = fingerprint_of(model)
@@ -112,6 +129,7 @@ ALL: tuple[Arm, ...] = (
     *FEWER_STEPS,
     *(auto(AUTO, speedup) for speedup in (1.5, 2., 2.5, 3., 4.)),
     *(auto(REFINED, speedup, refine=True) for speedup in (1.5, 2., 2.5, 3., 4.)),
+    *(of_other_models(speedup) for speedup in (1.5, 2., 2.5, 3., 4.)),
     *(auto("Auto, general profile", speedup, measured=False) for speedup in (1.5, 2., 2.5, 3., 4.)),
     *(replace(arm, method=f"fewer steps, {sampler}", sampler=sampler)
       for sampler in ("dpmpp_2m", "res_multistep", "uni_pc", "deis") for arm in FEWER_STEPS[1:]),
@@ -142,9 +160,12 @@ ALL: tuple[Arm, ...] = (
     *(rival("SeaCache", f"{threshold:g}", SeaCache(threshold)) for threshold in (.06, .1, .2, .35)),
     *(planned("L2P", speedup, recorded(on_interval)) for speedup in SPEEDUPS),
     *(planned("Auto's plan, weights of L2P", speedup, on_auto_plan) for speedup in SPEEDUPS),
-    *(planned("MeanCache", speedup, recorded(meancache)) for speedup in SPEEDUPS),
+    *(planned("MeanCache", speedup, recorded(meancache, steady=True)) for speedup in SPEEDUPS),
     *(planned("DPCache", speedup, recorded(dpcache)) for speedup in SPEEDUPS),
-    *(planned(BUDCACHE, speedup, searched()) for speedup in SPEEDUPS),
+    *(planned("L2P, tuned", speedup, tuned(l2ps)) for speedup in (2., 3., 4.)),
+    *(planned("MeanCache, tuned", speedup, tuned(meancaches)) for speedup in (2., 3., 4.)),
+    *(planned("DPCache, tuned", speedup, tuned(dpcaches)) for speedup in (2., 3., 4.)),
+    *(planned(BUDCACHE, speedup, searched(*BUDCACHE_SEARCH)) for speedup in (2., 3.)),
     *(ceiling_of_weights(BNS, speedup) for speedup in SPEEDUPS),
     *(ceiling_of_measurements(CEILING + "Auto, measured on the very picture", speedup) for speedup in SPEEDUPS),
 )
