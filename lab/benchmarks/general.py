@@ -19,14 +19,13 @@ import comfyui_version
 import torch
 from comfy.model_patcher import ModelPatcher
 
-from blockdance.blockdance_core.auto import profile_library
+from blockdance.blockdance_core.auto import profile
 from blockdance.blockdance_core.auto.kernel import Kernel
-from blockdance.blockdance_core.auto.method import MeasureMethod
+from blockdance.blockdance_core.auto.measurement import MeasureMethod
 from blockdance.blockdance_core.auto.profile import Fingerprint, Profile
-from blockdance.blockdance_core.comfy.attach import attach
-from blockdance.blockdance_core.comfy.fingerprint import fingerprint_of
-from blockdance.blockdance_core.comfy.models.any_model import ANYTHING
-from blockdance.blockdance_core.plan.flow_time import Quantity
+from blockdance.blockdance_core.comfy.attach import attach, fingerprint_of
+from blockdance.blockdance_core.comfy.models.architectures import ANY_MODEL
+from blockdance.blockdance_core.plan.schedule import Quantity
 from blockdance.lab.benchmarks import published, unmeasured
 from blockdance.lab.benchmarks.arm import Calibration
 from blockdance.lab.benchmarks.document import CSV, DOCS
@@ -45,7 +44,8 @@ def measured(subject: Subject, captions: int = CAPTIONS, steps: int = STEPS) -> 
     for quantity, sampler in SAMPLERS.items():
         setting = replace(subject.base, steps=steps, sampler=sampler, shift=SHIFT)
         runs: list[Kernel] = []
-        recording = attach(subject.patcher, MeasureMethod(lambda _, kernel: runs.append(kernel) or ""), family=ANYTHING)
+        recording = attach(subject.patcher, MeasureMethod(lambda _, kernel: runs.append(kernel) or ""),
+                           family=ANY_MODEL)
         Calibration(subject, setting, captions=captions).draw(recording)
         found[quantity] = _profile(subject.patcher, quantity, pooled(runs), len(runs), {
             "steps": steps, "cfg": setting.cfg, "sampler": sampler, "scheduler": setting.scheduler, "shift": SHIFT})
@@ -54,17 +54,17 @@ def measured(subject: Subject, captions: int = CAPTIONS, steps: int = STEPS) -> 
 
 def general(profiles: Sequence[Profile], names: Sequence[str]) -> Profile:
     """One for every model, of what was measured of these."""
-    quantity, kernel = profiles[0].quantity, pooled([profile.kernel for profile in profiles])
+    quantity, kernel = profiles[0].quantity, pooled([one.kernel for one in profiles])
     fingerprint = Fingerprint(
-        "several models", tuple(sum(profile.fingerprint.stacks) for profile in profiles),
-        sum(profile.fingerprint.parameters for profile in profiles), True)
+        "several models", tuple(sum(one.fingerprint.stacks) for one in profiles),
+        sum(one.fingerprint.parameters for one in profiles), True)
     settings = profiles[0].settings | {"models": ", ".join(names)}
     settings.pop("cfg")  # of each world its own
-    return Profile(fingerprint, quantity, kernel, sum(profile.runs for profile in profiles), settings,
+    return Profile(fingerprint, quantity, kernel, sum(one.runs for one in profiles), settings,
                    profiles[0].versions)
 
 
-def make(kernels: Path = KERNELS, into: Path = profile_library.GENERAL, csv: Path = DOCS / CSV) -> list[Path]:
+def make(kernels: Path = KERNELS, into: Path = profile.GENERAL, csv: Path = DOCS / CSV) -> list[Path]:
     """The general profile of each quantity, written into a folder, and what is to be expected of it, where the
     benchmark's CSV says so; returns the files."""
     written = []
@@ -72,7 +72,7 @@ def make(kernels: Path = KERNELS, into: Path = profile_library.GENERAL, csv: Pat
         paths = files(quantity, kernels)
         if not paths:
             sys.exit(f"error: {kernels} has no profiles: run `measure` first")
-        made = general([profile_library.read(path) for path in paths], [model_of(path, quantity) for path in paths])
+        made = general([profile.read(path) for path in paths], [model_of(path, quantity) for path in paths])
         into.mkdir(parents=True, exist_ok=True)
         path = into / f"{quantity.value}.json"
         path.write_text(made.dump(), encoding="utf-8")
@@ -98,8 +98,8 @@ def main(arguments: Iterable[str] | None = None) -> None:
         print(*make(), sep="\n")
         return
     for weights in given.models or sorted(WEIGHTS.glob("*.safetensors")):
-        for profile in measured(Subject(weights), given.captions).values():
-            print(write(KERNELS, weights.stem, profile), flush=True)
+        for found in measured(Subject(weights), given.captions).values():
+            print(write(KERNELS, weights.stem, found), flush=True)
 
 
 if __name__ == "__main__":

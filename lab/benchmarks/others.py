@@ -7,9 +7,8 @@ from typing import Sequence
 import numpy as np
 
 from ...blockdance_core.auto.kernel import SAME, Kernel
-from ...blockdance_core.auto.profile import Profile
-from ...blockdance_core.auto.profile_library import read
-from ...blockdance_core.plan.flow_time import Quantity
+from ...blockdance_core.auto.profile import Profile, read
+from ...blockdance_core.plan.schedule import Quantity
 
 KERNELS = Path(__file__).with_name("kernels")
 

@@ -8,7 +8,7 @@ import numpy as np
 from comfy.samplers import sampler_object
 
 from ...blockdance_core.comfy.step_tracking import traits_of
-from ...blockdance_core.plan.flow_time import Quantity
+from ...blockdance_core.plan.schedule import Quantity
 from .across import STATIC, at, decibels
 from .arms import AUTO, MAIN_POINTS, OTHERS
 from .markdown import table

@@ -7,10 +7,9 @@ import pytest
 
 from blockdance.blockdance_core.auto.kernel import Kernel
 from blockdance.blockdance_core.auto.method import AutoMethod
-from blockdance.blockdance_core.auto.profile_library import read
-from blockdance.blockdance_core.plan.flow_time import Quantity
+from blockdance.blockdance_core.auto.profile import read
 from blockdance.blockdance_core.plan.plan import Transformer
-from blockdance.blockdance_core.plan.schedule import Schedule
+from blockdance.blockdance_core.plan.schedule import Quantity, Schedule
 from blockdance.demo.architectures import OF_ALL_WORLDS
 from blockdance.lab.benchmarks import general, others
 from blockdance.lab.benchmarks.options import WEIGHTS

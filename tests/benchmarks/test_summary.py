@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from blockdance.blockdance_core.auto import profile_library
-from blockdance.blockdance_core.plan.flow_time import Quantity
+from blockdance.blockdance_core.auto import profile
+from blockdance.blockdance_core.plan.schedule import Quantity
 from blockdance.lab.benchmarks import across, document, more_steps, promises, unmeasured
 from blockdance.lab.benchmarks.quality import Quality
 from blockdance.lab.benchmarks.record import Record
@@ -79,10 +79,10 @@ def test_what_three_of_four_pictures_of_left_out_models_reach_is_written_for_the
         Quantity.VELOCITY: {"2": 34., "3": 20.}, Quantity.PICTURE: {"2": 24., "3": 10.}}
     found = json.loads(unmeasured.write(tmp_path, some).read_text())
     assert found["velocity"]["2"] == 34. and "one_pictures, two_pictures" in found["origin"]
-    monkeypatch.setattr(profile_library, "GENERAL", tmp_path)
-    assert profile_library.general_quality(Quantity.VELOCITY, 2.5) == pytest.approx(27.)
-    assert profile_library.general_quality(Quantity.PICTURE, 3.) == 10.
-    assert profile_library.general_quality(Quantity.VELOCITY, 3.5) is None
+    monkeypatch.setattr(profile, "GENERAL", tmp_path)
+    assert profile.general_quality(Quantity.VELOCITY, 2.5) == pytest.approx(27.)
+    assert profile.general_quality(Quantity.PICTURE, 3.) == 10.
+    assert profile.general_quality(Quantity.VELOCITY, 3.5) is None
     assert unmeasured.write(tmp_path, []) is None
     assert "| one_pictures | 30 steps, euler, simple, cfg 4 | 2 | 2x | 36.0 |" in unmeasured.leave_one_out(some)
 
