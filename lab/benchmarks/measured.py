@@ -31,7 +31,7 @@ def kernel(calibration: Calibration) -> tuple[Quantity, Kernel]:
                            family=ANY_MODEL)
         counted(calibration).draw(recording)
         return found[0][0], mean([measurement for _, measurement in found])
-    return calibration.learn("kernel", record)
+    return calibration.learn(f"kernel of {calibration.captions} captions", record)
 
 
 def trajectories(calibration: Calibration, steps: int | None = None, steady: bool = False) -> list[Trajectory]:

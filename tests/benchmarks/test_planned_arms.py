@@ -35,6 +35,7 @@ def few_captions(monkeypatch):
     monkeypatch.setattr(measured, "RECORDED_ON", 1)
     monkeypatch.setattr(planned, "RECORDED_ON", 1)
     monkeypatch.setattr(planned, "FINE", 12)
+    monkeypatch.setattr(tuned, "TRIED_ON", 1)
 
 
 def recorded(model, tiny) -> Trajectory:
@@ -83,8 +84,7 @@ def test_a_grid_of_the_schedules_own_sigmas_changes_nothing(tiny_run):
                        sample(model, tiny, steps=STEPS))
 
 
-@pytest.mark.parametrize("arm", [arm for arm in ALL if arm.point == "2x" and not arm.method.startswith(AUTO)
-                                 and arm.method not in SLOW],
+@pytest.mark.parametrize("arm", [arm for arm in ALL if arm.point == "2x" and arm.method not in (*SLOW, AUTO)],
                          ids=lambda arm: arm.method)
 def test_every_planned_arm_computes_half_of_the_evaluations_at_2x(subject, few_captions, arm):
     record, = Contest(subject, [arm], Setting(steps=STEPS)).run(subject.scenes(1), 0, 0)
@@ -107,8 +107,7 @@ def test_ways_of_sampling_beside_the_first_have_the_nearest_rivals_at_two_speeds
     assert len(arms) < len(chosen_arms(parse(["--quick"]))) < len(chosen_arms(parse([])))
 
 
-def test_a_tuned_rival_is_no_worse_on_the_captions_that_it_was_tried_on(subject, few_captions, monkeypatch):
-    monkeypatch.setattr(tuned, "TRIED_ON", 1)
+def test_a_tuned_rival_is_no_worse_on_the_captions_that_it_was_tried_on(subject, few_captions):
     calibration = Calibration(subject, Setting(steps=STEPS), captions=1)
     full = calibration.draw(subject.patcher)[0].latents
 
