@@ -11,7 +11,7 @@ from ..engine.controller import PlanController, Setup
 from ..plan.flow_time import Quantity
 from ..plan.plan import Kind, Plan, Reuse, SkipModel, Span, Transformer
 from ..plan.schedule import Origin, SamplerTraits, Schedule, Stretch
-from .constants import FEWEST_MEASURED, MEASURED_RANGE
+from .constants import FEWEST_MEASURED
 from .controller import controller_of
 from .kernel import Kernel
 from .latent_error import Rules
@@ -26,8 +26,7 @@ MOST = 4.  # times faster
 KEPT = 4  # choices for schedules that were planned before, as the tiles of a picture are sampled by the same
 RECORDING = "this model was not measured yet, so this run computes everything and records it"
 RECORDING_ANEW = "measuring anew: this run computes everything and records it"
-UNMEASURABLE = (f"this run cannot measure, which takes {FEWEST_MEASURED} steps from noise to a picture, evaluated once "
-                "each")
+UNMEASURABLE = f"this run cannot measure, which takes {FEWEST_MEASURED} steps of falling noise, evaluated once each"
 OFF = "the speed-up is 1, so everything is computed"
 NAMED = 6  # steps that a note names one by one
 UNMEASURED = "how close it comes is not known yet"
@@ -42,7 +41,8 @@ class AutoMethod:
     """Settings of Auto.
 
     speedup: how many times fewer evaluations are computed, 1 to 4.
-    measured: gives the kernel of a quantity for a number of steps, or None where the model was not measured yet.
+    measured: gives the kernel of a quantity for a run through these times, or None where the model was not measured
+    there yet.
     fallback: the kernel of a quantity that serves any model.
     save: takes what a full run has shown and says what came of it; None where nothing is to be recorded.
     least_quality: lowers the speed-up until the result is expected this close to the full one, in dB; 0 = as asked.
@@ -52,7 +52,7 @@ class AutoMethod:
     anew: whether every run that can measure the model does, whatever is known of it.
     """
     speedup: float
-    measured: Callable[[Quantity, int], Kernel | None]
+    measured: Callable[[Quantity, Sequence[float]], Kernel | None]
     fallback: Callable[[Quantity], Kernel]
     save: Callable[[Quantity, Kernel], str] | None = None
     least_quality: float = 0.
@@ -94,7 +94,7 @@ class AutoMethod:
             return Setup(Plan.from_reuses(
                 full, "nothing to forecast: the noise does not fall over two steps or more"))
         quantity = quantity_of(schedule)
-        kernel, note = self.measured(quantity, len(stretches[0])), ""
+        kernel, note = self.measured(quantity, stretches[0].times), ""
         own = self.expects and kernel is not None
         if records and (kernel is None or self.anew) and self._records(schedule, quantity):
             return Setup(Plan.from_reuses(full, RECORDING_ANEW if self.anew else RECORDING),
@@ -128,11 +128,11 @@ class AutoMethod:
     def _records(self, schedule: Schedule, quantity: Quantity) -> bool:
         """Whether this run is to measure the model. A sampler that is not known is none to do so where the model was
         measured by another."""
-        if self.save is None or not _shows_all(schedule):
+        if self.save is None or not _measurable(schedule):
             return False
-        steps = schedule.steps
+        times = max(schedule.stretches, key=len).times
         return schedule.sampler.origin is not Origin.GUESS or not any(
-            self.measured(other, steps) for other in Quantity if other is not quantity)
+            self.measured(other, times) for other in Quantity if other is not quantity)
 
     def _advice(self, schedule: Schedule) -> str:
         """What would measure the model for runs like this, if anything would."""
@@ -156,11 +156,10 @@ class MeasureMethod:
         if schedule.sampler.origin is Origin.NAME and not schedule.sampler.counted:
             raise ValueError("this sampler evaluates the model several times a step, which makes no profile: measure "
                              "with another, such as euler or dpmpp_2m; the profile serves this one, too")
-        if not _shows_all(schedule):
-            longest = max(schedule.stretches, key=len, default=None)
-            range_ = f" from {longest.times[0]:.0%} to {longest.times[-1]:.0%} noise" if longest else ""
-            raise ValueError(f"{len(longest or ())} steps{range_} say too little of a model: use {FEWEST_MEASURED} or "
-                             "more that begin in noise and end in a picture")
+        if not _measurable(schedule):
+            longest = max(map(len, schedule.stretches), default=0)
+            raise ValueError(f"{longest} steps of falling noise say too little of a model: use "
+                             f"{FEWEST_MEASURED} or more")
         return Plan.from_reuses([None] * schedule.steps)
 
     def begin(self, schedule: Schedule, transformer: Transformer) -> PlanController:
@@ -259,18 +258,15 @@ def quantity_of(schedule: Schedule) -> Quantity:
 
 def _recorder(schedule: Schedule, save: Callable[[Quantity, Kernel], str], samplers: Samplers | None) -> Measurement:
     observation = Observation(schedule) if schedule.sampler.origin is Origin.GUESS else None
-    return Measurement(schedule.flow_time, quantity_of(schedule), save, observation, samplers)
+    return Measurement(schedule, quantity_of(schedule), save, observation, samplers)
 
 
 def _decibels(quality: float) -> str:
     return f"{quality:.0f} dB" if math.isfinite(quality) else "the full result"
 
 
-def _shows_all(schedule: Schedule) -> bool:
-    """Whether a run of this schedule says enough of a model to plan others by it. Whether a sampler evaluates as it has
-    to shows in the run where it is not known."""
-    begin, end = MEASURED_RANGE
-    longest = max(schedule.stretches, key=len, default=None)
+def _measurable(schedule: Schedule) -> bool:
+    """Whether a run of this schedule says enough of a model to plan others by it, in the range of noise that it goes
+    through. Whether a sampler evaluates as it has to shows in the run where it is not known."""
     usable = schedule.sampler.counted or schedule.sampler.origin is Origin.GUESS
-    return (usable and longest is not None and len(longest) >= FEWEST_MEASURED and longest.times[0] >= begin
-            and longest.times[-1] <= end)
+    return usable and max(map(len, schedule.stretches), default=0) >= FEWEST_MEASURED

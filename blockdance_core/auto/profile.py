@@ -13,7 +13,7 @@ FORMAT = "blockdance profile 1"
 LARGEST = 16 * 2 ** 20  # bytes of a file
 MOST_TIMES = 500
 MOST_RUNS, MOST_PARAMETERS = 10 ** 6, 10 ** 15
-MOST_SAMPLERS = 200
+MOST_SAMPLERS, MOST_STREAMS = 200, 16
 TRAITS = "counted", "steady", "whole"
 
 
@@ -23,9 +23,9 @@ class ProfileError(ValueError):
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What a model has to share with the one that was measured: its class, blocks, size and kind of diffusion.
+    """The class of a model: its name, blocks, size and kind of diffusion.
 
-    Not the weights: fine-tunes and LoRAs of a model may use its profile.
+    Not the weights: fine-tunes and LoRAs of a model may use its profile where they have none of their own.
     """
     name: str
     stacks: tuple[int, ...]
@@ -41,7 +41,8 @@ class Fingerprint:
 class Profile:
     """quantity, kernel: what was measured. runs: how many it is the mean of. settings, versions: how, for people.
 
-    samplers: what was observed of samplers that are not known by name, by their keys.
+    samplers: what was observed of samplers that are not known by name, by their keys. weights: a digest of the measured
+    model's; empty in older files, which serve the whole class.
     """
     fingerprint: Fingerprint
     quantity: Quantity
@@ -50,6 +51,7 @@ class Profile:
     settings: dict[str, str | int | float]
     versions: dict[str, str]
     samplers: dict[str, SamplerTraits] = field(default_factory=dict)
+    weights: str = ""
 
     @property
     def steps(self) -> int:
@@ -58,14 +60,20 @@ class Profile:
     def dump(self) -> str:
         head = {"format": FORMAT, "model": asdict(self.fingerprint), "runs": self.runs, "settings": self.settings,
                 "versions": self.versions, "quantity": self.quantity.value}
+        if self.weights:
+            head["weights"] = self.weights
+        if self.kernel.end:
+            head["end"] = self.kernel.end
         if self.kernel.proven:
             head["proven"] = self.kernel.proven
         if self.samplers:
             head["samplers"] = {key: {name: getattr(traits, name) for name in TRAITS}
                                 for key, traits in self.samplers.items()}
         lines = [f'"{key}": {json.dumps(value)}' for key, value in head.items()]
-        rows = ",\n  ".join(map(_row, self.kernel.gram))
-        return "{" + ",\n ".join([*lines, f'"times": {_row(self.kernel.times)}', f'"gram": [\n  {rows}]']) + "}\n"
+        lines += [f'"times": {_row(self.kernel.times)}', f'"gram": {_rows(self.kernel.gram)}']
+        if self.kernel.streams:
+            lines.append(f'"streams": [{", ".join(_rows(stream.gram) for stream in self.kernel.streams)}]')
+        return "{" + ",\n ".join(lines) + "}\n"
 
     @classmethod
     def parse(cls, text: str, source: str) -> "Profile":
@@ -83,9 +91,15 @@ class Profile:
             if times.ndim != 1 or len(times) > MOST_TIMES:
                 raise ValueError(f"its times are no list of up to {MOST_TIMES} numbers")
             proven = tuple(tuple(map(int, choice)) for choice in found.get("proven", ()))
-            return cls(fingerprint, Quantity(found["quantity"]), Kernel(times, np.array(found["gram"], float), proven),
-                       _count(found["runs"], MOST_RUNS), dict(found["settings"]), dict(found["versions"]),
-                       _samplers(found.get("samplers", {})))
+            end = float(found.get("end", 0))
+            streams = found.get("streams", ())
+            if len(streams) > MOST_STREAMS:
+                raise ValueError(f"{len(streams)} streams are too many")
+            kernel = Kernel(times, np.array(found["gram"], float), proven, end, tuple(
+                Kernel(times, np.array(gram, float), end=end) for gram in streams))
+            return cls(fingerprint, Quantity(found["quantity"]), kernel, _count(found["runs"], MOST_RUNS),
+                       dict(found["settings"]), dict(found["versions"]), _samplers(found.get("samplers", {})),
+                       str(found.get("weights", "")))
         except KeyError as error:
             raise ProfileError(f"{source} is no usable profile: {error} is missing") from None
         except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
@@ -107,6 +121,11 @@ def _samplers(found: dict[str, dict[str, bool]]) -> dict[str, SamplerTraits]:
 
 def _row(numbers: np.ndarray) -> str:
     return "[" + ", ".join(f"{number:.12g}" for number in numbers) + "]"
+
+
+def _rows(gram: np.ndarray) -> str:
+    rows = ",\n  ".join(map(_row, gram))
+    return f"[\n  {rows}]"
 
 
 def _count(number: int, most: int) -> int:

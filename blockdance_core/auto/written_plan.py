@@ -22,9 +22,9 @@ from .weights import KernelExtrapolation
 
 @dataclass(frozen=True)
 class WrittenPlanMethod:
-    """written: the plan. kernel: gives that of a quantity for a number of steps. samplers: as of AutoMethod."""
+    """written: the plan. kernel: gives that of a quantity for a run through these times. samplers: as of AutoMethod."""
     written: WrittenPlan
-    kernel: Callable[[Quantity, int], Kernel]
+    kernel: Callable[[Quantity, Sequence[float]], Kernel]
     name: str = "BlockDance Plan"
     samplers: Samplers | None = None
 
@@ -50,8 +50,9 @@ class WrittenPlanMethod:
         quantity = quantity_of(schedule)
         if not schedule.sampler.whole:  # such a sampler takes more than the output
             reuses = [reuse and Reuse(reuse.span, Kind.DELTA) for reuse in reuses]
-        extrapolation = KernelExtrapolation(self.kernel(quantity, schedule.steps), quantity)
-        if stretch := max(schedule.stretches, key=len, default=None):
+        stretch = max(schedule.stretches, key=len, default=None)
+        extrapolation = KernelExtrapolation(self.kernel(quantity, stretch.times if stretch else ()), quantity)
+        if stretch:
             times = np.array(stretch.times)
             computed = [place for place, step in enumerate(stretch.steps) if place == 0 or reuses[step] is None]
             expected = search(extrapolation.gram(times[:-1]), times, extrapolation.rules, quantity, only=computed)[0]
