@@ -6,7 +6,7 @@ from typing import Sequence
 
 import numpy as np
 
-from .constants import KERNEL_LENGTHS
+from .constants import KERNEL_LENGTHS, MOST_GROWTH
 
 SAME = 1e-3  # times that differ by less are those of one schedule
 EDGE = 1e-3  # times this close to 0 and 1 count as one: their log-SNR is infinite
@@ -19,12 +19,14 @@ class Kernel:
 
     v is the model's output as the velocity of a flow, noise minus picture; times descend from noise (1) to picture (0).
     proven: choices of evaluations to compute at these times that came closest in runs of the model (calibration.py).
+    growth: how errors of the latent grow (latent_error.Rules); None where it was not measured.
     end: the time that the last evaluation leads to. streams: the kernels of the latent's streams where it has several,
     such as picture and sound, of which `gram` is the mean (streams.py).
     """
     times: np.ndarray  # (T,)
     gram: np.ndarray  # (T, T)
     proven: tuple[tuple[int, ...], ...] = ()
+    growth: float | None = None
     end: float = 0.
     streams: tuple["Kernel", ...] = ()
 
@@ -40,6 +42,8 @@ class Kernel:
             raise ValueError("the numbers of a kernel are not scaled to a mean diagonal of 1")
         if not np.allclose(self.gram, self.gram.T, atol=1e-6) or np.linalg.eigvalsh(self.gram)[0] < -1e-6 * count:
             raise ValueError("the numbers of a kernel are no inner products: not symmetric, or not positive")
+        if self.growth is not None and not 0 <= self.growth <= MOST_GROWTH:
+            raise ValueError(f"growth is {self.growth:g}; use 0 to {MOST_GROWTH:g}")
         if not 0 <= self.end <= self.times[-1]:
             raise ValueError(f"a kernel ends at a time between 0 and its last, {self.times[-1]:g}, not {self.end:g}")
         if any(not np.array_equal(stream.times, self.times) for stream in self.streams):
@@ -49,12 +53,16 @@ class Kernel:
                 raise ValueError(f"{str(choice)[:80]} is no choice of some of {count} evaluations, ascending from 0")
 
     def __eq__(self, other: object) -> bool:
-        return (isinstance(other, Kernel) and self.proven == other.proven and self.end == other.end
-                and self.streams == other.streams and np.array_equal(self.times, other.times)
+        return (isinstance(other, Kernel) and self._plain == other._plain and np.array_equal(self.times, other.times)
                 and np.array_equal(self.gram, other.gram))
 
     def __hash__(self) -> int:
-        return hash((self.times.tobytes(), self.gram.tobytes(), self.proven, self.end, self.streams))
+        return hash((self.times.tobytes(), self.gram.tobytes(), self._plain))
+
+    @property
+    def _plain(self) -> tuple:
+        """All of it but the arrays."""
+        return self.proven, self.growth, self.end, self.streams
 
     def proven_at(self, times: Sequence[float], count: int) -> tuple[int, ...] | None:
         """The choice of so many evaluations that did best at these times; None where none was tried."""

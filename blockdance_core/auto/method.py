@@ -16,7 +16,7 @@ from .controller import controller_of
 from .kernel import Kernel
 from .latent_error import Rules
 from .measurement import Measurement
-from .planner import best, count_of, enough, ranked
+from .planner import best, count_of, enough
 from .replanning import Replanning
 from .sampler_observation import Observation, Samplers, watched
 from .speedup import Speed, speed
@@ -107,7 +107,7 @@ class AutoMethod:
             note = UNMEASURABLE
         reuse = (SkipModel(transformer.depth) if schedule.sampler.whole
                  else Reuse(Span(0, transformer.depth - 1), Kind.DELTA))
-        choice = self._choice(KernelExtrapolation(kernel, quantity, self.rules), stretches[0].times, self.speedup,
+        choice = self._choice(KernelExtrapolation.of(kernel, quantity, self.rules), stretches[0].times, self.speedup,
                               self.least_quality)
         chosen = _over(stretches, choice, self.speedup) | (set(range(steps)) - {step for stretch in stretches
                                                                   for step in stretch.steps})
@@ -205,15 +205,15 @@ def _choose(extrapolation: KernelExtrapolation, times: tuple[float, ...], speedu
     steps = len(times) - 1
     wanted = count_of(steps, speedup)
     known = extrapolation.gram(times[:-1]), np.array(times), extrapolation.rules, extrapolation.quantity
-    rules, (asked, *_) = ranked(*known, wanted)
+    asked = best(*known, wanted)[0]
     chosen = asked
     if asked.quality < least_quality and wanted < steps:
         for count in enough(*known, asked, least_quality):
-            rules, (chosen, *_) = ranked(*known, count)
+            chosen = best(*known, count)[0]
             if chosen.quality >= least_quality:
                 break
     proven = extrapolation.kernel.proven_at(times[:-1], len(chosen.computed))
-    return Choice(replace(extrapolation, rules=rules), proven or chosen.computed, chosen.quality, asked.quality, steps,
+    return Choice(extrapolation, proven or chosen.computed, chosen.quality, asked.quality, steps,
                   wanted, proven is not None)
 
 

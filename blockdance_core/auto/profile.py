@@ -66,6 +66,8 @@ class Profile:
             head["end"] = self.kernel.end
         if self.kernel.proven:
             head["proven"] = self.kernel.proven
+        if self.kernel.growth is not None:
+            head["growth"] = self.kernel.growth
         if self.samplers:
             head["samplers"] = {key: {name: getattr(traits, name) for name in TRAITS}
                                 for key, traits in self.samplers.items()}
@@ -91,12 +93,12 @@ class Profile:
             if times.ndim != 1 or len(times) > MOST_TIMES:
                 raise ValueError(f"its times are no list of up to {MOST_TIMES} numbers")
             proven = tuple(tuple(map(int, choice)) for choice in found.get("proven", ()))
-            end = float(found.get("end", 0))
-            streams = found.get("streams", ())
+            growth = None if found.get("growth") is None else float(found["growth"])
+            end, streams = float(found.get("end", 0)), found.get("streams", ())
             if len(streams) > MOST_STREAMS:
                 raise ValueError(f"{len(streams)} streams are too many")
-            kernel = Kernel(times, np.array(found["gram"], float), proven, end, tuple(
-                Kernel(times, np.array(gram, float), end=end) for gram in streams))
+            kernel = Kernel(times, np.array(found["gram"], float), proven, growth, end, tuple(
+                Kernel(times, np.array(gram, float), growth=growth, end=end) for gram in streams))
             return cls(fingerprint, Quantity(found["quantity"]), kernel, _count(found["runs"], MOST_RUNS),
                        dict(found["settings"]), dict(found["versions"]), _samplers(found.get("samplers", {})),
                        str(found.get("weights", "")))

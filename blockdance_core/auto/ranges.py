@@ -53,7 +53,8 @@ def _joined(first: Kernel, second: Kernel) -> Kernel:
     if len(first.streams) == len(second.streams):
         streams = tuple(map(_joined, first.streams, second.streams))
     joined = gram[np.ix_(order, order)]
-    return Kernel(times[order], joined / (np.trace(joined) / len(joined)), end=end, streams=streams)
+    growth = second.growth if first.growth is None else first.growth
+    return Kernel(times[order], joined / (np.trace(joined) / len(joined)), growth=growth, end=end, streams=streams)
 
 
 def _added(first: Kernel, second: Kernel) -> np.ndarray:

@@ -3,8 +3,6 @@
 from dataclasses import dataclass, replace
 from typing import Callable, Sequence
 
-import numpy as np
-
 from ..engine.controller import PlanController, Setup
 from ..plan.extrapolation import FORECASTS
 from ..plan.flow_time import Quantity
@@ -15,7 +13,6 @@ from ..words import count
 from .controller import controller_of
 from .kernel import Kernel
 from .method import quantity_of
-from .planner import rules_for, search
 from .sampler_observation import Samplers, watched
 from .weights import KernelExtrapolation
 
@@ -50,11 +47,6 @@ class WrittenPlanMethod:
         quantity = quantity_of(schedule)
         if not schedule.sampler.whole:  # such a sampler takes more than the output
             reuses = [reuse and Reuse(reuse.span, Kind.DELTA) for reuse in reuses]
-        stretch = max(schedule.stretches, key=len, default=None)
-        extrapolation = KernelExtrapolation(self.kernel(quantity, stretch.times if stretch else ()), quantity)
-        if stretch:
-            times = np.array(stretch.times)
-            computed = [place for place, step in enumerate(stretch.steps) if place == 0 or reuses[step] is None]
-            expected = search(extrapolation.gram(times[:-1]), times, extrapolation.rules, quantity, only=computed)[0]
-            extrapolation = replace(extrapolation, rules=rules_for(expected.quality, extrapolation.rules))
+        times = max(schedule.stretches, key=len).times if schedule.stretches else ()
+        extrapolation = KernelExtrapolation.of(self.kernel(quantity, times), quantity)
         return Setup(Plan.from_reuses(reuses, extrapolation=extrapolation))
