@@ -9,10 +9,11 @@ from nodes import common_ksampler
 
 from ..blockdance_core.auto.calibration import SPEEDUPS, refined
 from ..blockdance_core.auto.kernel import Kernel, mean
-from ..blockdance_core.auto.method import AutoMethod, MeasureMethod
+from ..blockdance_core.auto.measurement import MeasureMethod
+from ..blockdance_core.auto.method import AutoMethod
 from ..blockdance_core.comfy.attach import attach, last_report
-from ..blockdance_core.comfy.models.any_model import ANYTHING
-from ..blockdance_core.plan.flow_time import Quantity
+from ..blockdance_core.comfy.models.architectures import ANY_MODEL
+from ..blockdance_core.plan.schedule import Quantity
 from ..blockdance_core.words import count
 from . import profiles
 from . import server as notify
@@ -64,7 +65,7 @@ class BlockDanceCalibrate(io.ComfyNode):
                                                               "Auto, which then uses the new profile."),
                 io.String.Output(display_name="profile", tooltip="The name of the file in models/blockdance."),
             ],
-            hidden=[io.Hidden.unique_id], not_idempotent=True,  # notify.py says why
+            hidden=[io.Hidden.unique_id], not_idempotent=True,  # server.py says why
         )
 
     @classmethod
@@ -83,7 +84,7 @@ class BlockDanceCalibrate(io.ComfyNode):
         def keep(quantity: Quantity, kernel: Kernel) -> str:
             found.append((quantity, kernel))
             return f"run {len(found)} of {runs} measured"
-        recording, full = attach(model, MeasureMethod(keep, samplers=measured), family=ANYTHING), []
+        recording, full = attach(model, MeasureMethod(keep, samplers=measured), family=ANY_MODEL), []
         for run in range(runs):
             notify.show(f"run {run + 1} of {runs}", node_id)
             full.append(draw(recording, run))
@@ -93,7 +94,7 @@ class BlockDanceCalibrate(io.ComfyNode):
 
         def errors_of(method: AutoMethod) -> list[torch.Tensor]:
             notify.show(f"trying plans for {method.speedup:.2f}x", node_id)
-            patched = attach(model, method, family=ANYTHING)
+            patched = attach(model, method, family=ANY_MODEL)
             return [draw(patched, run) - full[run] for run in range(runs)]
         if refine:
             kernel = refined(kernel, quantity, refine, errors_of)

@@ -7,11 +7,11 @@ from typing import Callable, Sequence
 import numpy as np
 import torch
 
-from ..plan.flow_time import Quantity
+from ..plan.schedule import Quantity
 from .kernel import Kernel
 from .method import AutoMethod
 from .planner import best, count_of
-from .profile_library import general
+from .profile import general
 from .weights import KernelExtrapolation
 
 SPEEDUPS = 1.5, 2., 2.5, 3., 4.

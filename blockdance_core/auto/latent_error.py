@@ -21,7 +21,7 @@ from typing import Sequence
 
 import numpy as np
 
-from ..plan.flow_time import Quantity
+from ..plan.schedule import Quantity
 from .constants import GROWTH, LATE_RESPONSE, RESPONSE, RESPONSE_UNCERTAINTY
 
 NO_ANCHOR = -1

@@ -8,17 +8,16 @@ from typing import Callable, Collection, Sequence
 import numpy as np
 
 from ..engine.controller import PlanController, Setup
-from ..plan.flow_time import Quantity
 from ..plan.plan import Kind, Plan, Reuse, SkipModel, Span, Transformer
-from ..plan.schedule import Origin, SamplerTraits, Schedule, Stretch
+from ..plan.schedule import Origin, Quantity, SamplerTraits, Schedule, Stretch
 from .constants import FEWEST_MEASURED
 from .controller import controller_of
 from .kernel import Kernel
 from .latent_error import Rules
-from .measurement import Measurement
+from .measurement import measurable, measurement_of, quantity_of
 from .planner import best, count_of, enough
 from .replanning import Replanning
-from .sampler_observation import Observation, Samplers, watched
+from .sampler_observation import Samplers, setup_for
 from .speedup import Speed, speed
 from .weights import KernelExtrapolation
 
@@ -81,7 +80,7 @@ class AutoMethod:
 
     def setup(self, schedule: Schedule, transformer: Transformer) -> Setup:
         """What a run begins with."""
-        return watched(schedule, self.samplers, lambda sampler, records: self._planned(
+        return setup_for(schedule, self.samplers, lambda sampler, records: self._planned(
             replace(schedule, sampler=sampler), transformer, records))
 
     def _planned(self, schedule: Schedule, transformer: Transformer, records: bool) -> Setup:
@@ -98,7 +97,7 @@ class AutoMethod:
         own = self.expects and kernel is not None
         if records and (kernel is None or self.anew) and self._records(schedule, quantity):
             return Setup(Plan.from_reuses(full, RECORDING_ANEW if self.anew else RECORDING),
-                         observer=_recorder(schedule, self.save, self.samplers))
+                         observer=measurement_of(schedule, self.save, self.samplers))
         if self.speedup == 1:
             return Setup(Plan.from_reuses(full, OFF))
         if kernel is None:
@@ -128,7 +127,7 @@ class AutoMethod:
     def _records(self, schedule: Schedule, quantity: Quantity) -> bool:
         """Whether this run is to measure the model. A sampler that is not known is none to do so where the model was
         measured by another."""
-        if self.save is None or not _measurable(schedule):
+        if self.save is None or not measurable(schedule):
             return False
         times = max(schedule.stretches, key=len).times
         return schedule.sampler.origin is not Origin.GUESS or not any(
@@ -143,31 +142,6 @@ class AutoMethod:
         if not schedule.sampler.counted:
             helps = f"with {'euler' if schedule.sampler.steady else 'euler_ancestral'}"
         return f"not measured on this model{noise}: a full run {helps} does that"
-
-
-@dataclass(frozen=True)
-class MeasureMethod:
-    """Compute everything and record. save, samplers: as of AutoMethod."""
-    save: Callable[[Quantity, Kernel], str]
-    name: str = "BlockDance Calibrate"
-    samplers: Samplers | None = None
-
-    def plan(self, schedule: Schedule, transformer: Transformer) -> Plan:
-        if schedule.sampler.origin is Origin.NAME and not schedule.sampler.counted:
-            raise ValueError("this sampler evaluates the model several times a step, which makes no profile: measure "
-                             "with another, such as euler or dpmpp_2m; the profile serves this one, too")
-        if not _measurable(schedule):
-            longest = max(map(len, schedule.stretches), default=0)
-            raise ValueError(f"{longest} steps of falling noise say too little of a model: use "
-                             f"{FEWEST_MEASURED} or more")
-        return Plan.from_reuses([None] * schedule.steps)
-
-    def begin(self, schedule: Schedule, transformer: Transformer) -> PlanController:
-        return PlanController(self.setup(schedule, transformer), schedule)
-
-    def setup(self, schedule: Schedule, transformer: Transformer) -> Setup:
-        """What a run begins with."""
-        return Setup(self.plan(schedule, transformer), observer=_recorder(schedule, self.save, self.samplers))
 
 
 @dataclass(frozen=True)
@@ -252,21 +226,5 @@ def _of_sampler(sampler: SamplerTraits) -> str:
     return NOISY if seen else CAREFUL
 
 
-def quantity_of(schedule: Schedule) -> Quantity:
-    return Quantity.VELOCITY if schedule.sampler.steady else Quantity.PICTURE
-
-
-def _recorder(schedule: Schedule, save: Callable[[Quantity, Kernel], str], samplers: Samplers | None) -> Measurement:
-    observation = Observation(schedule) if schedule.sampler.origin is Origin.GUESS else None
-    return Measurement(schedule, quantity_of(schedule), save, observation, samplers)
-
-
 def _decibels(quality: float) -> str:
     return f"{quality:.0f} dB" if math.isfinite(quality) else "the full result"
-
-
-def _measurable(schedule: Schedule) -> bool:
-    """Whether a run of this schedule says enough of a model to plan others by it, in the range of noise that it goes
-    through. Whether a sampler evaluates as it has to shows in the run where it is not known."""
-    usable = schedule.sampler.counted or schedule.sampler.origin is Origin.GUESS
-    return usable and max(map(len, schedule.stretches), default=0) >= FEWEST_MEASURED

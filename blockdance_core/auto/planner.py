@@ -11,7 +11,7 @@ from typing import Collection, Sequence
 
 import numpy as np
 
-from ..plan.flow_time import Quantity
+from ..plan.schedule import Quantity
 from .constants import BEAM, BEAM_STEPS, FINISH, LONGEST_SEARCH
 from .latent_error import LatentError, Rules
 

@@ -5,7 +5,7 @@ from typing import Sequence
 
 import numpy as np
 
-from ..plan.flow_time import Quantity
+from ..plan.schedule import Quantity
 from .constants import ACROSS_BEND
 from .kernel import Kernel
 from .latent_error import LatentError, Rules, best_weights

@@ -5,15 +5,14 @@ from typing import Callable, Sequence
 
 from ..engine.controller import PlanController, Setup
 from ..plan.extrapolation import FORECASTS
-from ..plan.flow_time import Quantity
 from ..plan.plan import COMPUTE, Kind, Plan, Reuse, SkipModel, Transformer
 from ..plan.plan_text import MEASURED, WrittenPlan
-from ..plan.schedule import Schedule
+from ..plan.schedule import Quantity, Schedule
 from ..words import count
 from .controller import controller_of
 from .kernel import Kernel
-from .method import quantity_of
-from .sampler_observation import Samplers, watched
+from .measurement import quantity_of
+from .sampler_observation import Samplers, setup_for
 from .weights import KernelExtrapolation
 
 
@@ -39,7 +38,7 @@ class WrittenPlanMethod:
                               f"run has {schedule.steps}, so everything is computed"))
         if self.written.forecast != MEASURED:
             return Setup(Plan.from_reuses(reuses, extrapolation=FORECASTS[self.written.forecast]))
-        return watched(schedule, self.samplers, lambda sampler, _: self._measured(
+        return setup_for(schedule, self.samplers, lambda sampler, _: self._measured(
             replace(schedule, sampler=sampler), reuses))
 
     def _measured(self, schedule: Schedule, reuses: Sequence[Reuse | SkipModel | None]) -> Setup:

@@ -12,18 +12,16 @@ from blockdance.blockdance_core.auto import planner
 from blockdance.blockdance_core.auto.calibration import refined
 from blockdance.blockdance_core.auto.kernel import Kernel
 from blockdance.blockdance_core.auto.latent_error import LatentError, Rules
-from blockdance.blockdance_core.auto.measurement import SAMPLED, Measurement, kernel_of
-from blockdance.blockdance_core.auto.method import AutoMethod, MeasureMethod
+from blockdance.blockdance_core.auto.measurement import SAMPLED, Measurement, MeasureMethod, kernel_of
+from blockdance.blockdance_core.auto.method import AutoMethod
 from blockdance.blockdance_core.auto.outputs import Outputs
 from blockdance.blockdance_core.auto.planner import Begun, best, search
-from blockdance.blockdance_core.auto.profile import Fingerprint, Profile, ProfileError
-from blockdance.blockdance_core.auto.profile_library import Library, general
+from blockdance.blockdance_core.auto.profile import Fingerprint, Library, Profile, ProfileError, general
 from blockdance.blockdance_core.auto.weights import Course, KernelExtrapolation
 from blockdance.blockdance_core.auto.written_plan import WrittenPlanMethod
-from blockdance.blockdance_core.plan.flow_time import FlowTime, Quantity
 from blockdance.blockdance_core.plan.plan import Kind, SkipModel
 from blockdance.blockdance_core.plan.plan_text import read, written
-from blockdance.blockdance_core.plan.schedule import SamplerTraits, Schedule
+from blockdance.blockdance_core.plan.schedule import FlowTime, Quantity, SamplerTraits, Schedule
 from blockdance.tests.core.auto.imagined_model import FINGERPRINT, PIXART, auto, curve, even, kernel, run
 from blockdance.tests.memory import bytes_held
 

@@ -1,4 +1,4 @@
-"""Weights, the latent's error and the search for plans, against their formulas written out with whole vectors, one run at a time."""
+"""Weights, the latent's error and plans, against their formulas written out with whole vectors, one run at a time."""
 
 from itertools import combinations
 
@@ -11,7 +11,7 @@ from blockdance.blockdance_core.auto.constants import FINISH, LATE_RESPONSE, RES
 from blockdance.blockdance_core.auto.latent_error import NO_ANCHOR, LatentError, Rules, best_weights
 from blockdance.blockdance_core.auto.planner import search, weight
 from blockdance.blockdance_core.auto.weights import Course, KernelExtrapolation
-from blockdance.blockdance_core.plan.flow_time import Quantity
+from blockdance.blockdance_core.plan.schedule import Quantity
 from blockdance.tests.core.auto.imagined_model import curve, even, kernel
 
 cases = st.tuples(st.integers(0, 10 ** 6), st.sampled_from(Quantity), st.sampled_from([0., .5, 1.]), st.integers(1, 5))

@@ -8,12 +8,10 @@ import pytest
 from blockdance.blockdance_core.auto.kernel import Kernel
 from blockdance.blockdance_core.auto.measurement import kernel_of
 from blockdance.blockdance_core.auto.method import AutoMethod, MeasureMethod
-from blockdance.blockdance_core.auto.profile import Profile
-from blockdance.blockdance_core.auto.profile_library import Library, general
+from blockdance.blockdance_core.auto.profile import Library, Profile, general
 from blockdance.blockdance_core.auto.ranges import covers, merged
 from blockdance.blockdance_core.engine.controller import Setup
-from blockdance.blockdance_core.plan.flow_time import Quantity
-from blockdance.blockdance_core.plan.schedule import Schedule
+from blockdance.blockdance_core.plan.schedule import Quantity, Schedule
 from blockdance.tests.core.auto.imagined_model import FINGERPRINT, PIXART, curve, kernel, run
 
 HIGH, LOW = (1., .83), (.83, 0.)  # the experts of Wan 2.2 in 10 of 20 steps each, at shift 5

@@ -14,13 +14,11 @@ from comfy.model_patcher import ModelPatcher
 from blockdance import demo
 from blockdance.blockdance_core.auto.kernel import Kernel
 from blockdance.blockdance_core.auto.method import AutoMethod
-from blockdance.blockdance_core.auto.profile import Profile
-from blockdance.blockdance_core.auto.profile_library import Library, general
-from blockdance.blockdance_core.comfy.attach import attach, last_report
-from blockdance.blockdance_core.comfy.fingerprint import fingerprint_of, versions
-from blockdance.blockdance_core.comfy.models.any_model import ANYTHING
+from blockdance.blockdance_core.auto.profile import Library, Profile, general
+from blockdance.blockdance_core.comfy.attach import attach, fingerprint_of, last_report, versions
+from blockdance.blockdance_core.comfy.models.architectures import ANY_MODEL
 from blockdance.blockdance_core.comfy.weights_digest import weights_digest
-from blockdance.blockdance_core.plan.flow_time import Quantity
+from blockdance.blockdance_core.plan.schedule import Quantity
 from blockdance.demo import model, world
 
 WEIGHTS = Path(demo.__file__).with_name("weights") / "pixart.safetensors"
@@ -65,7 +63,7 @@ class Auto:
 
     def __init__(self, patcher: ModelPatcher, library: Library):
         self._known, self._weights, self._library = fingerprint_of(patcher), weights_digest(patcher), library
-        self.patched = attach(patcher, AutoMethod(2., self.kernel, general, self.save), family=ANYTHING)
+        self.patched = attach(patcher, AutoMethod(2., self.kernel, general, self.save), family=ANY_MODEL)
 
     def kernel(self, quantity: Quantity, times: tuple[float, ...]) -> Kernel | None:
         found = self._library.find(self._known, quantity, times, self._weights)

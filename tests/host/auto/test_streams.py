@@ -15,12 +15,11 @@ from comfy.nested_tensor import NestedTensor
 
 from blockdance.blockdance_core.auto.kernel import Kernel, mean
 from blockdance.blockdance_core.auto.method import AutoMethod
-from blockdance.blockdance_core.auto.profile import Fingerprint, Profile
-from blockdance.blockdance_core.auto.profile_library import general
+from blockdance.blockdance_core.auto.profile import Fingerprint, Profile, general
 from blockdance.blockdance_core.comfy.attach import attach, last_report
-from blockdance.blockdance_core.comfy.models.any_model import ANYTHING
+from blockdance.blockdance_core.comfy.models.architectures import ANY_MODEL
 from blockdance.blockdance_core.engine.report import Report
-from blockdance.blockdance_core.plan.flow_time import Quantity
+from blockdance.blockdance_core.plan.schedule import Quantity
 from blockdance.tests.models.tiny import CPU, seeded
 
 PICTURE, SOUND = (1, 11, 30, 30), (1, 1, 100)  # 9,900 and 100 numbers
@@ -82,7 +81,7 @@ class Trial:
         self.model, self.sampler = build(loudness), sampler
         self.full = sample(self.model, sampler)
         self.measured: dict[Quantity, Kernel] = {}
-        patched = attach(self.model, self.method(), family=ANYTHING)
+        patched = attach(self.model, self.method(), family=ANY_MODEL)
         recorded = sample(patched, sampler)
         assert all(map(torch.equal, recorded, self.full))
         self.patched = patched
@@ -95,7 +94,7 @@ class Trial:
 
     def quality(self, **more) -> list[float]:
         """How close picture and sound come to the full run's, in dB of what each stream is in size."""
-        self.patched = attach(self.model, self.method(**more), family=ANYTHING)
+        self.patched = attach(self.model, self.method(**more), family=ANY_MODEL)
         found = []
         streams = self.model.model.diffusion_model
         for curve, wanted, given in zip((streams.picture, streams.sound), self.full,
@@ -136,7 +135,7 @@ def test_each_stream_is_closer_with_weights_of_its_own(trial):
     own = trial.quality()
     kernel = trial.measured[Quantity.VELOCITY]
     together = AutoMethod(2., lambda *_: mean([*kernel.streams]), general)
-    patched = attach(trial.model, together, family=ANYTHING)
+    patched = attach(trial.model, together, family=ANY_MODEL)
     shared = [float((given - wanted).square().mean()) for given, wanted in zip(sample(patched), trial.full)]
     apart = [float((given - wanted).square().mean()) for given, wanted in zip(sample(trial.patched), trial.full)]
     assert apart[0] < shared[0] and apart[1] < shared[1] and min(own) > 0
@@ -157,7 +156,7 @@ def test_streams_are_kept_in_a_profile(trial):
 @pytest.mark.parametrize("sampler", ["euler", "heun", "euler_ancestral", "dpmpp_2m"])
 def test_samplers_and_a_model_that_was_not_measured(sampler):
     model = build()
-    patched = attach(model, AutoMethod(2., lambda *_: None, general), family=ANYTHING)
+    patched = attach(model, AutoMethod(2., lambda *_: None, general), family=ANY_MODEL)
     picture, sound = sample(patched, sampler)
     report = last_report(patched)
     assert picture.shape == PICTURE and sound.shape == SOUND and picture.isfinite().all() and sound.isfinite().all()

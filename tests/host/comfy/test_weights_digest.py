@@ -4,7 +4,7 @@ import pytest
 import torch
 from comfy.quant_ops import QuantizedTensor
 
-from blockdance.blockdance_core.comfy.fingerprint import fingerprint_of
+from blockdance.blockdance_core.comfy.attach import fingerprint_of
 from blockdance.blockdance_core.comfy.weights_digest import weights_digest
 from blockdance.tests.host.features.test_weights import LAYERS, lora
 from blockdance.tests.models.tiny import FLUX, sample, seeded
