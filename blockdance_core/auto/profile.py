@@ -108,7 +108,7 @@ class Profile:
             if len(streams) > MOST_STREAMS:
                 raise ValueError(f"{len(streams)} streams are too many")
             kernel = Kernel(times, np.array(found["gram"], float), proven, growth, end, tuple(
-                Kernel(times, np.array(gram, float), growth=growth, end=end) for gram in streams))
+                Kernel(times, np.array(gram, float), end=end) for gram in streams))
             return cls(fingerprint, Quantity(found["quantity"]), kernel, _count(found["runs"], MOST_RUNS),
                        dict(found["settings"]), dict(found["versions"]), _samplers(found.get("samplers", {})),
                        str(found.get("weights", "")))
