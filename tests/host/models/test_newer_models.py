@@ -3,14 +3,22 @@
 Their code was read, not run: docs/architectures.md says of which.
 """
 
+from contextlib import contextmanager
+from types import SimpleNamespace
+
 import pytest
 import torch
 
+from blockdance.blockdance_core.comfy import memory
+from blockdance.blockdance_core.comfy.attach import attach
 from blockdance.blockdance_core.comfy.models.architectures import chain_of
 from blockdance.blockdance_core.comfy.models.stacks import UnsupportedModel
+from blockdance.blockdance_core.engine import interception
 from blockdance.blockdance_core.engine.blocks import Chain
 from blockdance.blockdance_core.engine.interception import Interception, Recorder, Replay
+from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
 from blockdance.blockdance_core.plan.plan import Kind, Reuse, Span
+from blockdance.tests.models.tiny import FLUX, sample
 
 WIDTH, PROMPT, PICTURE, DEPTH = 8, 3, 5, 6
 
@@ -121,13 +129,13 @@ def test_a_cache_of_the_prompt_is_filled_before_blocks_are_replaced(prompt, pict
     kept = {index: rows.clone() for index, rows in model.kept.items()}
     stored = recorded(chain, reuse, model, prompt, picture).stored()
     full = model(prompt, picture)
-    with Interception(chain, Replay(chain, reuse, stored)) as interception:
+    with Interception(chain, Replay(chain, reuse, stored)) as intercepted:
         torch.testing.assert_close(model(prompt, picture), full)
-    assert interception.executed == DEPTH - len(span)
+    assert intercepted.executed == DEPTH - len(span)
     model.kept.clear()  # as when the host had no room for it any more
-    with Interception(chain, replay := Replay(chain, reuse, stored)) as interception:
+    with Interception(chain, replay := Replay(chain, reuse, stored)) as intercepted:
         assert torch.equal(model(prompt, picture), full)
-    assert replay.refused and interception.executed == 2 * DEPTH
+    assert replay.refused and intercepted.executed == 2 * DEPTH
     assert all(torch.equal(model.kept[index], rows) for index, rows in kept.items()) and len(model.kept) == DEPTH
 
 
@@ -141,9 +149,9 @@ def test_blocks_that_are_called_by_another_name(prompt, picture, name, path, met
     full = model(prompt, picture)
     stored = recorded(chain, reuse, model, prompt, picture).stored()
     model.others = 0
-    with Interception(chain, Replay(chain, reuse, stored)) as interception:
+    with Interception(chain, Replay(chain, reuse, stored)) as intercepted:
         torch.testing.assert_close(model(prompt, picture), full)
-    assert interception.executed == DEPTH - 4 and model.others == DEPTH, "the other stream is computed"
+    assert intercepted.executed == DEPTH - 4 and model.others == DEPTH, "the other stream is computed"
     assert not any(method in block.__dict__ for block in chain.blocks)
 
 
@@ -171,6 +179,25 @@ def test_a_call_in_windows_is_not_stored(prompt, picture):
 class Layer(torch.nn.Module):
     def forward(self, x, past_key_value=None):
         return x + past_key_value[0].mean(), (x, x)
+
+
+def test_what_is_stored_is_allocated_outside_of_the_hosts_memory_plan(monkeypatch):
+    """A stand-in for that of ComfyUI 0.38, which would give the memory to the next call of the model."""
+    allocated, pauses = [], []
+
+    @contextmanager
+    def pause_malloc_graph():
+        pauses.append(True)
+        yield
+        pauses.pop()
+
+    def copied(hidden, keep=interception.copy):
+        allocated.append(bool(pauses))
+        return keep(hidden)
+    monkeypatch.setattr(memory, "prefetch", SimpleNamespace(pause_malloc_graph=pause_malloc_graph))
+    monkeypatch.setattr(interception, "copy", copied)
+    sample(attach(FLUX.build(), BlockDanceMethod(N=2, start=0.)), FLUX, steps=6)
+    assert allocated.count(True) == 3 and not pauses, "three computed steps, one feature each"
 
 
 def test_a_model_of_voxels_is_refused_by_name():
