@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from blockdance.blockdance_core.comfy.models.architectures import chain_of
-from blockdance.blockdance_core.comfy.models.stacks import UnsupportedModel
+from blockdance.blockdance_core.comfy.models.detection import UnsupportedModel
 from blockdance.blockdance_core.engine.blocks import Chain
 from blockdance.blockdance_core.engine.interception import Interception, Recorder, Replay
 from blockdance.blockdance_core.plan.plan import Kind, Reuse, Span
