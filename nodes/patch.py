@@ -1,4 +1,4 @@
-"""What every patch node does with its policy: attach it, and say on the node what will happen and what did."""
+"""What every patch node does with its method: attach it, and say on the node what will happen and what did."""
 
 import asyncio
 
@@ -10,9 +10,8 @@ from ..blockdance_core.comfy.models.architectures import TRANSFORMERS, Family
 from ..blockdance_core.engine.report import Report
 from ..blockdance_core.methods.method import Method
 from ..blockdance_core.plan.extrapolation import FORECASTS
-from ..blockdance_core.plan.plan import Plan, Transformer
+from ..blockdance_core.plan.plan import DTYPES, OFFLOADS, Plan, Storage, Transformer
 from ..blockdance_core.plan.schedule import Schedule
-from ..blockdance_core.plan.storage import DTYPES, OFFLOADS, Storage
 from ..blockdance_core.words import count
 from . import server as notify
 from .server import callable_by_scripts
@@ -48,13 +47,13 @@ def storage_inputs() -> list[io.Combo.Input]:
 
 
 class PatchNode(io.ComfyNode):
-    """A node that puts a policy on a model. EXAMPLE stands for the model as long as that is not known."""
+    """A node that puts a method on a model. EXAMPLE stands for the model as long as that is not known."""
     FAMILY: Family = TRANSFORMERS
     EXAMPLE = Transformer("PixArt", (28,))
 
     @classmethod
     def method(cls, **settings) -> Method:
-        """The policy that the values of the inputs mean. Raises ValueError where they have no meaning."""
+        """The method that the values of the inputs mean. Raises ValueError where they have no meaning."""
         raise NotImplementedError
 
     @classmethod

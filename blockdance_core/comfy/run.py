@@ -13,19 +13,18 @@ from comfy.model_base import BaseModel
 from torch.nn import Module
 
 from ..engine.controller import GiveUp, Moment
+from ..engine.moved_latent import MovingParts
 from ..engine.report import Evaluation, Report
 from ..methods.method import Method, begin
 from ..plan.plan import COMPUTE, Decision, SkipModel
 from ..plan.schedule import Schedule
-from .conditions import active_at
 from .messages import Messages, words_of
 from .models.architectures import Family
-from .moving_parts import MovingParts
 from .passes import Current, Passes
 from .step_tracking import StepTracker
 
-ANOTHER_CACHE = ("another cache (EasyCache, LazyCache or one like them) answered in place of the model: its errors and "
-                 "those of this node add up")
+ANOTHER_CACHE = ("another cache (EasyCache, LazyCache or one like them) has skipped the model at some steps: its errors "
+                 "and those of this node add up")
 
 
 class Run:
@@ -51,7 +50,7 @@ class Run:
         self._watch = MovingParts(own) if self._controller.may_reuse else None
         self._passes = Passes(self.report, self._controller, family, self.messages, self._watch,
                               self._run_out_of_memory, self._give_up_now)
-        self._looks, self._observes = True, self._controller.observes
+        self._replans, self._observes = True, self._controller.observes
         self._current: Current | None = None
         self._gave_up = False
         self._started: float | None = None
@@ -71,7 +70,7 @@ class Run:
     def finish(self) -> Report:
         """The account of a run that has come to its end."""
         if not self._undisturbed and len(self.report.evaluations) < self.report.plan.steps:
-            self._tell_another_cache()
+            self._report_another_cache()
         if self._observes:
             with self.messages.survive("what this run has shown could not be saved"):
                 self.report.outcome = self._controller.finish()
@@ -93,7 +92,7 @@ class Run:
         evaluation = Evaluation(step, decision.reuse)
         self._current = Current(evaluation, decision, moment.time, x)
         self.report.evaluations.append(evaluation)
-        self._tell_evaluation()
+        self._report_evaluation()
         started = time.perf_counter()
         if self._started is None:  # loading the model is not sampling
             self._started = started
@@ -101,7 +100,7 @@ class Run:
             denoised = self._skipped(moment)
             if denoised is None:
                 denoised = self._computed(moment, predict())
-                self._look_who_answered(evaluation)
+                self._notice_another_cache(evaluation)
             if self._observes:
                 self._observe(moment, denoised)
             return denoised
@@ -137,12 +136,12 @@ class Run:
                 reason = ""
             if reason:
                 self._give_up(f"{reason}: everything is computed")
-        if self._gave_up or not self._looks:
+        if self._gave_up or not self._replans:
             return
-        started, self._looks = time.perf_counter(), False
+        started, self._replans = time.perf_counter(), False
         with self.messages.survive(f"the plan stays as it was at step {moment.step + 1}"):
-            self._controller.look(moment)
-            self._looks = True
+            self._controller.replan(moment)
+            self._replans = True
         self.report.plan = self._controller.plan
         self.report.planning_seconds += time.perf_counter() - started
 
@@ -155,7 +154,7 @@ class Run:
             return COMPUTE
         return decision
 
-    def _tell_evaluation(self) -> None:
+    def _report_evaluation(self) -> None:
         if self._on_evaluation is None:
             return
         tell, self._on_evaluation = self._on_evaluation, None
@@ -197,13 +196,13 @@ class Run:
             self._give_up_now(f"an output cannot be kept for forecasts ({words_of(error)})")
         return denoised
 
-    def _look_who_answered(self, evaluation: Evaluation) -> None:
+    def _notice_another_cache(self, evaluation: Evaluation) -> None:
         """After an evaluation that was to be computed: where no block was called, as they were before, another cache
         has put its own guess in place of the output."""
         if not evaluation.total and any(past.executed for past in self.report.evaluations):
-            self._tell_another_cache()
+            self._report_another_cache()
 
-    def _tell_another_cache(self) -> None:
+    def _report_another_cache(self) -> None:
         self.messages.note(ANOTHER_CACHE)
         if self._observes:
             self._observes = False
@@ -252,3 +251,19 @@ def unlike(denoised: object, latent: torch.Tensor) -> str:
     if denoised.shape != latent.shape:
         return f"a tensor {tuple(denoised.shape)} for a latent {tuple(latent.shape)}"
     return ""
+
+
+def active_at(sigma: float, conditions: Mapping[str, list]) -> tuple[tuple[str, int, int], ...]:
+    """The name and number of each condition whose timestep range includes sigma, and how many ControlNets act on it."""
+    return tuple((name, number, _controls(sigma, condition))
+                 for name, conds in conditions.items() for number, condition in enumerate(conds or ())
+                 if condition.get("timestep_end", 0.) <= sigma <= condition.get("timestep_start", float("inf")))
+
+
+def _controls(sigma: float, condition: dict) -> int:
+    control, count = condition.get("control"), 0
+    while control is not None:
+        start, end = getattr(control, "timestep_range", None) or (float("inf"), 0.)
+        count += end <= sigma <= start
+        control = getattr(control, "previous_controlnet", None)
+    return count

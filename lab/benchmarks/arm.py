@@ -69,6 +69,6 @@ class Arm:
 FULL = Arm("full")
 
 
-def policy(method: str, point: str, of: Method) -> Arm:
-    """An arm of one of our policies."""
+def method_arm(method: str, point: str, of: Method) -> Arm:
+    """An arm of one of our methods."""
     return Arm(method, point, lambda model, _: attach(model, of))

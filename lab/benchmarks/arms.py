@@ -12,16 +12,15 @@ from ...blockdance_core.ada.policy_file import SUFFIX, read
 from ...blockdance_core.auto.calibration import refined
 from ...blockdance_core.auto.kernel import Kernel
 from ...blockdance_core.auto.method import AutoMethod
-from ...blockdance_core.auto.profile_library import general
-from ...blockdance_core.comfy.attach import attach
-from ...blockdance_core.comfy.fingerprint import fingerprint_of
-from ...blockdance_core.comfy.models.any_model import ANYTHING
+from ...blockdance_core.auto.profile import general
+from ...blockdance_core.comfy.attach import attach, fingerprint_of
+from ...blockdance_core.comfy.models.architectures import ANY_MODEL
 from ...blockdance_core.methods.blockdance import BlockDanceMethod
 from ...blockdance_core.methods.delta_cache import DeltaCacheMethod
 from ...blockdance_core.methods.delta_dit import DeltaDiTMethod
-from ...blockdance_core.methods.variants import Extrapolated
-from ...blockdance_core.plan.flow_time import Quantity
-from .arm import Arm, Calibration, policy
+from ...blockdance_core.methods.method import Extrapolated
+from ...blockdance_core.plan.schedule import Quantity
+from .arm import Arm, Calibration, method_arm
 from .compare import FEWER_STEPS
 from .measured import counted, kernel
 from .planned import (
@@ -88,7 +87,7 @@ def auto(method: str, speedup: float, measured: bool = True, refine: bool = Fals
 
         def errors_of(method: AutoMethod) -> list[torch.Tensor]:
             return [drawn.latents - wanted.latents
-                    for drawn, wanted in zip(more.draw(attach(model, method, family=ANYTHING)), full)]
+                    for drawn, wanted in zip(more.draw(attach(model, method, family=ANY_MODEL)), full)]
         return quantity, refined(measurement, quantity, TRIES, errors_of)
 
     def patch(model: ModelPatcher, calibration: Calibration) -> ModelPatcher:
@@ -96,7 +95,7 @@ def auto(method: str, speedup: float, measured: bool = True, refine: bool = Fals
         if measured:
             known, measurement = calibration.learn("refined", try_plans) if refine else kernel(calibration)
         settings = AutoMethod(speedup, lambda quantity, _: measurement if quantity is known else None, general)
-        return attach(model, settings, family=ANYTHING)
+        return attach(model, settings, family=ANY_MODEL)
     return Arm(method, f"{speedup:g}x", patch)
 
 
@@ -118,11 +117,12 @@ ALL: tuple[Arm, ...] = (
       for sampler in ("dpmpp_2m", "res_multistep", "uni_pc", "deis") for arm in FEWER_STEPS[1:]),
     *(on_best_grid("fewer steps, euler, grid by GITS", speedup, published=True) for speedup in SPEEDUPS),
     *(on_best_grid("fewer steps, euler, best of the full grid", speedup, published=False) for speedup in SPEEDUPS),
-    *(policy("BlockDance", f"N={N}", BlockDanceMethod(N)) for N in (2, 3, 4)),
-    *(policy("BlockDance, linear forecast", f"N={N}", Extrapolated(BlockDanceMethod(N), "linear")) for N in (2, 3, 4)),
+    *(method_arm("BlockDance", f"N={N}", BlockDanceMethod(N)) for N in (2, 3, 4)),
+    *(method_arm("BlockDance, linear forecast", f"N={N}", Extrapolated(BlockDanceMethod(N), "linear"))
+      for N in (2, 3, 4)),
     Arm("BlockDance-Ada", "", ada),
-    *(policy("Delta-Cache", f"N={N}", DeltaCacheMethod(N)) for N in (2, 3, 4)),
-    *(policy("Delta-DiT", f"N={N}", DeltaDiTMethod(N)) for N in (2, 3, 4)),
+    *(method_arm("Delta-Cache", f"N={N}", DeltaCacheMethod(N)) for N in (2, 3, 4)),
+    *(method_arm("Delta-DiT", f"N={N}", DeltaDiTMethod(N)) for N in (2, 3, 4)),
     *(native("EasyCache (ComfyUI)", EasyCacheNode, threshold) for threshold in (.05, .1, .2, .4)),
     *(native("LazyCache (ComfyUI)", LazyCacheNode, threshold) for threshold in (.005, .01, .02, .05)),
     *(rival("EasyCache", f"{threshold:g}", EasyCache(threshold)) for threshold in (.005, .01, .02, .05)),

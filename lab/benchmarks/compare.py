@@ -1,9 +1,9 @@
 """The same captions and seeds by several arms, and how near each comes to full sampling for its compute.
 
-    from blockdance.lab.benchmarks.arm import Arm, policy
+    from blockdance.lab.benchmarks.arm import Arm, method_arm
     from blockdance.lab.benchmarks.compare import compare
     from blockdance.lab.benchmarks.row import text
-    rows = compare("demo/weights/pixart.safetensors", [policy("BlockDance", "N=2", BlockDanceMethod(2))])
+    rows = compare("demo/weights/pixart.safetensors", [method_arm("BlockDance", "N=2", BlockDanceMethod(2))])
     print(text(rows))
 
 in a script that `python3 -m lab.benchmarks.start` runs.

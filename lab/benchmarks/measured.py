@@ -5,11 +5,11 @@ from dataclasses import replace
 from comfy.samplers import sampler_object
 
 from ...blockdance_core.auto.kernel import Kernel, mean
-from ...blockdance_core.auto.method import MeasureMethod
+from ...blockdance_core.auto.measurement import MeasureMethod
 from ...blockdance_core.comfy.attach import attach
-from ...blockdance_core.comfy.models.any_model import ANYTHING
+from ...blockdance_core.comfy.models.architectures import ANY_MODEL
 from ...blockdance_core.comfy.step_tracking import traits_of
-from ...blockdance_core.plan.flow_time import Quantity
+from ...blockdance_core.plan.schedule import Quantity
 from .arm import Calibration
 from .rivals.trajectory import RecordTrajectory, Trajectory
 
@@ -28,7 +28,7 @@ def kernel(calibration: Calibration) -> tuple[Quantity, Kernel]:
     def record(calibration: Calibration) -> tuple[Quantity, Kernel]:
         found: list[tuple[Quantity, Kernel]] = []
         recording = attach(calibration.subject.patcher, MeasureMethod(lambda *measured: found.append(measured) or ""),
-                           family=ANYTHING)
+                           family=ANY_MODEL)
         counted(calibration).draw(recording)
         return found[0][0], mean([measurement for _, measurement in found])
     return calibration.learn("kernel", record)
@@ -39,7 +39,7 @@ def trajectories(calibration: Calibration, steps: int | None = None) -> list[Tra
     def record(calibration: Calibration) -> list[Trajectory]:
         setting = replace(counted(calibration).setting, steps=steps or calibration.setting.steps)
         found: list[Trajectory] = []
-        recording = attach(calibration.subject.patcher, RecordTrajectory(found.append), family=ANYTHING)
+        recording = attach(calibration.subject.patcher, RecordTrajectory(found.append), family=ANY_MODEL)
         replace(calibration, setting=setting, captions=RECORDED_ON).draw(recording)
         return found
     return calibration.learn(f"trajectories of {steps} steps", record)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from blockdance.blockdance_core.comfy.attach import attach, last_report
-from blockdance.blockdance_core.comfy.models.any_model import ANYTHING
+from blockdance.blockdance_core.comfy.models.architectures import ANY_MODEL
 from blockdance.lab.benchmarks import measured, planned
 from blockdance.lab.benchmarks.arm import Arm, Calibration
 from blockdance.lab.benchmarks.arms import ALL, BNS, CEILING, SLOW
@@ -39,7 +39,7 @@ def few_captions(monkeypatch):
 
 def recorded(model, tiny) -> Trajectory:
     found = []
-    sample(attach(model, RecordTrajectory(found.append), family=ANYTHING), tiny, steps=STEPS)
+    sample(attach(model, RecordTrajectory(found.append), family=ANY_MODEL), tiny, steps=STEPS)
     return found[0]
 
 

@@ -7,7 +7,7 @@ import pytest
 from blockdance.blockdance_core.plan.plan import Transformer
 from blockdance.blockdance_core.plan.schedule import Schedule
 from blockdance.lab.benchmarks import markdown, options, search
-from blockdance.lab.benchmarks.arm import policy
+from blockdance.lab.benchmarks.arm import method_arm
 from blockdance.lab.benchmarks.captions import CALIBRATION, MEASURED
 from blockdance.lab.benchmarks.compare import compare
 from blockdance.lab.benchmarks.subject import Subject
@@ -24,7 +24,7 @@ def test_the_best_setting_costs_no_more_than_the_default():
     subject = Subject(options.WEIGHTS / "pixart.safetensors")
     (_, defaults, wide), _ = search.candidates(subject.depth)
     chosen = {**defaults, **dict(list(wide.items())[::12])}
-    rows = compare(subject, [policy("", point, some) for point, some in chosen.items()], captions=1, steps=6,
+    rows = compare(subject, [method_arm("", point, some) for point, some in chosen.items()], captions=1, steps=6,
                    fewer_steps=())
     for default in rows[:len(defaults)]:
         best = next(row for row in rows if row.point == search.best(rows, default))

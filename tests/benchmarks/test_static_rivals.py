@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from blockdance.blockdance_core.plan.flow_time import FlowTime
-from blockdance.blockdance_core.plan.schedule import Schedule
+from blockdance.blockdance_core.plan.schedule import FlowTime, Schedule
 from blockdance.lab.benchmarks.rivals.bns import Solver, trained
 from blockdance.lab.benchmarks.rivals.budcache import BudCache
 from blockdance.lab.benchmarks.rivals.dpcache import cost_tensor, dpcache, key_steps, taylor

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch.utils.checkpoint import checkpoint
 
-from ....blockdance_core.plan.flow_time import FlowTime, Quantity
+from ....blockdance_core.plan.schedule import FlowTime, Quantity
 from .static import Recipe
 
 ROUNDS = 20  # of L-BFGS

@@ -11,11 +11,10 @@ from comfy.model_patcher import ModelPatcher
 
 from ....blockdance_core.auto.controller import controller_of
 from ....blockdance_core.comfy.attach import attach
-from ....blockdance_core.comfy.models.any_model import ANYTHING
+from ....blockdance_core.comfy.models.architectures import ANY_MODEL
 from ....blockdance_core.engine.controller import PlanController, Setup
-from ....blockdance_core.plan.flow_time import Quantity
 from ....blockdance_core.plan.plan import COMPUTE, Plan, SkipModel, Transformer
-from ....blockdance_core.plan.schedule import Schedule
+from ....blockdance_core.plan.schedule import Quantity, Schedule
 
 Row = Mapping[int, float]  # weights in one output, by the number of the computed evaluation
 
@@ -54,7 +53,7 @@ def repeat(steps: int, computed: Sequence[int]) -> Recipe:
 def attach_static(model: ModelPatcher, name: str, recipe: Recipe) -> ModelPatcher:
     """A clone of the model that samples by this recipe, in runs of as many steps as it has rows; others compute
     everything."""
-    return attach(model, _StaticMethod(name, recipe), family=ANYTHING)
+    return attach(model, _StaticMethod(name, recipe), family=ANY_MODEL)
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,8 @@ import numpy as np
 import torch
 
 from ....blockdance_core.engine.controller import PlanController, Setup
-from ....blockdance_core.plan.flow_time import FlowTime, Quantity
 from ....blockdance_core.plan.plan import Plan, Transformer
-from ....blockdance_core.plan.schedule import Schedule
+from ....blockdance_core.plan.schedule import FlowTime, Quantity, Schedule
 
 
 @dataclass(frozen=True)

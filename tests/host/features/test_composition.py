@@ -22,7 +22,7 @@ from comfy_extras.nodes_pag import PerturbedAttentionGuidance
 from comfy_extras.nodes_slg import SkipLayerGuidanceDiT
 
 from blockdance.blockdance_core.auto.method import AutoMethod
-from blockdance.blockdance_core.auto.profile_library import general
+from blockdance.blockdance_core.auto.profile import general
 from blockdance.blockdance_core.comfy.attach import attach, last_report
 from blockdance.blockdance_core.engine.report import Report
 from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod

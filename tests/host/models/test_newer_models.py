@@ -12,7 +12,7 @@ import torch
 from blockdance.blockdance_core.comfy import memory
 from blockdance.blockdance_core.comfy.attach import attach
 from blockdance.blockdance_core.comfy.models.architectures import chain_of
-from blockdance.blockdance_core.comfy.models.stacks import UnsupportedModel
+from blockdance.blockdance_core.comfy.models.detection import UnsupportedModel
 from blockdance.blockdance_core.engine import interception
 from blockdance.blockdance_core.engine.blocks import Chain
 from blockdance.blockdance_core.engine.interception import Interception, Recorder, Replay
