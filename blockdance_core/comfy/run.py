@@ -23,8 +23,8 @@ from .models.architectures import Family
 from .passes import Current, Passes
 from .step_tracking import StepTracker
 
-ANOTHER_CACHE = ("another cache (EasyCache, LazyCache or one like them) has skipped the model at some steps: its errors "
-                 "and those of this node add up")
+ANOTHER_CACHE = ("another cache (EasyCache, LazyCache or one like them) has skipped the model at some steps: its "
+                 "errors and those of this node add up")
 
 
 class Run:

@@ -155,7 +155,7 @@ def test_together(name, kind, place, cells):
 @pytest.mark.parametrize("kind", METHODS)
 @pytest.mark.parametrize("cache", [EasyCacheNode, LazyCacheNode], ids=["EasyCache", "LazyCache"])
 def test_another_cache_is_said(cache, kind, place, cells):
-    """It answers in place of the model at some steps; which of the two decides first is up to their order."""
+    """It skips the model at some steps; which of the two decides first is up to their order."""
     def other(model: ModelPatcher) -> ModelPatcher:
         return cache.execute(model, .4, .1, .9, False)[0]
     model, reports = FLUX.build(), []
