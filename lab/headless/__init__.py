@@ -6,6 +6,7 @@ graph        an API-format workflow: read, and edited
 node_types   what the server's nodes take and give
 overrides    --set and --sweep, from text to inputs
 spelling     did you mean ...?
+acceleration BlockDance Auto in front of every sampler
 bypass       the same workflow without this pack
 compared     which outputs show what the pack has changed
 comparison   the same picture several ways: paired times and quality

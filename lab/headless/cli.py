@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 
-from . import bypass, client, graph, outputs, overrides, progress
+from . import acceleration, bypass, client, graph, outputs, overrides, progress
 from .compared import compared
 from .errors import HeadlessError, PromptError, UsageError
 from .node_types import Types, node_types
@@ -68,6 +68,9 @@ def parser() -> argparse.ArgumentParser:
     common.add_argument("workflow", type=Path, help="a workflow in the API format: File > Export (API)")
     common.add_argument("--server", type=_url, default="http://127.0.0.1:8188", metavar="URL",
                         help="where ComfyUI listens (default: %(default)s)")
+    common.add_argument("--accelerate", type=_speedup, metavar="SPEEDUP",
+                        help="put a BlockDance Auto node with this speed-up, such as 2, in front of every sampler, so "
+                             "that the workflow need not be edited; of one model the first run measures")
     inputs = actions.add_parser("inputs", parents=[common], help="list what --set and --sweep can change, and to what")
     inputs.set_defaults(action=_inputs)
     run = actions.add_parser("run", parents=[common], help="run a workflow and save its outputs", epilog=EXIT_CODES,
@@ -99,15 +102,28 @@ def _positive(text: str) -> int:
     return value
 
 
+def _speedup(text: str) -> float:
+    try:
+        return float(text)  # the server knows how far it goes
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number, such as 2") from None
+
+
 def _fail(message: str, code: int) -> int:
     progress.clear()
     print(f"error: {message}", file=sys.stderr)
     return code
 
 
+def _prepared(options: argparse.Namespace, prompt: graph.Prompt) -> tuple[graph.Prompt, Types]:
+    """The workflow with what --accelerate adds, and the types of its nodes."""
+    added = (acceleration.AUTO,) if options.accelerate is not None else ()
+    types = node_types(options.server, prompt, added)
+    return (acceleration.accelerate(prompt, types, options.accelerate) if added else prompt), types
+
+
 def _inputs(options: argparse.Namespace) -> None:
-    prompt = graph.read(options.workflow)
-    types = node_types(options.server, prompt)
+    prompt, types = _prepared(options, graph.read(options.workflow))
     for node, value in prompt.items():
         print(graph.name(prompt, node))
         found = types[value["class_type"]].inputs
@@ -125,7 +141,7 @@ def _run(options: argparse.Namespace) -> None:
     prompt = graph.read(options.workflow)
     table = "sweep" if options.sweep else "comparison" if options.compare else None
     outputs.check(options.out, (f"{table}.csv", f"{table}.png") if table else ())
-    types = node_types(options.server, prompt)
+    prompt, types = _prepared(options, prompt)
     settings = [overrides.parse(text, prompt, types) for text in options.set]
     sweeps = [overrides.parse_sweep(text, prompt, types) for text in options.sweep]
     prompt = overrides.apply(prompt, settings)
@@ -156,7 +172,8 @@ def _compare(options: argparse.Namespace, prompt: graph.Prompt, types: Types,
         raise UsageError(f"--compare and --sweep need {', '.join(missing)}, which {sys.executable} does not have: use "
                          "ComfyUI's Python")
     if not bypass.patches(prompt, types):
-        raise UsageError(f"nothing to compare: {options.workflow} has no node of BlockDance that changes a MODEL")
+        raise UsageError(f"nothing to compare: {options.workflow} has no node of BlockDance that changes a MODEL; "
+                         "--accelerate 2 adds one")
     from . import comparison  # not at the top: it brings in torch
     plain, nodes = bypass.bypass(prompt, types), tuple(bypass.samplers(prompt, types))
     if not nodes:
