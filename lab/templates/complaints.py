@@ -27,7 +27,7 @@ def judged(url: str, prompt: Prompt) -> Verdict:
     body = json.dumps({"prompt": prompt, "prompt_id": prompt_id}).encode()
     request = Request(f"{url}/prompt", body, {"Content-Type": "application/json"})
     try:
-        with build_opener(ProxyHandler({})).open(request, timeout=60) as response:
+        with build_opener(ProxyHandler({})).open(request, timeout=600) as response:
             answer = json.load(response)
         client.cancel(url, prompt_id)
     except HTTPError as error:

@@ -23,5 +23,5 @@ def parse(arguments: list[str]) -> Options:
     parser.add_argument("--own", action="store_true",
                         help="the templates that the installed ComfyUI shows, not the newest of the package index")
     parser.add_argument("--again", action="store_true", help="try also what was tried before")
-    parser.add_argument("--publish", action="store_true", help="write docs/internals/templates.md of all that was tried")
+    parser.add_argument("--publish", action="store_true", help="write docs/internals/templates.md of what was tried")
     return Options(**vars(parser.parse_args(arguments)))

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...tests.browser.comfy_page import ComfyPage
 from lab.headless.graph import Prompt, is_link
+
+from ...tests.browser.comfy_page import ComfyPage
 
 SCRIPT = Path(__file__).with_name("page.js").read_text(encoding="utf-8")
 

@@ -4,13 +4,15 @@ Everything that leads to a sampler is kept but for what needs files or reads pic
 have stand-ins (stand_ins/), LoRAs and other patches that come from files are left out.
 """
 
+import json
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from lab.headless.acceleration import DRAWN, model_links
+from lab.headless.acceleration import DRAWN, SEEDS, model_links
 from lab.headless.bypass import MODEL
 from lab.headless.graph import Prompt, is_link
 from lab.headless.node_types import NodeType, Types
+
 from .model_files import Known, known
 from .settings import chosen
 
@@ -109,6 +111,21 @@ def rehearsal(prompt: Prompt, types: Types, found: list[Part], missing: Collecti
             "model": [part.patch, 0], "latent": [part.sampler, 0], "theme": THEME}}
         made.reports[part.sampler] = report
     return made
+
+
+def shape(made: Rehearsal) -> str:
+    """What is rehearsed, whatever its nodes are called and which seeds they have."""
+    numbers: dict[str, int] = {}
+
+    def described(node: str) -> list:
+        if node in numbers:
+            return [numbers[node]]
+        numbers[node] = len(numbers)
+        value = made.prompt[node]
+        return [numbers[node], value["class_type"], [
+            (key, [*described(given[0]), given[1]] if is_link(given) else given)
+            for key, given in sorted(value["inputs"].items()) if key not in SEEDS]]
+    return json.dumps([described(report) for report in made.reports.values()])
 
 
 class _Kept:

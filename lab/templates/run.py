@@ -5,10 +5,11 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Error, sync_playwright
+from playwright.sync_api import Browser, Error, sync_playwright
 
 from ...demo import host
 from ...demo.base import link_folder
@@ -16,14 +17,16 @@ from ...demo.server import comfyui_server
 from ...tests.browser import chromium
 from ...tests.browser.comfy_page import ComfyPage, make_page_base
 from . import document, options, outcome, packages
-from .catalogue import templates
+from .catalogue import Template, templates
 from .outcome import Outcome
 from .record import Record
 from .trial import Server, tried
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 WEIGHTS = REPOSITORY / "demo" / "weights" / "pixart.safetensors"
+STAND_INS = REPOSITORY / "lab" / "templates" / "stand_ins"
 A_PAGE = 20  # templates; a page keeps each that it opened
+PATIENCE = 1800  # seconds for a server to start, on a machine that has other work
 
 
 def main() -> int:
@@ -40,23 +43,24 @@ def main() -> int:
     waiting = [template for template in wanted if given.again
                or (found := record.find(package.version, template.name)) is None or found.status == outcome.FAILS]
     print(f"{len(wanted)} templates of {package.version} sample, {len(waiting)} are to be tried", flush=True)
-    while waiting:
-        with rehearsing(REPOSITORY) as (page, server):
-            for template in waiting[:A_PAGE]:
-                begun = time.monotonic()
-                found = one(page, server, template, package.version)
-                record.add(found)
-                print(f"{template.name}: {found.status} {found.reason[:300]} ({time.monotonic() - begun:.1f} s)",
-                      flush=True)
-        waiting = waiting[A_PAGE:]
+    with rehearsing() as (browser, server):
+        for first in range(0, len(waiting), A_PAGE):
+            with browser.new_context() as context:
+                context.set_default_timeout(1000 * PATIENCE)
+                page = ComfyPage(context.new_page(), server.url)
+                for template in waiting[first:first + A_PAGE]:
+                    begun = time.monotonic()
+                    record.add(found := one(page, server, template, package.version))
+                    print(f"{template.name}: {found.status} {found.reason[:300]} ({time.monotonic() - begun:.1f} s)",
+                          flush=True)
     print(dict(Counter(found.status for template in wanted
                        if (found := record.find(package.version, template.name)))))
     if given.publish:
-        print(document.write(record, comfyui))
+        print(document.write(record, comfyui, packages.newest().version, packages.own().version))
     return 0
 
 
-def one(page: ComfyPage, server: Server, template, version: str) -> Outcome:
+def one(page: ComfyPage, server: Server, template: Template, version: str) -> Outcome:
     """The outcome of a template; what breaks in it does not cost the others theirs."""
     try:
         return tried(page, server, template, version)
@@ -66,18 +70,18 @@ def one(page: ComfyPage, server: Server, template, version: str) -> Outcome:
 
 
 @contextmanager
-def rehearsing(repository: Path):
-    """A page, and the server that it is of, with the stand-ins."""
+def rehearsing() -> Iterator[tuple[Browser, Server]]:
+    """A browser, and a server with the stand-ins."""
     if (program := chromium.installed()) is None:
         raise RuntimeError("no Chromium: install one, or name its program in BLOCKDANCE_CHROMIUM")
     with tempfile.TemporaryDirectory(prefix="blockdance-", ignore_cleanup_errors=True) as folder:
         base = make_page_base(Path(folder), WEIGHTS)
-        link_folder(repository / "lab" / "templates" / "stand_ins", base / "custom_nodes" / "blockdance_rehearsal")
-        with comfyui_server(host.current(), base, base / "comfyui.log", ("--cache-none",)) as server, \
+        link_folder(STAND_INS, base / "custom_nodes" / STAND_INS.name)
+        log = base / "comfyui.log"
+        with comfyui_server(host.current(), base, log, ("--cache-none",), timeout=PATIENCE) as server, \
                 sync_playwright() as playwright:
             browser = chromium.launch(playwright, program)
-            page = ComfyPage(browser.new_page(), server.url)
-            yield page, Server(server.url, base / "models" / "blockdance", partners(host.current().comfyui))
+            yield browser, Server(server.url, base / "models" / "blockdance", partners(host.current().comfyui))
             browser.close()
 
 

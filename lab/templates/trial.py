@@ -4,14 +4,15 @@ import json
 import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ...tests.browser.comfy_page import ComfyPage
 from lab.headless import acceleration, client
 from lab.headless.errors import HeadlessError
 from lab.headless.graph import Prompt
 from lab.headless.node_types import Types, node_types
+
+from ...tests.browser.comfy_page import ComfyPage
 from . import outcome, rehearsal
 from .catalogue import Template
 from .complaints import judged
@@ -32,6 +33,7 @@ class Server:
     url: str
     profiles: Path
     partners: frozenset[str]
+    reports: dict[str, list[list[dict]]] = field(default_factory=dict)  # of what was rehearsed, by what it was
 
 
 def tried(page: ComfyPage, server: Server, template: Template, version: str) -> Outcome:
@@ -80,23 +82,29 @@ def rehearsed(server: Server, prompt: Prompt, types: Types, parts: list[rehearsa
               runs: int = RUNS) -> dict[str, Sampling]:
     """What becomes of each sampler, by its id."""
     made = rehearsal.rehearsal(prompt, types, parts, missing)
-    shutil.rmtree(server.profiles, ignore_errors=True)
-    texts: list[dict[str, str]] = []
-    problem = ""
-    for run in range(runs if made.reports else 0):
-        try:
-            done = client.submit(server.url, _seeded(made.prompt, run))
-        except client.PromptError as error:
-            problem = f"failed on a tiny model: {str(error).splitlines()[0]}"
-            break
-        texts.append({sampler: done.written[report][1] for sampler, report in made.reports.items()})
+    problem, ran = "", []
+    try:
+        ran = _ran(server, made, runs) if made.reports else []
+    except client.PromptError as error:
+        problem = f"failed on a tiny model: {str(error).splitlines()[0]}"
     found = {}
     for part in parts:
-        said = [_said(json.loads(text[part.sampler])) for text in texts if part.sampler in text]
+        said = [_said(reports[part.sampler]) for reports in ran if part.sampler in reports]
         first, second, *_ = [*said, "", ""]
         found[part.sampler] = replace(
             _set(prompt, part), first=first, second=second, why=made.absent.get(part.sampler, problem))
     return found
+
+
+def _ran(server: Server, made: rehearsal.Rehearsal, runs: int) -> list[dict[str, dict]]:
+    """The reports of each run, by sampler. What many templates do alike is run once."""
+    alike = f"{runs} {rehearsal.shape(made)}"
+    if alike not in server.reports:
+        shutil.rmtree(server.profiles, ignore_errors=True)
+        written = [client.submit(server.url, _seeded(made.prompt, run)).written for run in range(runs)]
+        server.reports[alike] = [
+            [json.loads(texts[report][1]) for report in made.reports.values()] for texts in written]
+    return [dict(zip(made.reports, reports)) for reports in server.reports[alike]]
 
 
 def _seeded(prompt: Prompt, run: int) -> Prompt:
