@@ -23,7 +23,8 @@ of random weights, with the template's own steps, sampler, schedule, guidance an
 defaults (2x, at least 30 dB) and nothing measured before, then with BlockDance Patch. LoRAs and other patches that come
 from files were left out of that. *First run* and *second run* are how many of the evaluations were computed in full
 there; the decibels that stood behind this are those of random weights and are not repeated. **How many steps Auto
-computes of a real model depends on what it measures of it.**
+computes of a real model depends on what it measures of it**; of a distilled model with its few steps it is expected to
+be nearly all. BlockDance Patch computes the first blocks of the other steps, too.
 
 `python3 -m lab.templates` does all this, `--publish` writes this page; see [contributing](../contributing.md).
 """
@@ -38,9 +39,10 @@ NOTES = (  # in the words of Auto, and in those of this page
 FEW = 8  # steps
 
 
-def write(record: Record, comfyui: str, version: str, own: str, today: date | None = None) -> Path:
+def write(record: Record, comfyui: str, version: str, own: str, untried: int) -> Path:
     """Of the newest package, and of the ComfyUI's own where the newest does not work in this ComfyUI or lacks one."""
-    PAGE.write_text(page(chosen(record, version, own), comfyui, version, own, today or date.today()), encoding="utf-8")
+    made = page(chosen(record, version, own), comfyui, version, own, date.today(), untried)
+    PAGE.write_text(made, encoding="utf-8")
     return PAGE
 
 
@@ -53,14 +55,15 @@ def chosen(record: Record, version: str, own: str) -> list[Outcome]:
     return sorted(better.values(), key=lambda found: (-found.usage, found.name))
 
 
-def page(outcomes: list[Outcome], comfyui: str, version: str, own: str, today: date) -> str:
+def page(outcomes: list[Outcome], comfyui: str, version: str, own: str, today: date, untried: int = 0) -> str:
     counts = Counter(found.status for found in outcomes)
     works = [found for found in outcomes if found.status in (outcome.WORKS, outcome.FAILS)]
     lines = [
         START,
         f"Made on {today.isoformat()} with ComfyUI {comfyui} and `comfyui-workflow-templates-json` {version}; where "
         f"that needs a newer ComfyUI, with {own}, which ComfyUI {comfyui} has (marked *).",
-        "", *(f"- {counts[status]} {words}" for status, words in COUNTED if counts[status]), "",
+        "", *(f"- {counts[status]} {words}" for status, words in COUNTED if counts[status]),
+        *([f"- {untried} of {version} were not tried yet: the command goes on with them"] if untried else ()), "",
         "## What was tried", "",
         "The most used first, as the index of the templates counts. Two samplers of a workflow are in two lines of a "
         "cell. cfg *none* is a guider without a negative prompt.", "",

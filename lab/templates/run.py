@@ -56,7 +56,9 @@ def main() -> int:
     print(dict(Counter(found.status for template in wanted
                        if (found := record.find(package.version, template.name)))))
     if given.publish:
-        print(document.write(record, comfyui, packages.newest().version, packages.own().version))
+        newest = packages.newest()
+        untried = sum(record.find(newest.version, template.name) is None for template in templates(newest))
+        print(document.write(record, comfyui, newest.version, packages.own().version, untried))
     return 0
 
 
