@@ -60,7 +60,10 @@ def slug(text: str) -> str:
 
 def new_folder(parent: Path, label: str) -> Path:
     """For what has this label."""
-    path = _free(parent, slug(label))
+    path, number = parent / slug(label), 1
+    while path.exists():  # dots in a label end nothing
+        number += 1
+        path = parent / f"{slug(label)}_{number}"
     path.mkdir(parents=True)
     return path
 

@@ -19,8 +19,9 @@ from ...tests.browser.comfy_page import ComfyPage, make_page_base
 from . import document, options, outcome, packages
 from .catalogue import Template, templates
 from .outcome import Outcome
+from .page import Opened
 from .record import Record
-from .trial import Server, tried
+from .trial import Server, opened_in, tried
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 WEIGHTS = REPOSITORY / "demo" / "weights" / "pixart.safetensors"
@@ -43,16 +44,8 @@ def main() -> int:
     waiting = [template for template in wanted if given.again
                or (found := record.find(package.version, template.name)) is None or found.status == outcome.FAILS]
     print(f"{len(wanted)} templates of {package.version} sample, {len(waiting)} are to be tried", flush=True)
-    with rehearsing() as (browser, server):
-        for first in range(0, len(waiting), A_PAGE):
-            with browser.new_context() as context:
-                context.set_default_timeout(1000 * PATIENCE)
-                page = ComfyPage(context.new_page(), server.url)
-                for template in waiting[first:first + A_PAGE]:
-                    begun = time.monotonic()
-                    record.add(found := one(page, server, template, package.version))
-                    print(f"{template.name}: {found.status} {found.reason[:300]} ({time.monotonic() - begun:.1f} s)",
-                          flush=True)
+    if waiting:
+        try_all(waiting, record, package.version)
     print(dict(Counter(found.status for template in wanted
                        if (found := record.find(package.version, template.name)))))
     if given.publish:
@@ -62,10 +55,37 @@ def main() -> int:
     return 0
 
 
-def one(page: ComfyPage, server: Server, template: Template, version: str) -> Outcome:
+def try_all(waiting: list[Template], record: Record, version: str) -> None:
+    with rehearsing() as (browser, server):
+        for first in range(0, len(waiting), A_PAGE):
+            some = waiting[first:first + A_PAGE]
+            for template, opened in zip(some, all_opened(browser, server, some)):
+                begun = time.monotonic()
+                record.add(found := one(server, template, version, opened))
+                print(f"{template.name}: {found.status} {found.reason[:300]} ({time.monotonic() - begun:.1f} s)",
+                      flush=True)
+
+
+def all_opened(browser: Browser, server: Server, some: list[Template]) -> list[Opened | Error]:
+    """Some templates in one page, which is closed then: a page that nobody looks at draws all the same."""
+    with browser.new_context() as context:
+        context.set_default_timeout(1000 * PATIENCE)
+        page = ComfyPage(context.new_page(), server.url)
+        found: list[Opened | Error] = []
+        for template in some:
+            try:
+                found.append(opened_in(page, template))
+            except Error as error:
+                found.append(error)
+        return found
+
+
+def one(server: Server, template: Template, version: str, opened: Opened | Error) -> Outcome:
     """The outcome of a template; what breaks in it does not cost the others theirs."""
     try:
-        return tried(page, server, template, version)
+        if isinstance(opened, Error):
+            raise opened
+        return tried(server, template, version, opened)
     except (Error, RuntimeError, KeyError, TypeError, ValueError) as error:
         return Outcome(template.name, template.title, version, template.usage, outcome.FAILS,
                        f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")

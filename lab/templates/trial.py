@@ -36,13 +36,18 @@ class Server:
     reports: dict[str, list[list[dict]]] = field(default_factory=dict)  # of what was rehearsed, by what it was
 
 
-def tried(page: ComfyPage, server: Server, template: Template, version: str) -> Outcome:
-    opened = open_with(page, template.workflow, acceleration.AUTO)
+def opened_in(page: ComfyPage, template: Template) -> Opened:
+    """A template in the page, with Auto."""
+    return open_with(page, template.workflow, acceleration.AUTO)
+
+
+def tried(server: Server, template: Template, version: str, opened: Opened) -> Outcome:
+    """What the server says to it, and what its samplers do."""
     with ThreadPoolExecutor(1) as aside:  # while playwright is on, asyncio cannot be used beside it
-        return aside.submit(_outcome, server, template, version, opened).result()
+        return aside.submit(_tried, server, template, version, opened).result()
 
 
-def _outcome(server: Server, template: Template, version: str, opened: Opened) -> Outcome:
+def _tried(server: Server, template: Template, version: str, opened: Opened) -> Outcome:
     found = Outcome(template.name, template.title, version, template.usage, outcome.WORKS,
                     subgraph=bool(template.workflow.get("definitions", {}).get("subgraphs")))
     if opened.unknown:

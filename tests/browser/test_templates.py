@@ -12,7 +12,7 @@ from blockdance.lab.templates import packages
 from blockdance.lab.templates.catalogue import Template, templates
 from blockdance.lab.templates.outcome import WORKS, Sampling
 from blockdance.lab.templates.run import STAND_INS, partners
-from blockdance.lab.templates.trial import Server, tried
+from blockdance.lab.templates.trial import Server, opened_in, tried
 from blockdance.tests.browser.comfy_page import make_page_base
 from blockdance.tests.browser.conftest import WEIGHTS
 
@@ -53,7 +53,7 @@ def server(comfyui) -> Server:
 def test_an_official_template_takes_auto_and_runs(page, server, known, name):
     if name not in known:
         pytest.skip("this ComfyUI does not bring it")
-    found = tried(page, server, known[name], "")
+    found = tried(server, known[name], "", opened_in(page, known[name]))
     assert (found.status, found.reason) == (WORKS, "")
     assert tuple(sampling.model for sampling in found.samplings) == CHOSEN[name]
     assert not any(sampling.why for sampling in found.samplings)
