@@ -13,6 +13,7 @@ from .table import Row
 
 TILE = 192  # pixels a side
 GAP = 12
+EXCERPT_ARMS, EXCERPT_CAPTIONS = 5, 2
 AMPLIFIED = 4  # how many times as bright differences are shown as they are
 TITLE, SMALL = 22, 19  # sizes of letters, legible where the sheet is shown at half its size
 TOP = GAP + TITLE + 2 * SMALL + 4 * GAP  # a column's name, speed-up and distance
@@ -48,6 +49,12 @@ def sheet(pictures: dict[Arm, list[Picture]], table: list[Row]) -> Image.Image:
                 draw.multiline_text((left, below + TILE // 3), f"difference from\nfull sampling,\n{AMPLIFIED} times as "
                                     "bright", "black", small)
     return image
+
+
+def excerpt(whole: Image.Image) -> Image.Image:
+    """Of a sheet the part that a page has room for: the first ways of sampling and the first captions."""
+    width, height = size(EXCERPT_CAPTIONS, EXCERPT_ARMS)
+    return whole.crop((0, 0, min(width, whole.width), min(height, whole.height)))
 
 
 def difference(picture: np.ndarray, reference: np.ndarray) -> np.ndarray:

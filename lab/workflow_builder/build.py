@@ -14,6 +14,8 @@ from ...demo.server import comfyui_server
 from ...tests.browser import chromium
 from ...tests.browser.comfy_page import ComfyPage, make_page_base
 from . import catalogue, thumbnail
+from .painter import Painter
+from .picture_world import picture_world
 from .graph import REPOSITORY, Workflow
 
 SCRIPT = Path(__file__).with_name("build.js").read_text(encoding="utf-8")
@@ -37,14 +39,15 @@ def main() -> int:
             browser = chromium.launch(playwright, program)
             page = ComfyPage(browser.new_page(viewport=thumbnail.VIEWPORT), server.url)
             page.set("LiteGraph.Canvas.MinFontSizeForLOD", 0)  # words also on small nodes
+            painter = Painter(server.url, build(page, picture_world())["prompt"])
             for name in names:
-                write(page, workflows[name])
+                write(page, workflows[name], painter)
                 print(name, flush=True)
             browser.close()
     return 0
 
 
-def write(page: ComfyPage, workflow: Workflow) -> None:
+def write(page: ComfyPage, workflow: Workflow, painter: Painter) -> None:
     """workflows/<name>.json and .jpg, and workflows/api/<name>.json, in the workflow's folder."""
     exported = build(page, workflow)
     saved = exported["saved"]
@@ -53,14 +56,14 @@ def write(page: ComfyPage, workflow: Workflow) -> None:
         path = workflow.folder / folder / f"{workflow.name}.json"
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    shown = workflow
     if workflow.demonstration:
-        shown = workflow.demonstration
+        shown = workflow.demonstration.workflow
         build(page, shown)
-        for _ in range(2):  # Auto measures in the first
-            page.run_and_wait()
-    ids = shown.ids()
-    picture = thumbnail.take(page, [ids[node] for node in shown.shown], workflow.caption)
+        page.run_and_wait()
+        ids = shown.ids()
+        picture = thumbnail.nodes(page, [ids[node] for node in workflow.demonstration.shown], workflow.name)
+    else:
+        picture = painter.paint(workflow.name, workflow.pictured)
     picture.save(workflow.folder / "workflows" / f"{workflow.name}.jpg", quality=85)
 
 
