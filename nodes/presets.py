@@ -12,10 +12,11 @@ class BlockDancePreset(PatchNode):
         return io.Schema(
             node_id="BlockDancePreset",
             display_name="BlockDance Preset",
-            category=CATEGORY,
-            description="The exact settings of a published run of BlockDance or Delta-DiT, or of a baseline that they "
-                        "compare with. Steps, sampler and guidance are yours to set as the entry says.",
-            search_aliases=["blockdance", "delta-dit", "delta-cache", "deepcache", "faster diffusion", "preset"],
+            category=f"{CATEGORY}/papers",
+            description="For researchers; for everyday use take BlockDance Auto. The exact settings of a published "
+                        "run of BlockDance or Delta-DiT, or of a baseline that they compare with. Steps, sampler and "
+                        "guidance are yours to set as the entry says.",
+            search_aliases=["blockdance paper", "delta-dit", "delta-cache", "deepcache", "published settings"],
             inputs=[
                 io.Model.Input("model", tooltip="A diffusion transformer with as many blocks as the entry needs: 28 "
                                                 "unless it names another number."),

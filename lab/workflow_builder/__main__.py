@@ -1,4 +1,7 @@
-"""`python3 -m lab.workflow_builder [name ...]`, with any Python from 3.10, writes all templates or those named."""
+"""`python3 -m lab.workflow_builder [name ...]`, with any Python from 3.10, writes all templates or those named.
+
+Without a name it also writes the picture of the graph in the README.
+"""
 
 import sys
 

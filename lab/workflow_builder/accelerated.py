@@ -28,7 +28,7 @@ class Chain:
     sampling: tuple[Node, ...]  # and decoding
     saving: tuple[Node, ...]
 
-    def workflow(self, name: str, about: Node, pictured: str) -> Workflow:
+    def workflow(self, name: str, about: Node, pictured: int) -> Workflow:
         return Workflow(name, (
             (Group("", (about,)),),
             (Group("1 Model", self.loading),),

@@ -13,10 +13,10 @@ from ...demo import host
 from ...demo.server import comfyui_server
 from ...tests.browser import chromium
 from ...tests.browser.comfy_page import ComfyPage, make_page_base
-from . import catalogue, thumbnail
+from . import catalogue, put_it_here, thumbnail
+from .graph import REPOSITORY, Workflow
 from .painter import Painter
 from .picture_world import picture_world
-from .graph import REPOSITORY, Workflow
 
 SCRIPT = Path(__file__).with_name("build.js").read_text(encoding="utf-8")
 LEGIBLE = .6  # below this zoom the classic renderer draws no words
@@ -27,7 +27,8 @@ def main() -> int:
     workflows = catalogue.workflows()
     parser = argparse.ArgumentParser(prog="python3 -m lab.workflow_builder", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(workflows)}; without one, all")
-    names = parser.parse_args().names or list(workflows)
+    chosen = parser.parse_args().names
+    names = chosen or list(workflows)
     if unknown := set(names) - set(workflows):
         parser.error(f"no workflow is called {', '.join(unknown)}; there are {', '.join(workflows)}")
     if (program := chromium.installed()) is None:
@@ -43,6 +44,9 @@ def main() -> int:
             for name in names:
                 write(page, workflows[name], painter)
                 print(name, flush=True)
+            if not chosen:
+                show_where(page)
+                print(put_it_here.PATH.name, flush=True)
             browser.close()
     return 0
 
@@ -65,6 +69,15 @@ def write(page: ComfyPage, workflow: Workflow, painter: Painter) -> None:
     else:
         picture = painter.paint(workflow.name, workflow.pictured)
     picture.save(workflow.folder / "workflows" / f"{workflow.name}.jpg", quality=85)
+
+
+def show_where(page: ComfyPage) -> None:
+    """The README's picture of the graph."""
+    shown, (_, auto, _) = put_it_here.workflow()
+    build(page, shown)
+    for _ in range(2):  # the first measures, if nothing has before; the second is the faster one
+        page.run_and_wait()
+    put_it_here.take(page, shown, auto).save(put_it_here.PATH, quality=88)
 
 
 def build(page: ComfyPage, workflow: Workflow) -> dict:

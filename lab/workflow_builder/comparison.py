@@ -101,7 +101,7 @@ def sides(source: Source, about: Node, accelerator: Accelerator) -> Sides:
          Group("4 Sample accelerated", (accelerated.sampler, accelerated.decode)))))
 
 
-def comparison(name: str, folder: str, source: Source, about: Node, accelerator: Accelerator, pictured: str
+def comparison(name: str, folder: str, source: Source, about: Node, accelerator: Accelerator, pictured: int
                ) -> Workflow:
     """The workflow with a baseline and one accelerated branch, which saves in this folder of ComfyUI's output."""
     made = sides(source, about, accelerator)

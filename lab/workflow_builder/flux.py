@@ -16,8 +16,8 @@ CLIP = File("clip_l.safetensors",
             "text_encoders")
 VAE = File("ae.safetensors", "https://huggingface.co/Comfy-Org/Lumina_Image_2.0_Repackaged/resolve/main/split_files/"
                              "vae/ae.safetensors", "vae")
-PROMPT_2 = ("high fashion, vintage couture, street photography, luxury fashion shoot, neo brutalist architecture, pastel "
-            "paints")
+PROMPT_2 = ("high fashion, vintage couture, street photography, luxury fashion shoot, neo brutalist architecture, "
+            "pastel paints")
 STEPS_2 = 20
 _REPACKAGED_2 = "https://huggingface.co/Comfy-Org/flux2-dev/resolve/main/split_files/"
 UNET_2 = File("flux2_dev_fp8mixed.safetensors", f"{_REPACKAGED_2}diffusion_models/flux2_dev_fp8mixed.safetensors",
@@ -49,7 +49,7 @@ def flux1_dev() -> Workflow:
         "Flux.1-dev with BlockDance Auto",
         about("Flux.1-dev", made, flux.sampling.steps,
               "Flux.1-schnell and Turbo LoRAs have so few steps that there is nothing to gain."),
-        "butterfly, fluent, large, center, on plain yellow")
+        4)
 
 
 def before_and_after() -> Workflow:
@@ -66,7 +66,7 @@ details differ.
 **speedup** is the one setting to turn: 1.5 changes least, 3 is for previews.
 """, flux.loading)
     return comparison("Before and after, with Flux.1-dev", "blockdance/before and after", flux, text, AUTO,
-                      "unicorn face, fluent, large, center, on gradient purple")
+                      0)
 
 
 def flux2_dev() -> Workflow:
@@ -85,6 +85,6 @@ def flux2_dev() -> Workflow:
                  (picture(decode[0], "flux2-dev"),))
     return made.workflow(
         "Flux.2-dev with BlockDance Auto",
-        about("Flux.2-dev", made, STEPS_2, "Editing with reference pictures works, too. The Turbo LoRA has eight steps, "
-                                           "which leave nothing to gain."),
-        "high heeled shoe, fluent, large, center, on striped pink")
+        about("Flux.2-dev", made, STEPS_2, "Editing with reference pictures works, too. The Turbo LoRA has eight "
+                                           "steps, which leave nothing to gain."),
+        3)

@@ -52,13 +52,13 @@ Columns = tuple[tuple[Group, ...], ...]
 
 @dataclass(frozen=True)
 class Workflow:
-    """name: of the files, and the title that ComfyUI's page shows; pictured: what the demo's model draws in full and
-    faster for the thumbnail; folder: where workflows/ and workflows/api/ are.
+    """name: of the files, and the title that ComfyUI's page shows; pictured: the number, from 0, of the demo's caption
+    that its model draws in full and faster for the thumbnail; folder: where workflows/ and workflows/api/ are.
 
     With a demonstration, which is the same on the demo's model, the thumbnail shows its nodes after a run instead."""
     name: str
     columns: Columns
-    pictured: str = ""
+    pictured: int = 0
     folder: Path = REPOSITORY
     demonstration: "Demonstration | None" = None
 

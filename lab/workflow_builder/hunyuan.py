@@ -40,4 +40,4 @@ def hunyuan_video() -> Workflow:
         "HunyuanVideo 1.5 with BlockDance Auto",
         about("HunyuanVideo 1.5", made, STEPS, "ComfyUI's template has EasyCache for this, switched off: take one of "
                                                "the two.", result="video"),
-        "airplane, fluent, large, center, on cloudy sky")
+        6)

@@ -44,4 +44,4 @@ def ltx_2() -> Workflow:
               "This is the first stage of ComfyUI's template, at the size that is saved. Its second stage has three "
               "steps, which leave nothing to gain. Its sampler adds new noise in every step, which spoils forecasts: "
               "here it is *euler*.", "Listen to the sound, too: it is forecast with the picture.", result="video"),
-        "multiple musical notes, noto, large, center, on striped yellow")
+        7)

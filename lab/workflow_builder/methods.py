@@ -2,7 +2,7 @@
 
 from .accelerators import AUTO, BLOCKDANCE, DELTA_CACHE, DELTA_DIT
 from .comparison import branch, judged, saved, seed_of
-from .graph import Group, Node, Workflow
+from .graph import Group, Workflow
 from .notes import note
 from .pixart import BLOCKS, source
 
@@ -49,4 +49,4 @@ model and draws the full picture; change *Seed of all samplers* and run again.
         (Group("3 In full", (baseline.sampler, baseline.decode, saved(baseline, FOLDER))),),
         *((Group(f"4 {lane.title}", (*patch, lane.sampler, lane.decode, *judged(baseline, lane),
                                      saved(lane, FOLDER))),) for patch, lane in lanes))
-    return Workflow(NAME, columns, "hamburger, noto, large, center, on checkered yellow")
+    return Workflow(NAME, columns, 3)

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 
 from PIL import Image
 
+from ...demo.pictures_showcase import CAPTIONS, MEASURED
 from ..headless import client
 from . import thumbnail
 from .picture_world import STEPS
 
-SEED = 1
-MEASURED = "rocket, noto, large, center, on plain white"  # what Auto measures the model by
+FIRST_SEED = 1  # of the first caption, the next for the next
 
 
 @dataclass
@@ -18,13 +18,15 @@ class Painter:
     """url: of the server; prompt: of the demo's workflow for pictures, in the API format."""
     url: str
     prompt: dict
-    measured: bool = field(default=False, init=False)
+    painted: dict[int, tuple[bytes, bytes]] = field(default_factory=dict, init=False)
 
-    def paint(self, title: str, caption: str) -> Image.Image:
-        if not self.measured:
-            self._run(MEASURED, SEED + 1)
-            self.measured = True
-        before, after = self._run(caption, SEED)
+    def paint(self, title: str, number: int) -> Image.Image:
+        """By the demo's caption of this number."""
+        if not self.painted:
+            self._run(MEASURED, 0)
+        if number not in self.painted:
+            self.painted[number] = self._run(CAPTIONS[number], FIRST_SEED + number)
+        before, after = self.painted[number]
         [speedup] = (node["inputs"]["speedup"] for node in self.prompt.values() if "speedup" in node["inputs"])
         labels = f"in full: {STEPS} steps", f"Auto {speedup:g}x: {STEPS / speedup:.0f} computed"
         return thumbnail.before_and_after(before, after, title, labels, "drawn here by the demo's small emoji model")

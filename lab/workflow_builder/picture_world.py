@@ -39,7 +39,7 @@ name can be left out.
     return Workflow("Emoji with BlockDance Auto, on any CPU", (
         *made.columns,
         (Group("5 Compare", judged(before, after)),),
-        (Group("6 Save", (before.decode, files[0], after.decode, files[1])),)), CAPTION, REPOSITORY / "demo")
+        (Group("6 Save", (before.decode, files[0], after.decode, files[1])),)), 1, REPOSITORY / "demo")
 
 
 def _parts(about: Node) -> tuple[Sides, Branch, Branch, tuple[Node, Node]]:

@@ -31,4 +31,4 @@ def pixart_sigma() -> Workflow:
     model = source()
     made = chain(model, "pixart-sigma")
     return made.workflow("PixArt-Sigma with BlockDance Auto", about("PixArt-Sigma", made, model.sampling.steps),
-                         "fox face, noto, large, center, on plain white")
+                         1)

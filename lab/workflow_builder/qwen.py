@@ -4,8 +4,8 @@ from .accelerated import about, chain
 from .comparison import Sampling, Source
 from .graph import File, Node, Workflow
 
-PROMPT = ("a small bookshop at a street corner on a rainy evening, warm light in the window, a sign above the door that "
-          "says \"Second Chapter\", photograph")
+PROMPT = ("a small bookshop at a street corner on a rainy evening, warm light in the window, a sign above the door "
+          "that says \"Second Chapter\", photograph")
 NEGATIVE = "low resolution, low quality, deformed limbs, oversaturated, waxy skin, blurred or distorted text"
 _REPACKAGED = "https://huggingface.co/Comfy-Org/Qwen-Image_ComfyUI/resolve/main/split_files/"
 
@@ -39,4 +39,4 @@ def qwen_image() -> Workflow:
         about("Qwen-Image", made, model.sampling.steps,
               "50 steps leave much to forecast: try 3, too. Use it in place of the Lightning LoRA, whose four steps "
               "leave nothing."),
-        "books, fluent, large, center, on gradient teal")
+        5)

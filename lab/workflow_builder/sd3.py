@@ -27,4 +27,4 @@ def sd35_large() -> Workflow:
         "SD3.5 large with BlockDance Auto",
         about("Stable Diffusion 3.5 large", made, model.sampling.steps,
               "The file holds the text encoders and the VAE."),
-        "wine glass, fluent, large, center, on gradient pink")
+        6)

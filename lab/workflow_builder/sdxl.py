@@ -27,4 +27,4 @@ def sdxl() -> Workflow:
         about("Stable Diffusion XL", made, model.sampling.steps,
               "A U-Net: SD1.5 and its finetunes work the same way. With Turbo, Lightning, LCM or DMD2 there is nothing "
               "to gain."),
-        "cityscape at dusk, noto, large, center, on gradient orange")
+        7)

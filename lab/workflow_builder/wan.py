@@ -58,7 +58,7 @@ def wan_2_1() -> Workflow:
         "Wan 2.1 video with BlockDance Auto",
         about("Wan 2.1 text-to-video", made, source.sampling.steps, "The 14 B model works the same way.",
               result="video"),
-        "penguin, fluent, large, center, on gradient sky")
+        4)
 
 
 def wan_2_2() -> Workflow:
@@ -76,7 +76,7 @@ def wan_2_2() -> Workflow:
         about("Wan 2.2 text-to-video", made, STEPS_2_2,
               "Each of the two models has a node of its own: give both the same *speedup*. With a 4-step LoRA there is "
               "nothing to gain.", result="video"),
-        "sailboat, fluent, large, center, on gradient orange")
+        5)
 
 
 def _half(source: Source, model: Node, latent: Output, start: int, end: int, title: str) -> Node:

@@ -32,4 +32,4 @@ def z_image() -> Workflow:
         "Z-Image with BlockDance Auto",
         about("Z-Image", made, model.sampling.steps,
               "For the base model. Z-Image-Turbo has eight steps, which leave nothing to gain."),
-        "tulip, noto, large, center, on plain sky")
+        2)

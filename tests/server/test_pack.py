@@ -25,7 +25,7 @@ class Schema:
     folder: str = ""
 
 
-ADA, ANALYSIS, DIT = "/ada", "/analysis", "/dit"
+ADA, ANALYSIS, DIT, PAPERS = "/ada", "/analysis", "/dit", "/papers"
 PATCH = {"model": None}
 KEPT = {"storage": "model", "offload": "auto"}
 SAMPLING = {"cfg": 4., "sampler_name": "euler", "scheduler": "simple"}
@@ -35,17 +35,17 @@ SAMPLING = {"cfg": 4., "sampler_name": "euler", "scheduler": "simple"}
 NODES = {
     "BlockDanceAuto": Schema("BlockDance Auto", PATCH | {"speedup": 2., "profile": "auto", "least_quality": 30.}),
     "BlockDancePatch": Schema(
-        "BlockDance Patch", PATCH | {"N": 2, "block_index": -1, "start": .40, "end": .95}, {"forecast": "off"} | KEPT),
+        "BlockDance Patch", PATCH | {"N": 2, "block_index": -1, "start": .40, "end": .95}, {"forecast": "off"} | KEPT, folder=PAPERS),
     "DeltaCachePatch": Schema(
         "Delta-Cache Patch", PATCH | {"N": 2, "first_block": 0, "n_cached": -1, "start": 0., "end": 1.},
-        {"forecast": "off"} | KEPT),
+        {"forecast": "off"} | KEPT, folder=PAPERS),
     "DeltaDiTPatch": Schema(
-        "Delta-DiT Patch", PATCH | {"N": 2, "b": .6, "n_cached": -1, "budget": 0.}, {"forecast": "off"} | KEPT),
+        "Delta-DiT Patch", PATCH | {"N": 2, "b": .6, "n_cached": -1, "budget": 0.}, {"forecast": "off"} | KEPT, folder=PAPERS),
     "DeltaCacheUNetPatch": Schema(
-        "Delta-Cache Patch (U-Net)", PATCH | {"N": 2, "depth": 2, "mode": "delta", "start": 0., "end": 1.}, KEPT),
-    "BlockDancePreset": Schema("BlockDance Preset", PATCH | {"preset": None}),
+        "Delta-Cache Patch (U-Net)", PATCH | {"N": 2, "depth": 2, "mode": "delta", "start": 0., "end": 1.}, KEPT, folder=PAPERS),
+    "BlockDancePreset": Schema("BlockDance Preset", PATCH | {"preset": None}, folder=PAPERS),
     "BlockDancePlan": Schema("BlockDance Plan", PATCH | {"plan": ANY}),
-    "BlockDanceAdaPatch": Schema("BlockDance-Ada Patch", PATCH | {"policy": None}, {"threshold": .5}),
+    "BlockDanceAdaPatch": Schema("BlockDance-Ada Patch", PATCH | {"policy": None}, {"threshold": .5}, folder=PAPERS),
     "BlockDanceCalibrate": Schema(
         "BlockDance Calibrate",
         PATCH | {"positive": None, "negative": None, "latent_image": None, "seed": 0, "runs": 2, "steps": 30}

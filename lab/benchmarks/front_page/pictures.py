@@ -95,12 +95,11 @@ def chart(found: Curves, of: str) -> Image.Image:
         upper = high if number == 0 else WORDS[number - 1][0]
         lower = max(border, low)
         draw.rectangle((*place(1, upper), *place(FASTEST, lower)), ("#eaf6ec", "#f7f7f2", "#fbeeec")[number])
-        write((place(FASTEST, 0)[0] - 8 * SCALE, (place(1, upper)[1] + place(1, lower)[1]) / 2), words, 13, "#71717a",
-              "rm")
+        write((place(FASTEST, 0)[0] - 8 * SCALE, place(1, upper)[1] + 12 * SCALE), words, 13, "#71717a", "rm")
     for times in (1, 1.5, 2, 2.5, 3, 3.5, 4):
         draw.line((place(times, low), place(times, high)), "#e4e4e7", SCALE)
         write((place(times, low)[0], place(times, low)[1] + 16 * SCALE), f"{times:g}x", 14)
-    for level in range(int(low), int(high) + 1, 10):
+    for level in range(int(low) + int(low) % 10, int(high) + 1, 10):
         write((place(1, level)[0] - 10 * SCALE, place(1, level)[1]), f"{level} dB", 14, anchor="rm")
     labels = _apart({method: place(*line[-1])[1] for method, line in shown.items()}, 19 * SCALE)
     for method, line in sorted(shown.items(), key=lambda entry: entry[0] == OURS):
