@@ -52,9 +52,15 @@ def sheet(pictures: dict[Arm, list[Picture]], table: list[Row]) -> Image.Image:
 
 
 def excerpt(whole: Image.Image) -> Image.Image:
-    """Of a sheet the part that a page has room for: the first ways of sampling and the first captions."""
-    width, height = size(EXCERPT_CAPTIONS, EXCERPT_ARMS)
-    return whole.crop((0, 0, min(width, whole.width), min(height, whole.height)))
+    """Of a sheet what a page has room for: the first ways of sampling and the first captions, without differences."""
+    width, row = min(size(0, EXCERPT_ARMS)[0], whole.width), SMALL + GAP + TILE + GAP
+    captions = min(EXCERPT_CAPTIONS, (whole.height - TOP) // ROW)
+    image = Image.new("RGB", (width, TOP + captions * row), "white")
+    image.paste(whole.crop((0, 0, width, TOP)), (0, 0))
+    for index in range(captions):
+        top = TOP + index * ROW
+        image.paste(whole.crop((0, top, width, top + row)), (0, TOP + index * row))
+    return image
 
 
 def difference(picture: np.ndarray, reference: np.ndarray) -> np.ndarray:
