@@ -53,13 +53,13 @@ def sheet(pictures: dict[Arm, list[Picture]], table: list[Row]) -> Image.Image:
 
 def excerpt(whole: Image.Image) -> Image.Image:
     """Of a sheet what a page has room for: the first ways of sampling and the first captions, without differences."""
-    width, row = min(size(0, EXCERPT_ARMS)[0], whole.width), SMALL + GAP + TILE + GAP
+    width, kept = min(size(0, EXCERPT_ARMS)[0], whole.width), SMALL + GAP + TILE + 2
     captions = min(EXCERPT_CAPTIONS, (whole.height - TOP) // ROW)
-    image = Image.new("RGB", (width, TOP + captions * row), "white")
+    image = Image.new("RGB", (width, TOP + captions * (kept + GAP)), "white")
     image.paste(whole.crop((0, 0, width, TOP)), (0, 0))
     for index in range(captions):
         top = TOP + index * ROW
-        image.paste(whole.crop((0, top, width, top + row)), (0, TOP + index * row))
+        image.paste(whole.crop((0, top, width, top + kept)), (0, TOP + index * (kept + GAP)))
     return image
 
 
