@@ -12,7 +12,7 @@ from ..blockdance_core.comfy.fingerprint import fingerprint_of
 from ..blockdance_core.plan.plan import COMPUTE, Plan, Transformer
 from ..blockdance_core.plan.schedule import Schedule
 from . import policies
-from .patch import CATEGORY, TRANSFORMER, PatchNode
+from .patch import CATEGORY, TRANSFORMER, PatchNode, enabled_input
 
 
 class BlockDanceAdaLoader(io.ComfyNode):
@@ -78,6 +78,7 @@ class BlockDanceAdaPatch(PatchNode):
                                tooltip="A step is computed where the policy gives it more than this. 0.5 is the "
                                        "paper's; more reuses more steps, in the policy's own order. 0.4 to 0.7 are "
                                        "sensible."),
+                enabled_input(),
             ],
             outputs=[io.Model.Output(display_name="model", tooltip="The same model, reusing blocks as the policy "
                                                                    "chooses.")],

@@ -7,7 +7,7 @@ from ..blockdance_core.methods.delta_cache import DeltaCacheMethod
 from ..blockdance_core.methods.delta_dit import DeltaDiTMethod
 from ..blockdance_core.methods.method import Method
 from ..blockdance_core.methods.variants import with_forecast, with_storage
-from .patch import CATEGORY, TRANSFORMER, PatchNode, forecast_input, storage_inputs
+from .patch import CATEGORY, TRANSFORMER, PatchNode, enabled_input, forecast_input, storage_inputs
 
 
 class BlockDancePatch(PatchNode):
@@ -42,7 +42,7 @@ class BlockDancePatch(PatchNode):
                     "end", default=default.end, min=0., max=1., step=.01,
                     tooltip="Where reuse ends, as a fraction of sampling. The last steps finish the fine detail; 0.9 "
                             "to 1 are sensible, later is faster."),
-                forecast_input(), *storage_inputs(),
+                forecast_input(), *storage_inputs(), enabled_input(),
             ],
             outputs=[io.Model.Output(display_name="model", tooltip="The same model, sampling with block reuse.")],
             hidden=[io.Hidden.unique_id], not_idempotent=True,  # notify.py says why
@@ -91,7 +91,7 @@ class DeltaCachePatch(PatchNode):
                     "end", default=default.end, min=0., max=1., step=.01,
                     tooltip="Where reuse ends, as a fraction of sampling. 1 as in the paper; 0.9 to 0.95 gives the "
                             "finest detail full steps and saves less."),
-                forecast_input(), *storage_inputs(),
+                forecast_input(), *storage_inputs(), enabled_input(),
             ],
             outputs=[io.Model.Output(display_name="model", tooltip="The same model, sampling with Delta-Cache.")],
             hidden=[io.Hidden.unique_id], not_idempotent=True,  # notify.py says why
@@ -144,7 +144,7 @@ class DeltaDiTPatch(PatchNode):
                     tooltip="0 = off. Otherwise the target cost as a fraction of full compute, 0.1 to 0.99: lower is "
                             "faster and changes more of the picture, 0.6 to 0.75 are sensible. N and n_cached follow "
                             "from it (Eq. 6 and 7 of the paper) and are shown on the node."),
-                forecast_input(), *storage_inputs(),
+                forecast_input(), *storage_inputs(), enabled_input(),
             ],
             outputs=[io.Model.Output(display_name="model", tooltip="The same model, sampling with Delta-DiT.")],
             hidden=[io.Hidden.unique_id], not_idempotent=True,  # notify.py says why

@@ -9,7 +9,7 @@ from ..blockdance_core.comfy.models.any_model import ANYTHING
 from ..blockdance_core.plan.flow_time import Quantity
 from ..blockdance_core.plan.plan_text import MEASURED, read
 from . import profiles
-from .patch import CATEGORY, PatchNode
+from .patch import CATEGORY, PatchNode, enabled_input
 
 EXAMPLE = """{
   "blockdance_plan": 1,
@@ -40,6 +40,7 @@ class BlockDancePlan(PatchNode):
                     tooltip="JSON. Steps count from 0, and those that are not named are computed. kind: output, or "
                             "feature or delta with the blocks [first, last]. forecast: measured (by the model's "
                             "profile, as Auto), off, linear or quadratic."),
+                enabled_input(),
             ],
             outputs=[io.Model.Output(display_name="model", tooltip="The same model, sampling by the plan.")],
             hidden=[io.Hidden.unique_id], not_idempotent=True,  # notify.py says why

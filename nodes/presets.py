@@ -3,7 +3,7 @@
 from comfy_api.latest import io
 
 from ..blockdance_core.methods.presets import PRESETS, Method
-from .patch import CATEGORY, PatchNode
+from .patch import CATEGORY, PatchNode, enabled_input
 
 
 class BlockDancePreset(PatchNode):
@@ -24,6 +24,7 @@ class BlockDancePreset(PatchNode):
                                tooltip="The number of steps in brackets is that of the published run; keep to it. A "
                                        "higher N or Nc is faster and changes more; BlockDance with N = 2 is closest to "
                                        "the full picture."),
+                enabled_input(),
             ],
             outputs=[io.Model.Output(display_name="model", tooltip="The same model, sampling as published.")],
             hidden=[io.Hidden.unique_id], not_idempotent=True,  # notify.py says why

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import folder_paths
@@ -10,7 +11,8 @@ from comfy.model_patcher import ModelPatcher
 from ..blockdance_core.auto.kernel import Kernel
 from ..blockdance_core.auto.profile import Profile
 from ..blockdance_core.auto.profile_library import Library
-from ..blockdance_core.comfy.fingerprint import fingerprint_of, versions
+from ..blockdance_core.comfy.fingerprint import fingerprint_of
+from ..blockdance_core.comfy.provenance import versions
 from ..blockdance_core.plan.flow_time import Quantity
 from ..blockdance_core.plan.schedule import SamplerTraits
 
@@ -70,3 +72,15 @@ class Measured:
         if not library().keep_sampler(self._fingerprint, traits):
             self._seen[traits.key] = traits
         return True
+
+
+@dataclass(frozen=True)
+class ToRead:
+    """What was observed of samplers, to which nothing is added."""
+    measured: Measured
+
+    def find(self, key: str) -> SamplerTraits | None:
+        return self.measured.find(key)
+
+    def keep(self, traits: SamplerTraits) -> bool:
+        return False

@@ -7,7 +7,7 @@ from ..blockdance_core.methods.method import Method
 from ..blockdance_core.methods.unet import UNet, UNetMethod
 from ..blockdance_core.methods.variants import with_storage
 from ..blockdance_core.plan.plan import Kind
-from .patch import CATEGORY, PatchNode, storage_inputs
+from .patch import CATEGORY, PatchNode, enabled_input, storage_inputs
 
 SD15 = UNet("SD1.5", stacks=(1, 2, 2, 1, 2, 2, 1, 2, 2, 1, 1, 1, 3, 1, 1, 2, 2, 2, 3, 2, 2, 3, 2, 2, 2),
             channels=(320,) * 4 + (640,) * 3 + (1280,) * 12 + (640,) * 3 + (320,) * 3)
@@ -52,7 +52,7 @@ class DeltaCacheUNetPatch(PatchNode):
                     "end", default=default.end, min=0., max=1., step=.01,
                     tooltip="Where reuse ends, as a fraction of sampling. 1 as in the paper; 0.9 to 0.95 gives the "
                             "finest detail full steps and saves less."),
-                *storage_inputs(),
+                *storage_inputs(), enabled_input(),
             ],
             outputs=[io.Model.Output(display_name="model", tooltip="The same model, sampling with block reuse.")],
             hidden=[io.Hidden.unique_id], not_idempotent=True,  # notify.py says why

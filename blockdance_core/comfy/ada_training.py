@@ -11,7 +11,8 @@ from ..ada.training import Progress, Training, start_logits
 from ..ada.training_settings import Settings
 from ..ada.workers import Workers
 from .ada_rollouts import Rollouts
-from .fingerprint import fingerprint_of, versions
+from .fingerprint import fingerprint_of
+from .provenance import versions
 
 NETWORKS = {"full": (1344, 21), "small": (64, 4)}  # width and heads: 0.08 billion parameters, 0.2 million
 CHECKPOINT = ".training"

@@ -18,6 +18,7 @@ from ..plan.plan import Plan
 from ..plan.schedule import SamplerTraits, Schedule
 from .messages import words_of
 from .models.architectures import TRANSFORMERS, Family
+from .provenance import provenance
 from .run import Run
 from .run_history import MOST, History, Result
 from .step_tracking import traits_of
@@ -44,6 +45,8 @@ def attach(model: ModelPatcher, method: Method, on_report: Callable[[Report], No
 
     def finish(run: Run) -> Report:
         report = run.finish()
+        with run.messages.survive("what this run was made with is not known"):
+            report.provenance = provenance(report.plan)
         logger.info("%s on %s: %s", method.name, report.transformer.name, report.line())
         if on_report is not None:
             with run.messages.survive("the report of this run could not be passed on"):
@@ -72,6 +75,11 @@ def install(model: ModelPatcher, name: str, begin: Callable, finish: Callable, m
         patched.add_wrapper_with_key(kind, KEY, wrapper)
     patched.set_attachments(KEY, results)
     return patched
+
+
+def is_patched(model: ModelPatcher) -> bool:
+    """Whether something was attached to this model, or to one that it is a clone of."""
+    return model.get_attachment(KEY) is not None
 
 
 def last_report(model: ModelPatcher) -> Report | None:
