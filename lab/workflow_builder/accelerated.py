@@ -15,7 +15,7 @@ others forecast from them. The measurement is kept in *models/blockdance*, for o
 
 **Compare**: turn *enabled* off on the node and run again with the same seed.
 
-**speedup** is the one setting to turn: 1.5 changes least, 3 is for previews.
+**quality** is the one setting to turn: *safe* changes least and is 1.5 times as fast, *fast* is for previews.
 """
 
 

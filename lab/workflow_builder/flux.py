@@ -63,7 +63,7 @@ pictures are equal. In the second {AUTO.inputs["speedup"]:g} times fewer steps a
 **Compare Image Quality** says how far the pictures are apart: 40 dB and more are hard to tell apart, at 30 dB small
 details differ.
 
-**speedup** is the one setting to turn: 1.5 changes least, 3 is for previews.
+**quality** is the one setting to turn: *safe* changes least, *fast* is for previews.
 """, flux.loading)
     return comparison("Before and after, with Flux.1-dev", "blockdance/before and after", flux, text, AUTO,
                       0)

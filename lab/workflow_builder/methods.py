@@ -35,7 +35,7 @@ BlockDance did (53.2 dB against 47.6 dB), the Delta methods did not (36.5 dB aga
 **BlockDance Auto** computes less: {STEPS / AUTO.inputs["speedup"]:.0f} steps cost as much. Its first run measures the
 model and draws the full picture; change *Seed of all samplers* and run again.
 
-**First knob: speedup** of Auto, **N** of each patch. Bypass (Ctrl+B) what you do not want to wait for.
+**Turn first: quality** of Auto, **N** of each patch. Bypass (Ctrl+B) what you do not want to wait for.
 """, model.loading)
     seed = seed_of(model)
     baseline = branch(model, model.model, seed, "baseline")

@@ -29,7 +29,7 @@ A 24-block Flux that draws 64 x 64 pixels, on any CPU in some seconds: emoji on 
 pictures are equal. From the second on some {round(STEPS / AUTO.inputs["speedup"])} of the {STEPS} steps are computed
 for the picture on the right.
 
-**speedup** is the one setting to turn.
+**quality** is the one setting to turn.
 
 Captions: a name such as fox face or rocket, or two with *and*; a set (noto, fluent, twemoji); large, medium or small;
 center, left, right, top or bottom; *on* plain, gradient, striped, dotted, checkered or cloudy; a color. All but the

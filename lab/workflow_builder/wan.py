@@ -74,7 +74,7 @@ def wan_2_2() -> Workflow:
     return made.workflow(
         "Wan 2.2 video with BlockDance Auto",
         about("Wan 2.2 text-to-video", made, STEPS_2_2,
-              "Each of the two models has a node of its own: give both the same *speedup*. With a 4-step LoRA there is "
+              "Each of the two models has a node of its own: give both the same *quality*. With a 4-step LoRA there is "
               "nothing to gain.", result="video"),
         5)
 

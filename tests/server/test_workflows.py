@@ -55,7 +55,7 @@ def test_the_server_misses_nothing_but_the_files(comfyui, name):
 def test_runs_with_tiny_files_in_comfyuis_own_loaders(comfyui, base, name, family, stacks, steps):
     prompt = read(TWINS[name])
     width, height = FAMILIES[family].size
-    set_everywhere(prompt, width=width, height=height, profile="general", least_quality=0,
+    set_everywhere(prompt, width=width, height=height, profile="general", quality="custom", least_quality=0,
                    **({"steps": steps} if steps else {}))
     for node in list(prompt.values()):
         give_files(prompt, node, FAMILIES[family], base / "models")
@@ -105,7 +105,7 @@ def test_auto_is_faster_with_the_next_seed_as_its_note_says(comfyui, base):
     assert "measured: the next run will be faster" in first.texts[auto][-1]
     assert "identical" in first.texts[judge][-1]
 
-    set_everywhere(prompt, value=2, least_quality=0)  # what is expected of random weights is little
+    set_everywhere(prompt, value=2, quality="custom", least_quality=0)  # what is expected of random weights is little
     check_run(comfyui, prompt, (3, 5))
 
 
@@ -125,6 +125,7 @@ def check_run(comfyui, prompt: dict, stacks: tuple[int, ...], unaccelerated: int
                      if node["class_type"] == "KSampler" and node["inputs"]["model"] == [key, 0])
         settings = dict(patch["inputs"])
         del settings["model"]
+        assert settings.pop("enabled", True)
         for name, unused in {"forecast": "off", "storage": "model", "offload": "auto"}.items():
             assert settings.pop(name, unused) == unused
         plan = POLICIES[patch["class_type"]](**settings).plan(Schedule.even(steps), Transformer("", stacks))
@@ -157,7 +158,7 @@ def test_runs_with_the_demos_model(comfyui, name, unaccelerated):
         if node["class_type"] in exchange:
             node["class_type"], node["inputs"] = exchange[node["class_type"]]
     # What is measured of the tests' random weights is no measure: Auto goes by the general profile
-    set_everywhere(prompt, steps=STEPS, profile="general", least_quality=0)
+    set_everywhere(prompt, steps=STEPS, profile="general", quality="custom", least_quality=0)
     check_run(comfyui, prompt, (28,), unaccelerated)
 
 
@@ -173,5 +174,5 @@ def test_the_demos_pictures_are_measured_by_the_first_run_and_faster_in_the_next
     set_everywhere(prompt, steps=STEPS)
     [auto] = of_type(prompt, "BlockDanceAuto")
     assert "measured: the next run will be faster" in client.submit(comfyui.url, prompt).texts[auto][-1]
-    set_everywhere(prompt, value=2, least_quality=0)  # what is expected of so few steps is little
+    set_everywhere(prompt, value=2, quality="custom", least_quality=0)  # what is expected of so few steps is little
     check_run(comfyui, prompt, (8, 16))
