@@ -73,7 +73,7 @@ def write(page: ComfyPage, workflow: Workflow, painter: Painter) -> None:
 
 def show_where(page: ComfyPage) -> None:
     """The README's picture of the graph."""
-    shown, (_, auto, _) = put_it_here.workflow()
+    shown, auto = put_it_here.workflow()
     build(page, shown)
     for _ in range(2):  # the first measures, if nothing has before; the second is the faster one
         page.run_and_wait()

@@ -10,9 +10,9 @@ PROMPT = ("A close-up of a cheerful puppet with curly yarn hair who holds a smal
 NEGATIVE = "blurry, low quality, still frame, frames, watermark, overlay, titles, subtitles"
 CHECKPOINT = File("ltx-2-19b-dev-fp8.safetensors",
                   "https://huggingface.co/Lightricks/LTX-2/resolve/main/ltx-2-19b-dev-fp8.safetensors", "checkpoints")
-ENCODER = File("gemma_3_12B_it_fp4_mixed.safetensors", "https://huggingface.co/Comfy-Org/ltx-2/resolve/main/split_files/"
-                                                       "text_encoders/gemma_3_12B_it_fp4_mixed.safetensors",
-               "text_encoders")
+ENCODER = File("gemma_3_12B_it_fp4_mixed.safetensors",
+               "https://huggingface.co/Comfy-Org/ltx-2/resolve/main/split_files/text_encoders/"
+               "gemma_3_12B_it_fp4_mixed.safetensors", "text_encoders")
 
 
 def ltx_2() -> Workflow:

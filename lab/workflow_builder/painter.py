@@ -39,6 +39,8 @@ class Painter:
                 inputs["text"] = caption
             elif node["class_type"] == "PrimitiveInt":
                 inputs["value"] = seed
+            elif "speedup" in inputs:  # as fast as the label says
+                inputs |= {"quality": "custom", "least_quality": 0.}
         with ThreadPoolExecutor(1) as apart:  # Playwright has this thread's event loop
             result = apart.submit(client.submit, self.url, self.prompt).result()
         titles = {key: node["_meta"]["title"] for key, node in self.prompt.items() if node["class_type"] == "SaveImage"}

@@ -1,4 +1,4 @@
-"""The picture of the README that shows where BlockDance Auto belongs: a short graph of the demo's model, after a run."""
+"""The picture of the README that shows where BlockDance Auto belongs: a short graph, after a run."""
 
 import io
 
@@ -16,8 +16,8 @@ OPEN = 50  # pixels around the nodes
 MORE = 24  # a seed that no workflow has: what was drawn before is not drawn again
 
 
-def workflow() -> tuple[Workflow, tuple[Node, Node, Node]]:
-    """The graph, and of it the model, Auto and the sampler."""
+def workflow() -> tuple[Workflow, Node]:
+    """The graph of the demo's model, and of it Auto."""
     emoji = source()
     auto = AUTO.on(emoji.model)
     sampler = emoji.sampler(auto[0], MORE, "")
@@ -30,7 +30,7 @@ def workflow() -> tuple[Workflow, tuple[Node, Node, Node]]:
         (Group("", (auto,)),),
         (Group("", (sampler,)),),
         (Group("", (saved,)),),
-        (Group("", (decode, larger, *emoji.loading[1:], *emoji.prompting[2:])),))), (emoji.loading[0], auto, sampler)
+        (Group("", (decode, larger, *emoji.loading[1:], *emoji.prompting[2:])),))), auto
 
 
 def take(page: ComfyPage, shown: Workflow, auto: Node) -> Image.Image:

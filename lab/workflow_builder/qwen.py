@@ -37,6 +37,6 @@ def qwen_image() -> Workflow:
     return made.workflow(
         "Qwen-Image with BlockDance Auto",
         about("Qwen-Image", made, model.sampling.steps,
-              "50 steps leave much to forecast: try *fast*, too. Use it in place of the Lightning LoRA, whose four steps "
-              "leave nothing."),
+              "50 steps leave much to forecast: try *fast*, too. Use it in place of the Lightning LoRA, whose four "
+              "steps leave nothing."),
         5)

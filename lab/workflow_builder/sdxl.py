@@ -5,8 +5,9 @@ from .comparison import Sampling, Source
 from .graph import File, Node, Workflow
 
 PROMPT = "evening sunset scenery blue sky nature, glass bottle with a galaxy in it"
-BASE = File("sd_xl_base_1.0.safetensors", "https://huggingface.co/stabilityai/stable-diffusion-xl-base-1.0/resolve/main/"
-                                          "sd_xl_base_1.0.safetensors", "checkpoints")
+BASE = File("sd_xl_base_1.0.safetensors",
+            "https://huggingface.co/stabilityai/stable-diffusion-xl-base-1.0/resolve/main/sd_xl_base_1.0.safetensors",
+            "checkpoints")
 
 
 def source() -> Source:

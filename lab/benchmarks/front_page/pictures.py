@@ -92,8 +92,9 @@ def chart(found: Curves, of: str) -> Image.Image:
     def write(at: tuple[float, float], words: str, size: int, color: str = "#18181b", anchor: str = "mm") -> None:
         draw.text(at, words, color, ImageFont.load_default(size * SCALE), anchor)
     for number, (border, words) in enumerate(WORDS):
-        upper = high if number == 0 else WORDS[number - 1][0]
-        lower = max(border, low)
+        upper, lower = high if number == 0 else min(high, WORDS[number - 1][0]), max(border, low)
+        if upper <= lower:
+            continue
         draw.rectangle((*place(1, upper), *place(FASTEST, lower)), ("#eaf6ec", "#f7f7f2", "#fbeeec")[number])
         write((place(FASTEST, 0)[0] - 8 * SCALE, place(1, upper)[1] + 12 * SCALE), words, 13, "#71717a", "rm")
     for times in (1, 1.5, 2, 2.5, 3, 3.5, 4):
