@@ -1,6 +1,5 @@
-"""`python3 -m lab.workflow_builder [name ...]`, with any Python from 3.10, writes all templates or those named.
-
-Without a name it also writes the picture of the graph in the README.
+"""`python3 -m lab.workflow_builder [name ...]`, with any Python from 3.10, writes all templates, and the README's
+picture of a graph, or those named.
 """
 
 import sys

@@ -26,10 +26,10 @@ WEIGHTS = REPOSITORY / "demo" / "weights" / "pixart.safetensors"
 def main() -> int:
     workflows = catalogue.workflows()
     parser = argparse.ArgumentParser(prog="python3 -m lab.workflow_builder", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(workflows)}; without one, all")
-    chosen = parser.parse_args().names
-    names = chosen or list(workflows)
-    if unknown := set(names) - set(workflows):
+    parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(workflows)}, and {put_it_here.NAME}, "
+                        "which is a picture in the README; without one, all")
+    names = parser.parse_args().names or [*workflows, put_it_here.NAME]
+    if unknown := set(names) - {*workflows, put_it_here.NAME}:
         parser.error(f"no workflow is called {', '.join(unknown)}; there are {', '.join(workflows)}")
     if (program := chromium.installed()) is None:
         parser.error("no Chromium: install one, or name its program in BLOCKDANCE_CHROMIUM")
@@ -42,11 +42,11 @@ def main() -> int:
             page.set("LiteGraph.Canvas.MinFontSizeForLOD", 0)  # words also on small nodes
             painter = Painter(server.url, build(page, picture_world())["prompt"])
             for name in names:
-                write(page, workflows[name], painter)
+                if name == put_it_here.NAME:
+                    show_where(page)
+                else:
+                    write(page, workflows[name], painter)
                 print(name, flush=True)
-            if not chosen:
-                show_where(page)
-                print(put_it_here.PATH.name, flush=True)
             browser.close()
     return 0
 

@@ -9,6 +9,7 @@ from .accelerators import AUTO
 from .graph import REPOSITORY, Group, Node, Workflow
 from .picture_world import source
 
+NAME = "put it here"
 PATH = REPOSITORY / "docs" / "put-it-here.jpg"
 FRAME, WORDS = "#ffb020", 22
 SCALE, LEFT, TOP = .95, 120, 190  # of the graph in the page's window
@@ -25,7 +26,7 @@ def workflow() -> tuple[Workflow, Node]:
                                    "scale_by": 4.})
     saved = Node("SaveImage", {"images": larger[0], "filename_prefix": "blockdance/emoji"}, size=(300, 360))
     decode = larger.inputs["image"].node
-    return Workflow("put it here", (
+    return Workflow(NAME, (
         (Group("", emoji.loading[:1]), Group("", emoji.prompting[:2])),
         (Group("", (auto,)),),
         (Group("", (sampler,)),),
