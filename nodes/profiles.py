@@ -2,6 +2,7 @@
 
 import logging
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Sequence
 
@@ -10,7 +11,8 @@ from comfy.model_patcher import ModelPatcher
 
 from ..blockdance_core.auto.kernel import Kernel
 from ..blockdance_core.auto.profile import Library, Profile
-from ..blockdance_core.comfy.attach import fingerprint_of, versions
+from ..blockdance_core.comfy.attach import fingerprint_of
+from ..blockdance_core.comfy.provenance import versions
 from ..blockdance_core.comfy.weights_digest import weights_digest
 from ..blockdance_core.plan.schedule import Quantity, SamplerTraits
 
@@ -72,3 +74,15 @@ class Measured:
         if not library().keep_sampler(self._fingerprint, traits):
             self._seen[traits.key] = traits
         return True
+
+
+@dataclass(frozen=True)
+class ToRead:
+    """What was observed of samplers, to which nothing is added."""
+    measured: Measured
+
+    def find(self, key: str) -> SamplerTraits | None:
+        return self.measured.find(key)
+
+    def keep(self, traits: SamplerTraits) -> bool:
+        return False

@@ -7,15 +7,12 @@ from dataclasses import replace
 from functools import partial
 from typing import Callable
 
-import comfyui_version
-import torch
 from comfy.model_management import InterruptProcessingException
 from comfy.model_patcher import ModelPatcher
 from comfy.model_sampling import CONST
 from comfy.patcher_extension import WrappersMP
 from torch.nn import Module
 
-from .. import __version__
 from ..auto.profile import Fingerprint
 from ..engine.report import Report
 from ..methods.method import Method
@@ -23,6 +20,7 @@ from ..plan.plan import Plan
 from ..plan.schedule import FlowTime, SamplerTraits, Schedule
 from .messages import words_of
 from .models.architectures import ANY_MODEL, TRANSFORMERS, Family
+from .provenance import provenance
 from .run import Run
 from .run_history import MOST, History, Result
 from .step_tracking import traits_of
@@ -49,6 +47,8 @@ def attach(model: ModelPatcher, method: Method, on_report: Callable[[Report], No
 
     def finish(run: Run) -> Report:
         report = run.finish()
+        with run.messages.survive("what this run was made with is not known"):
+            report.provenance = provenance(report.plan)
         logger.info("%s on %s: %s", method.name, report.transformer.name, report.line())
         if on_report is not None:
             with run.messages.survive("the report of this run could not be passed on"):
@@ -77,6 +77,11 @@ def install(model: ModelPatcher, name: str, begin: Callable, finish: Callable, m
         patched.add_wrapper_with_key(kind, KEY, wrapper)
     patched.set_attachments(KEY, results)
     return patched
+
+
+def is_patched(model: ModelPatcher) -> bool:
+    """Whether something was attached to this model, or to one that it is a clone of."""
+    return model.get_attachment(KEY) is not None
 
 
 def last_report(model: ModelPatcher) -> Report | None:
@@ -178,7 +183,3 @@ def fingerprint_of(model: ModelPatcher) -> Fingerprint:
     transformer = ANY_MODEL.transformer_of(diffusion_model)
     return Fingerprint(transformer.name, transformer.stacks, sum(p.numel() for p in diffusion_model.parameters()),
                        is_flow(model.get_model_object("model_sampling")))
-
-
-def versions() -> dict[str, str]:
-    return {"comfyui": comfyui_version.__version__, "blockdance": __version__, "torch": str(torch.__version__)}

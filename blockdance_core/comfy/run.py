@@ -90,6 +90,7 @@ class Run:
         if decision.reuse is None:
             self._passes.cache.begin_group()
         evaluation = Evaluation(step, decision.reuse)
+        self.report.shape = tuple(x.shape)
         self._current = Current(evaluation, decision, moment.time, x)
         self.report.evaluations.append(evaluation)
         self._report_evaluation()

@@ -6,6 +6,8 @@ from typing import TypeVar
 
 from comfy_execution.utils import get_executing_context
 
+from ..engine.report import Report
+
 MOST = 1000  # runs: the account of one takes some ten KiB
 Result = TypeVar("Result")
 
@@ -89,3 +91,35 @@ def _forgotten(past: Place | None, now: Place | None) -> bool:
     if past is None or now is None:
         return past is now
     return past.root == now.root and past.prompt != now.prompt
+
+
+LIKE = .05  # of the work: runs that differ by no more are of the same size, as prompts may be longer or shorter
+
+
+@dataclass
+class FullRuns:
+    """How long full runs took, by model, size of the latent and number of evaluations: the fastest of each, as the
+    first one may have had to load weights. Of the latest `most` kinds."""
+    most: int = 100
+    _runs: list[Report] = field(default_factory=list)
+
+    def see(self, report: Report) -> None:
+        """Keep a run, if it was a full one."""
+        if not report.is_full:
+            return
+        like = [past for past in self._runs if _alike(past, report)]
+        others = [past for past in self._runs if not _alike(past, report)]
+        self._runs[:] = [*others, min((*like, report), key=lambda run: run.warm_seconds)][-self.most:]
+
+    def seconds(self, report: Report) -> float | None:
+        """Of a full run like this one."""
+        return next((past.warm_seconds for past in self._runs if _alike(past, report)), None)
+
+
+def _alike(a: Report, b: Report) -> bool:
+    """Whether two runs would be the same work in full."""
+    if (a.transformer, a.shape, len(a.evaluations)) != (b.transformer, b.shape, len(b.evaluations)):
+        return False
+    if not a.total_macs or not b.total_macs:  # what was compiled cannot be counted
+        return a.total == b.total
+    return abs(a.total_macs - b.total_macs) <= LIKE * max(a.total_macs, b.total_macs)

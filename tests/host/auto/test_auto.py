@@ -22,8 +22,9 @@ from blockdance.blockdance_core.auto.measurement import MeasureMethod
 from blockdance.blockdance_core.auto.method import AutoMethod
 from blockdance.blockdance_core.auto.profile import general
 from blockdance.blockdance_core.auto.written_plan import WrittenPlanMethod
-from blockdance.blockdance_core.comfy.attach import attach, fingerprint_of, last_report, versions
+from blockdance.blockdance_core.comfy.attach import attach, fingerprint_of, last_report
 from blockdance.blockdance_core.comfy.models.architectures import ANY_MODEL
+from blockdance.blockdance_core.comfy.provenance import versions
 from blockdance.blockdance_core.comfy.step_tracking import traits_of
 from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
 from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
@@ -152,7 +153,7 @@ def test_planning_is_counted():
     accelerated = patched(FLUX.build(), auto(2.))
     sample(accelerated, FLUX, steps=8)
     report = last_report(accelerated)
-    assert list(report.as_dict())[-1] == "planning_seconds" and 0 < report.as_dict()["planning_seconds"] < 60
+    assert 0 < report.as_dict()["planning_seconds"] < 60
 
 
 @pytest.mark.parametrize("tiny", TINIES)
