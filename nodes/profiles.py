@@ -58,7 +58,7 @@ class Measured:
     def learn_anew(self, quantity: Quantity, kernel: Kernel) -> str:
         """Keep it in place of what was known; the choice to measure stands until the user makes another."""
         self._keep(quantity, kernel)
-        return "measured anew: choose the profile auto, and the next run will be faster"
+        return "measured anew: with the profile auto the next run will be faster"
 
     def _keep(self, quantity: Quantity, kernel: Kernel) -> None:
         """The name of the file is for the log: a node has no room for it."""
