@@ -98,7 +98,7 @@ export class View {
 function notesOf(report, phase, hint) {
     if (!report) return [hint].filter(Boolean);
     const note = report.closeness && phase === "finished" ? report.note.replace(SAID, "") : report.note;
-    const notes = [...report.failures, report.outcome, hint, note, ...report.notes];
+    const notes = [...report.failures, report.outcome, note, hint, ...report.notes];
     if (phase === "finished") {
         if (!/ s$/.test(report.headline)) notes.push(`${report.seconds.toFixed(2)} s of sampling`);
         if (report.cache_bytes) notes.push(`${(report.cache_bytes / 2 ** 20).toFixed(1)} MiB kept between evaluations`);
