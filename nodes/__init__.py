@@ -2,17 +2,14 @@
 
 from comfy_api.latest import ComfyExtension, io
 
-from . import patch as preview
-from . import policies, profiles
-from . import server as notify
+from . import ada, patch, profiles, server
 from .ada import BlockDanceAdaLoader, BlockDanceAdaPatch, BlockDanceAdaReward
 from .ada_train import BlockDanceAdaTrain
 from .auto import BlockDanceAuto
 from .calibrate import BlockDanceCalibrate
 from .dit import BlockDanceDiTLabel, BlockDanceDiTLoader
-from .paper_methods import BlockDancePatch, DeltaCachePatch, DeltaDiTPatch
+from .paper_methods import BlockDancePatch, BlockDancePreset, DeltaCachePatch, DeltaDiTPatch
 from .plan import BlockDancePlan
-from .presets import BlockDancePreset
 from .probe import BlockDanceProbe, BlockDanceSimilarity
 from .quality import BlockDanceQuality
 from .report import BlockDanceReport
@@ -27,10 +24,10 @@ ADA = [BlockDanceAdaLoader, BlockDanceAdaTrain, BlockDanceAdaReward]
 class BlockDanceExtension(ComfyExtension):
     async def on_load(self) -> None:
         profiles.register()
-        policies.register()
-        routes = getattr(notify.server(), "routes", None)
+        ada.register()
+        routes = getattr(server.server(), "routes", None)
         if routes is not None:
-            preview.serve(routes, PATCHES)
+            patch.serve(routes, PATCHES)
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return [*PATCHES, BlockDanceCalibrate, *ADA, *ANALYSIS, BlockDanceDiTLoader, BlockDanceDiTLabel]

@@ -1,18 +1,41 @@
-"""BlockDance-Ada: a trained policy, and the patch that samples by it."""
+"""BlockDance-Ada: where its policies are, the patch that samples by one, and the reward that one is trained with."""
 
+import os
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+import comfy.ops
+import folder_paths
 import torch
 from comfy_api.latest import io
 
 from ..blockdance_core.ada import rewards
 from ..blockdance_core.ada.method import AdaMethod
-from ..blockdance_core.ada.policy_file import PolicyError, PolicyFile
-from ..blockdance_core.comfy.fingerprint import fingerprint_of
+from ..blockdance_core.ada.policy_file import SUFFIX, PolicyError, PolicyFile, read
+from ..blockdance_core.comfy.attach import fingerprint_of
+from ..blockdance_core.files import Files
 from ..blockdance_core.plan.plan import COMPUTE, Plan, Transformer
 from ..blockdance_core.plan.schedule import Schedule
-from . import policies
 from .patch import CATEGORY, TRANSFORMER, PatchNode, enabled_input
+
+FOLDER = "blockdance_ada"  # below models/
+KINDS = ["ssim", "distance", "clip", "image_reward", "named"]  # of rewards
+Policy = io.Custom("BLOCKDANCE_ADA_POLICY")
+Reward = io.Custom("BLOCKDANCE_REWARD")
+
+
+def register() -> None:
+    """Make the folder known, so that extra_model_paths.yaml may add others."""
+    folder_paths.add_model_folder_path(FOLDER, os.path.join(folder_paths.models_dir, FOLDER))
+
+
+def files() -> Files:
+    return Files(tuple(map(Path, folder_paths.get_folder_paths(FOLDER))), SUFFIX, "policy", PolicyError)
+
+
+def load(name: str) -> PolicyFile:
+    """The policy in a file of this name, its weights moved to where it is asked by ComfyUI. Raises PolicyError."""
+    return read(files().find(name), comfy.ops.manual_cast)
 
 
 class BlockDanceAdaLoader(io.ComfyNode):
@@ -25,16 +48,16 @@ class BlockDanceAdaLoader(io.ComfyNode):
             description="Load a policy that Train BlockDance-Ada has written, for the BlockDance-Ada Patch. A policy "
                         "is made for one model.",
             search_aliases=["blockdance", "ada", "policy", "adaptive"],
-            inputs=[io.Combo.Input("policy", options=policies.files().names(),
+            inputs=[io.Combo.Input("policy", options=files().names(),
                                    tooltip="A file in models/blockdance_ada, which Train BlockDance-Ada writes.")],
-            outputs=[policies.Policy.Output(display_name="policy", tooltip="For the BlockDance-Ada Patch.")],
+            outputs=[Policy.Output(display_name="policy", tooltip="For the BlockDance-Ada Patch.")],
         )
 
     @classmethod
     def validate_inputs(cls, policy: str | None = None) -> bool | str:
         try:
             if policy is not None:  # None for a link
-                policies.files().find(policy)
+                files().find(policy)
         except PolicyError as error:
             return str(error)
         return True
@@ -42,11 +65,11 @@ class BlockDanceAdaLoader(io.ComfyNode):
     @classmethod
     def fingerprint_inputs(cls, policy: str | None = None) -> str:
         """A file may have changed under its name."""
-        return policies.files().state(policy)  # None for a link: of all
+        return files().state(policy)  # None for a link: of all
 
     @classmethod
     def execute(cls, policy: str) -> io.NodeOutput:
-        return io.NodeOutput(policies.load(policy))
+        return io.NodeOutput(load(policy))
 
 
 @dataclass(frozen=True)
@@ -71,7 +94,7 @@ class BlockDanceAdaPatch(PatchNode):
             search_aliases=["blockdance", "ada", "adaptive", "speed up", "faster", "cache", "policy"],
             inputs=[
                 io.Model.Input("model", tooltip=TRANSFORMER + " The one that the policy was trained on."),
-                policies.Policy.Input("policy", tooltip="From Load BlockDance-Ada Policy or Train BlockDance-Ada."),
+                Policy.Input("policy", tooltip="From Load BlockDance-Ada Policy or Train BlockDance-Ada."),
                 io.Float.Input("threshold", default=.5, min=0., max=1., step=.01, optional=True, advanced=True,
                                tooltip="A step is computed where the policy gives it more than this. 0.5 is the "
                                        "paper's; more reuses more steps, in the policy's own order. 0.4 to 0.7 are "
@@ -80,7 +103,7 @@ class BlockDanceAdaPatch(PatchNode):
             ],
             outputs=[io.Model.Output(display_name="model", tooltip="The same model, reusing blocks as the policy "
                                                                    "chooses.")],
-            hidden=[io.Hidden.unique_id], not_idempotent=True,  # notify.py says why
+            hidden=[io.Hidden.unique_id], not_idempotent=True,  # server.py says why
         )
 
     @classmethod
@@ -91,9 +114,6 @@ class BlockDanceAdaPatch(PatchNode):
     def method_for(cls, model, policy: PolicyFile, threshold: float = .5) -> AdaMethod:
         policy.card.check(fingerprint_of(model), policy.source)
         return cls.method(policy, threshold)
-
-
-KINDS = ["ssim", "distance", "clip", "image_reward", "named"]
 
 
 class BlockDanceAdaReward(io.ComfyNode):
@@ -120,7 +140,7 @@ class BlockDanceAdaReward(io.ComfyNode):
                 io.ClipVision.Input("clip_vision", optional=True,
                                     tooltip="For kind clip: the vision model of the same CLIP."),
             ],
-            outputs=[policies.Reward.Output(display_name="reward", tooltip="For Train BlockDance-Ada.")],
+            outputs=[Reward.Output(display_name="reward", tooltip="For Train BlockDance-Ada.")],
         )
 
     @classmethod

@@ -12,16 +12,15 @@ from comfy_api.latest import io
 from ..blockdance_core.ada import captions as caption_files
 from ..blockdance_core.ada.policy_file import SUFFIX
 from ..blockdance_core.ada.rewards import SSIM
-from ..blockdance_core.ada.training import Progress
-from ..blockdance_core.ada.training_settings import BASELINES, Settings
+from ..blockdance_core.ada.training import BASELINES, Progress, Settings
 from ..blockdance_core.comfy.ada_rollouts import Rollouts, Sampling
 from ..blockdance_core.comfy.ada_training import NETWORKS, train
 from ..blockdance_core.comfy.models.architectures import transformer_of
 from ..blockdance_core.figures.canvas import THEMES, to_tensor
-from ..blockdance_core.figures.learning import of_progress
-from ..blockdance_core.methods.interval import three_quarters
-from . import policies
+from ..blockdance_core.figures.curves import of_progress
+from ..blockdance_core.methods.method import three_quarters
 from . import server as notify
+from .ada import Policy, Reward, files, load
 from .patch import CATEGORY, TRANSFORMER
 from .server import callable_by_scripts
 
@@ -34,8 +33,8 @@ CURVE = 800  # pixels of the picture that the node shows while it trains
 class BlockDanceAdaTrain(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
-        files = [path.name for path in Path(folder_paths.get_input_directory()).glob("*")  # none, if there is no folder
-                 if path.name.lower().endswith(ENDINGS)]
+        captions = [path.name for path in Path(folder_paths.get_input_directory()).glob("*")  # none without a folder
+                    if path.name.lower().endswith(ENDINGS)]
         return io.Schema(
             node_id="BlockDanceAdaTrain",
             display_name="Train BlockDance-Ada",
@@ -49,7 +48,7 @@ class BlockDanceAdaTrain(io.ComfyNode):
                 io.Clip.Input("clip", tooltip="Encodes the captions, as for CLIP Text Encode."),
                 io.Latent.Input("latent_image", tooltip="An empty latent of your usual size; of a batch, the first is "
                                                         "taken."),
-                io.Combo.Input("captions", options=sorted(files),
+                io.Combo.Input("captions", options=sorted(captions),
                                tooltip="A file in ComfyUI's input folder: .txt with a caption a line, .csv with a "
                                        "column caption, or .jsonl. The paper has 10000 captions; 200 teach something."),
                 io.String.Input("name", default="my-model",
@@ -101,21 +100,21 @@ class BlockDanceAdaTrain(io.ComfyNode):
                 io.Vae.Input("vae", optional=True,
                              tooltip="Makes pictures of the latents for the reward. Without it, latents are compared "
                                      "as if they were pictures, which only ssim and distance can use."),
-                policies.Reward.Input("reward", optional=True, tooltip="From BlockDance-Ada Reward. Without it, the "
+                Reward.Input("reward", optional=True, tooltip="From BlockDance-Ada Reward. Without it, the "
                                                                        "structural similarity to the full run."),
             ],
             outputs=[
-                policies.Policy.Output(display_name="policy", tooltip="For the BlockDance-Ada Patch."),
+                Policy.Output(display_name="policy", tooltip="For the BlockDance-Ada Patch."),
                 io.String.Output(display_name="name", tooltip="Of the file in models/blockdance_ada."),
                 io.Image.Output(display_name="curve", tooltip="Saving, quality and reward, batch by batch."),
             ],
-            hidden=[io.Hidden.unique_id], not_idempotent=True,  # notify.py says why
+            hidden=[io.Hidden.unique_id], not_idempotent=True,  # server.py says why
         )
 
     @classmethod
     def fingerprint_inputs(cls, captions: str, name: str, **_) -> str:
         """Files may have changed under their names, and a training may go on."""
-        kept = policies.files().folders[0] / f"{name}{SUFFIX}"
+        kept = files().folders[0] / f"{name}{SUFFIX}"
         times = [path.stat().st_mtime_ns if path.is_file() else 0
                  for path in (kept, Path(folder_paths.get_input_directory()) / captions)]
         return f"{times}"
@@ -126,7 +125,7 @@ class BlockDanceAdaTrain(io.ComfyNode):
                 cfg: float, sampler_name: str, scheduler: str, quality_weight: float, epochs: int, borders: str,
                 rho: float, batch: int, rollouts: int, baseline: str, learning_rate: float, network: str,
                 start_interval: int, validation: float, patience: int, vae=None, reward=None) -> io.NodeOutput:
-        path = policies.files().folders[0] / f"{file_name(name)}{SUFFIX}"
+        path = files().folders[0] / f"{file_name(name)}{SUFFIX}"
         settings = Settings(quality_weight, learning_rate, batch, epochs, rollouts, baseline, validation, patience,
                             start_interval, seed)
         texts = caption_files.read(Path(folder_paths.get_input_directory()) / file_name(captions))
@@ -152,7 +151,7 @@ class BlockDanceAdaTrain(io.ComfyNode):
                 progress.append(now), on_batch(now, batches)))
         curve = of_progress(progress[-1], THEMES["dark"]) if progress else None
         notify.show(f"{path.name} is trained", node_id)
-        return io.NodeOutput(policies.load(path.name), path.name, curve and to_tensor(curve))
+        return io.NodeOutput(load(path.name), path.name, curve and to_tensor(curve))
 
 
 def file_name(name: str) -> str:

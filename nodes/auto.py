@@ -5,9 +5,8 @@ from dataclasses import replace
 from comfy_api.latest import io
 
 from ..blockdance_core.auto.method import MOST, AutoMethod
-from ..blockdance_core.auto.profile import Profile, ProfileError
-from ..blockdance_core.auto.profile_library import general
-from ..blockdance_core.comfy.models.any_model import ANYTHING
+from ..blockdance_core.auto.profile import Profile, ProfileError, general
+from ..blockdance_core.comfy.models.architectures import ANY_MODEL
 from . import profiles
 from .patch import CATEGORY, PatchNode, enabled_input
 
@@ -17,7 +16,7 @@ QUALITIES = {"safe": (1.5, 40.), BALANCED: (2., 30.), "fast": (3., 20.)}  # spee
 
 
 class BlockDanceAuto(PatchNode):
-    FAMILY = ANYTHING
+    FAMILY = ANY_MODEL
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -61,7 +60,7 @@ class BlockDanceAuto(PatchNode):
                 enabled_input(),
             ],
             outputs=[io.Model.Output(display_name="model", tooltip="The same model, sampling with forecasts.")],
-            hidden=[io.Hidden.unique_id], not_idempotent=True,  # notify.py says why
+            hidden=[io.Hidden.unique_id], not_idempotent=True,  # server.py says why
         )
 
     @classmethod
@@ -95,7 +94,7 @@ class BlockDanceAuto(PatchNode):
     @classmethod
     def method(cls, speedup: float, profile: str, least_quality: float) -> AutoMethod:
         if profile not in (AUTO, ANEW, ASKED):
-            return _policy(speedup, _chosen(profile), least_quality)
+            return _by_profile(speedup, _chosen(profile), least_quality)
         # what was measured of the model is known when a run begins
         usual = AutoMethod(speedup, lambda quantity, _: general(quantity), general, least_quality=least_quality,
                            expects=False)
@@ -114,7 +113,7 @@ class BlockDanceAuto(PatchNode):
         found = _chosen(profile)
         if found is not None:
             measured.check(found, profile)
-        return _policy(speedup, found, least_quality, measured)
+        return _by_profile(speedup, found, least_quality, measured)
 
 
 def _chosen(profile: str) -> Profile | None:
@@ -122,7 +121,7 @@ def _chosen(profile: str) -> Profile | None:
     return None if profile in (AUTO, ANEW, GENERAL, ASKED) else profiles.library().load(profile)
 
 
-def _policy(speedup: float, profile: Profile | None, least_quality: float, samplers: profiles.Measured | None = None
+def _by_profile(speedup: float, profile: Profile | None, least_quality: float, samplers: profiles.Measured | None = None
             ) -> AutoMethod:
     """By this profile, or by that of the toy model."""
     return AutoMethod(

@@ -1,5 +1,7 @@
 """BlockDance Calibrate: measure a model by full runs, on purpose and with several seeds."""
 
+from dataclasses import replace
+
 import comfy.samplers
 import torch
 from comfy.model_patcher import ModelPatcher
@@ -8,11 +10,14 @@ from comfy_api.latest import io
 from nodes import common_ksampler
 
 from ..blockdance_core.auto.calibration import SPEEDUPS, refined
+from ..blockdance_core.auto.error_growth import LEFT_OUT, growth_of
 from ..blockdance_core.auto.kernel import Kernel, mean
-from ..blockdance_core.auto.method import AutoMethod, MeasureMethod
+from ..blockdance_core.auto.measurement import MeasureMethod
+from ..blockdance_core.auto.method import AutoMethod
 from ..blockdance_core.comfy.attach import attach, last_report
-from ..blockdance_core.comfy.models.any_model import ANYTHING
-from ..blockdance_core.plan.flow_time import Quantity
+from ..blockdance_core.comfy.models.architectures import ANY_MODEL
+from ..blockdance_core.methods.method import Method
+from ..blockdance_core.plan.schedule import Quantity
 from ..blockdance_core.words import count
 from . import profiles
 from . import server as notify
@@ -58,19 +63,23 @@ class BlockDanceCalibrate(io.ComfyNode):
                                      "the closest is kept for this number of steps and scheduler. 0 trusts the "
                                      "measurement. 6 say something with 4 runs or more, and take as long as some 13 "
                                      "full pictures for each run; the gain is small."),
+                io.Boolean.Input("error_growth", default=True, optional=True, advanced=True,
+                                 tooltip="Also measure how much a small error early in a run changes the picture, "
+                                         "which says how many of the first steps have to be computed. Takes three "
+                                         "more full runs for each run; worth it for models of real pictures."),
             ],
             outputs=[
                 io.Model.Output(display_name="model", tooltip="The model as it came, to be passed on to BlockDance "
                                                               "Auto, which then uses the new profile."),
                 io.String.Output(display_name="profile", tooltip="The name of the file in models/blockdance."),
             ],
-            hidden=[io.Hidden.unique_id], not_idempotent=True,  # notify.py says why
+            hidden=[io.Hidden.unique_id], not_idempotent=True,  # server.py says why
         )
 
     @classmethod
     @callable_by_scripts
     def execute(cls, model, positive, negative, latent_image, seed: int, runs: int, steps: int, cfg: float,
-                sampler_name: str, scheduler: str, refine: int = 0) -> io.NodeOutput:
+                sampler_name: str, scheduler: str, refine: int = 0, error_growth: bool = True) -> io.NodeOutput:
         measured, node_id = profiles.Measured(model), notify.id_of(cls)
         found: list[tuple[Quantity, Kernel]] = []
 
@@ -83,7 +92,7 @@ class BlockDanceCalibrate(io.ComfyNode):
         def keep(quantity: Quantity, kernel: Kernel) -> str:
             found.append((quantity, kernel))
             return f"run {len(found)} of {runs} measured"
-        recording, full = attach(model, MeasureMethod(keep, samplers=measured), family=ANYTHING), []
+        recording, full = attach(model, MeasureMethod(keep, samplers=measured), family=ANY_MODEL), []
         for run in range(runs):
             notify.show(f"run {run + 1} of {runs}", node_id)
             full.append(draw(recording, run))
@@ -91,13 +100,24 @@ class BlockDanceCalibrate(io.ComfyNode):
                 raise ValueError(f"run {run + 1} of {runs} has shown nothing: {last_report(recording).line()}")
         quantity, kernel = found[0][0], mean([kernel for _, kernel in found])
 
-        def errors_of(method: AutoMethod) -> list[torch.Tensor]:
-            notify.show(f"trying plans for {method.speedup:.2f}x", node_id)
-            patched = attach(model, method, family=ANYTHING)
+        def errors_of(method: Method) -> list[torch.Tensor]:
+            patched = attach(model, method, family=ANY_MODEL)
             return [draw(patched, run) - full[run] for run in range(runs)]
+        said = ""
+        if error_growth:
+            notify.show(f"measuring how errors grow, in {count(runs * len(LEFT_OUT), 'more run')}", node_id)
+            try:
+                kernel = replace(kernel, growth=growth_of(kernel, quantity, errors_of))
+                said = f", errors grow by {kernel.growth:.1f}"
+            except ValueError as error:
+                said = f", how errors grow is not known: {error}"
+
+        def errors_of_plan(method: AutoMethod) -> list[torch.Tensor]:
+            notify.show(f"trying plans for {method.speedup:.2f}x", node_id)
+            return errors_of(method)
         if refine:
-            kernel = refined(kernel, quantity, refine, errors_of)
+            kernel = refined(kernel, quantity, refine, errors_of_plan)
         name = measured.save(quantity, kernel, runs, cfg=cfg, sampler=sampler_name, scheduler=scheduler)
         plans = f", {count(len(kernel.proven), 'plan')} refined" if refine else ""
-        notify.show(f"{count(runs, 'run')} measured{plans}: {name}", node_id)
+        notify.show(f"{count(runs, 'run')} measured{said}{plans}: {name}", node_id)
         return io.NodeOutput(model, name)

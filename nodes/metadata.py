@@ -8,12 +8,11 @@ import logging
 from dataclasses import asdict
 
 from ..blockdance_core.auto.digest import digest
-from ..blockdance_core.auto.profile import ProfileError
-from ..blockdance_core.auto.profile_library import general
+from ..blockdance_core.auto.profile import ProfileError, general
 from ..blockdance_core.comfy.run_history import here
 from ..blockdance_core.engine.report import Report
-from ..blockdance_core.plan.flow_time import Quantity
 from ..blockdance_core.plan.plan_text import written
+from ..blockdance_core.plan.schedule import Quantity
 from . import profiles
 from . import server as notify
 

@@ -1,12 +1,13 @@
-"""BlockDance Patch: reuse the structural blocks of a transformer on most of the later steps."""
+"""The papers' methods for transformers: BlockDance, Delta-Cache and Delta-DiT Patch, and a preset for each published
+row."""
 
 from comfy_api.latest import io
 
 from ..blockdance_core.methods.blockdance import BlockDanceMethod
 from ..blockdance_core.methods.delta_cache import DeltaCacheMethod
 from ..blockdance_core.methods.delta_dit import DeltaDiTMethod
-from ..blockdance_core.methods.method import Method
-from ..blockdance_core.methods.variants import with_forecast, with_storage
+from ..blockdance_core.methods.method import Method, with_forecast, with_storage
+from ..blockdance_core.methods.presets import PRESETS
 from .patch import CATEGORY, TRANSFORMER, PatchNode, enabled_input, forecast_input, storage_inputs
 
 
@@ -44,7 +45,7 @@ class BlockDancePatch(PatchNode):
                 forecast_input(), *storage_inputs(), enabled_input(),
             ],
             outputs=[io.Model.Output(display_name="model", tooltip="The same model, sampling with block reuse.")],
-            hidden=[io.Hidden.unique_id], not_idempotent=True,  # notify.py says why
+            hidden=[io.Hidden.unique_id], not_idempotent=True,  # server.py says why
         )
 
     @classmethod
@@ -92,7 +93,7 @@ class DeltaCachePatch(PatchNode):
                 forecast_input(), *storage_inputs(), enabled_input(),
             ],
             outputs=[io.Model.Output(display_name="model", tooltip="The same model, sampling with Delta-Cache.")],
-            hidden=[io.Hidden.unique_id], not_idempotent=True,  # notify.py says why
+            hidden=[io.Hidden.unique_id], not_idempotent=True,  # server.py says why
         )
 
     @classmethod
@@ -145,7 +146,7 @@ class DeltaDiTPatch(PatchNode):
                 forecast_input(), *storage_inputs(), enabled_input(),
             ],
             outputs=[io.Model.Output(display_name="model", tooltip="The same model, sampling with Delta-DiT.")],
-            hidden=[io.Hidden.unique_id], not_idempotent=True,  # notify.py says why
+            hidden=[io.Hidden.unique_id], not_idempotent=True,  # server.py says why
         )
 
     @classmethod
@@ -162,3 +163,31 @@ class DeltaDiTPatch(PatchNode):
                forecast: str = "off", storage: str = "model", offload: str = "auto") -> Method:
         return with_storage(
             with_forecast(DeltaDiTMethod(N, b, n_cached, budget), forecast), storage, offload)
+
+
+class BlockDancePreset(PatchNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="BlockDancePreset",
+            display_name="BlockDance Preset",
+            category=CATEGORY,
+            description="The exact settings of a published run of BlockDance or Delta-DiT, or of a baseline that they "
+                        "compare with. Steps, sampler and guidance are yours to set as the entry says.",
+            search_aliases=["blockdance", "delta-dit", "delta-cache", "deepcache", "faster diffusion", "preset"],
+            inputs=[
+                io.Model.Input("model", tooltip="A diffusion transformer with as many blocks as the entry needs: 28 "
+                                                "unless it names another number."),
+                io.Combo.Input("preset", options=list(PRESETS),
+                               tooltip="The number of steps in brackets is that of the published run; keep to it. A "
+                                       "higher N or Nc is faster and changes more; BlockDance with N = 2 is closest to "
+                                       "the full picture."),
+                enabled_input(),
+            ],
+            outputs=[io.Model.Output(display_name="model", tooltip="The same model, sampling as published.")],
+            hidden=[io.Hidden.unique_id], not_idempotent=True,  # server.py says why
+        )
+
+    @classmethod
+    def method(cls, preset: str) -> Method:
+        return PRESETS[preset]

@@ -1,4 +1,4 @@
-"""What every patch node does with its policy: attach it, and say on the node what will happen and what did."""
+"""What every patch node does with its method: attach it, and say on the node what will happen and what did."""
 
 import asyncio
 
@@ -6,18 +6,16 @@ from aiohttp import web
 from comfy_api.latest import io
 
 from ..blockdance_core.comfy.attach import attach, is_patched, preview
-from ..blockdance_core.comfy.models.any_model import ANYTHING
-from ..blockdance_core.comfy.models.architectures import TRANSFORMERS, Family
-from ..blockdance_core.comfy.models.stacks import UnsupportedModel
+from ..blockdance_core.comfy.models.architectures import ANY_MODEL, TRANSFORMERS, Family
+from ..blockdance_core.comfy.models.detection import UnsupportedModel
 from ..blockdance_core.comfy.run_history import FullRuns
 from ..blockdance_core.engine.report import Report
 from ..blockdance_core.methods.method import Method
 from ..blockdance_core.methods.off import Off
 from ..blockdance_core.plan.extrapolation import FORECASTS
-from ..blockdance_core.plan.plan import Plan, Transformer
+from ..blockdance_core.plan.plan import DTYPES, OFFLOADS, Plan, Storage, Transformer
 from ..blockdance_core.plan.plan_text import written
 from ..blockdance_core.plan.schedule import Schedule
-from ..blockdance_core.plan.storage import DTYPES, OFFLOADS, Storage
 from ..blockdance_core.words import count
 from . import metadata
 from . import server as notify
@@ -62,7 +60,7 @@ def enabled_input() -> io.Boolean.Input:
 
 
 class PatchNode(io.ComfyNode):
-    """A node that puts a policy on a model. EXAMPLE stands for the model as long as that is not known.
+    """A node that puts a method on a model. EXAMPLE stands for the model as long as that is not known.
 
     FULL_RUNS: those that this program has seen, of all nodes, to tell how much faster others are.
     """
@@ -72,7 +70,7 @@ class PatchNode(io.ComfyNode):
 
     @classmethod
     def method(cls, **settings) -> Method:
-        """The policy that the values of the inputs mean. Raises ValueError where they have no meaning."""
+        """The method that the values of the inputs mean. Raises ValueError where they have no meaning."""
         raise NotImplementedError
 
     @classmethod
@@ -121,7 +119,7 @@ class PatchNode(io.ComfyNode):
         try:
             cls.FAMILY.transformer_of(model.model.diffusion_model)
         except UnsupportedModel:
-            return ANYTHING
+            return ANY_MODEL
         return cls.FAMILY
 
 

@@ -3,11 +3,11 @@
 from comfy_api.latest import io
 
 from ..blockdance_core.auto.kernel import Kernel
-from ..blockdance_core.auto.profile_library import general
+from ..blockdance_core.auto.profile import general
 from ..blockdance_core.auto.written_plan import WrittenPlanMethod
-from ..blockdance_core.comfy.models.any_model import ANYTHING
-from ..blockdance_core.plan.flow_time import Quantity
+from ..blockdance_core.comfy.models.architectures import ANY_MODEL
 from ..blockdance_core.plan.plan_text import MEASURED, read
+from ..blockdance_core.plan.schedule import Quantity
 from . import profiles
 from .patch import CATEGORY, PatchNode, enabled_input
 
@@ -22,7 +22,7 @@ EXAMPLE = """{
 
 
 class BlockDancePlan(PatchNode):
-    FAMILY = ANYTHING
+    FAMILY = ANY_MODEL
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -43,7 +43,7 @@ class BlockDancePlan(PatchNode):
                 enabled_input(),
             ],
             outputs=[io.Model.Output(display_name="model", tooltip="The same model, sampling by the plan.")],
-            hidden=[io.Hidden.unique_id], not_idempotent=True,  # notify.py says why
+            hidden=[io.Hidden.unique_id], not_idempotent=True,  # server.py says why
         )
 
     @classmethod

@@ -11,13 +11,12 @@ from ..blockdance_core.comfy.probe import MOST, attach_probe
 from ..blockdance_core.figures import curves
 from ..blockdance_core.figures import similarity as figures
 from ..blockdance_core.figures.canvas import THEMES, Theme, message
-from ..blockdance_core.methods.interval import three_quarters
+from ..blockdance_core.methods.method import three_quarters
 from ..blockdance_core.plan.plan import Kind
 from ..blockdance_core.words import count
 from . import server as notify
-from .analysis import CATEGORY, latent_input, shown, theme_input
 from .patch import TRANSFORMER
-from .report import runs_behind
+from .report import CATEGORY, latent_input, runs_behind, shown, theme_input
 from .server import callable_by_scripts
 
 
@@ -35,7 +34,7 @@ class BlockDanceProbe(io.ComfyNode):
                                                     "that the model may have.")],
             outputs=[io.Model.Output(display_name="model", tooltip="The same model, recording. Connect it to the "
                                                                    "sampler and to Feature Similarity.")],
-            hidden=[io.Hidden.unique_id], not_idempotent=True,  # notify.py says why
+            hidden=[io.Hidden.unique_id], not_idempotent=True,  # server.py says why
         )
 
     @classmethod
@@ -80,7 +79,7 @@ class BlockDanceSimilarity(io.ComfyNode):
                 io.Image.Output(display_name="pca", tooltip="What the features of some blocks show at some steps."),
                 io.Image.Output(display_name="spectrum", tooltip="Outline and detail of image_a and image_b."),
             ],
-            hidden=[io.Hidden.unique_id, io.Hidden.dynprompt], not_idempotent=True,  # notify.py says why
+            hidden=[io.Hidden.unique_id, io.Hidden.dynprompt], not_idempotent=True,  # server.py says why
             is_output_node=True,
         )
 
@@ -124,6 +123,6 @@ def _advice(similarity: Similarity, tolerance: float) -> tuple[Recommendation | 
 
 def _spectrum(image_a: torch.Tensor | None, image_b: torch.Tensor | None, theme: Theme) -> Image.Image:
     if image_a is None or image_b is None:
-        return message(curves.TITLE, "Connect image_a (a full run) and image_b (the same with a patch) to compare "
+        return message(curves.SPECTRA, "Connect image_a (a full run) and image_b (the same with a patch) to compare "
                                      "their spectra.", theme)
     return curves.spectra(radial_spectrum(image_a), radial_spectrum(image_b), theme)

@@ -1,4 +1,4 @@
-"""Where profiles are, and what Auto does with them for a model."""
+"""Where profiles are, and what is known of one model: read by BlockDance Auto and Plan, written by measuring runs."""
 
 import logging
 import os
@@ -9,12 +9,9 @@ import folder_paths
 from comfy.model_patcher import ModelPatcher
 
 from ..blockdance_core.auto.kernel import Kernel
-from ..blockdance_core.auto.profile import Profile
-from ..blockdance_core.auto.profile_library import Library
-from ..blockdance_core.comfy.fingerprint import fingerprint_of
-from ..blockdance_core.comfy.provenance import versions
-from ..blockdance_core.plan.flow_time import Quantity
-from ..blockdance_core.plan.schedule import SamplerTraits
+from ..blockdance_core.auto.profile import Library, Profile
+from ..blockdance_core.comfy.attach import fingerprint_of, versions
+from ..blockdance_core.plan.schedule import Quantity, SamplerTraits
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +62,7 @@ class Measured:
         logger.info("the profile of this model is %s in models/%s", self.save(quantity, kernel), FOLDER)
 
     def find(self, key: str) -> SamplerTraits | None:
-        """What runs of the model have shown of a sampler; this makes it the Samplers of policies."""
+        """What runs of the model have shown of a sampler; this makes it the Samplers of methods."""
         return library().sampler(self._fingerprint, key) or self._seen.get(key)
 
     def keep(self, traits: SamplerTraits) -> bool:

@@ -11,7 +11,7 @@ from ..blockdance_core.analysis.metrics import ssim
 from ..blockdance_core.closeness import closeness
 from ..blockdance_core.words import count
 from . import server as notify
-from .analysis import CATEGORY
+from .report import CATEGORY
 from .server import callable_by_scripts
 
 
@@ -44,7 +44,7 @@ class BlockDanceQuality(io.ComfyNode):
                 io.Image.Output(display_name="difference", tooltip="Absolute difference, amplified: black is equal."),
                 io.String.Output(display_name="text", tooltip="The numbers in one line per picture."),
             ],
-            hidden=[io.Hidden.unique_id], not_idempotent=True,  # notify.py says why
+            hidden=[io.Hidden.unique_id], not_idempotent=True,  # server.py says why
             is_output_node=True,
         )
 

@@ -1,11 +1,14 @@
-"""Which runs of a model a value comes from, by the workflow as it is executed, loops and lists included."""
+"""BlockDance Report: what the runs behind a latent have executed; and what the analysis nodes share.
+
+Which runs of a model a value comes from is found in the workflow as it is executed, loops and lists included.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from comfy.model_patcher import ModelPatcher
-from comfy_api.latest import io
+from comfy_api.latest import io, ui
 from comfy_execution.graph_utils import is_link
 from PIL import Image
 
@@ -15,13 +18,33 @@ from ..blockdance_core.comfy.attach import history
 from ..blockdance_core.comfy.probe import last_similarity
 from ..blockdance_core.comfy.run_history import here
 from ..blockdance_core.engine.report import Report
-from ..blockdance_core.figures.canvas import THEMES, Theme, below, message
+from ..blockdance_core.figures.canvas import THEMES, Theme, below, message, to_tensor
 from ..blockdance_core.figures.run_map import run_map
 from ..blockdance_core.plan.plan_text import written
-from .analysis import CATEGORY, latent_input, shown, theme_input
+from .patch import CATEGORY as PATCHES
 from .server import callable_by_scripts
 
+CATEGORY = f"{PATCHES}/analysis"
+MOST_MAPS = 12  # in one picture, of some 700 pixels each
 Result = TypeVar("Result")
+
+
+def latent_input() -> io.Input:
+    return io.Latent.Input("latent", tooltip="The sampler's LATENT output. It is not read: it makes this node wait for "
+                                             "the sampler and run again after every new run.")
+
+
+def theme_input() -> io.Input:
+    return io.Combo.Input("theme", options=list(THEMES), default="dark", advanced=True,
+                          tooltip="Colors of the pictures: dark as ComfyUI's own, light for print.")
+
+
+def shown(cls: type[io.ComfyNode], values: list, figures: list[Image.Image], last: Sequence[str] = ()) -> io.NodeOutput:
+    """The node output: values, then figures as IMAGE, then the last values. The node shows the figures, and the
+    server's history has the values as `text`, so that who works without a page needs no further node to read them."""
+    images = [to_tensor(figure) for figure in figures]
+    preview = ui.PreviewImage([image[0] for image in images], cls=cls)
+    return io.NodeOutput(*values, *images, *last, ui={**preview.as_dict(), "text": (*values, *last)})
 
 
 def runs_behind(node: type[io.ComfyNode], name: str, model: ModelPatcher, kind: type[Result]) -> list[Result]:
@@ -49,9 +72,6 @@ def _before(graph, link: object) -> Mapping[str, bool]:
         mixed = mixed or bool(getattr(known, "INPUT_IS_LIST", False) or any(getattr(known, "OUTPUT_IS_LIST", ())))
         waiting.extend((value, mixed) for value in node["inputs"].values())
     return found
-
-
-MOST_MAPS = 12  # in one picture, of some 700 pixels each
 
 
 class BlockDanceReport(io.ComfyNode):

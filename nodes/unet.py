@@ -3,9 +3,8 @@
 from comfy_api.latest import io
 
 from ..blockdance_core.comfy.models.unet import UNETS
-from ..blockdance_core.methods.method import Method
+from ..blockdance_core.methods.method import Method, with_storage
 from ..blockdance_core.methods.unet import UNet, UNetMethod
-from ..blockdance_core.methods.variants import with_storage
 from ..blockdance_core.plan.plan import Kind
 from .patch import CATEGORY, PatchNode, enabled_input, storage_inputs
 
@@ -55,7 +54,7 @@ class DeltaCacheUNetPatch(PatchNode):
                 *storage_inputs(), enabled_input(),
             ],
             outputs=[io.Model.Output(display_name="model", tooltip="The same model, sampling with block reuse.")],
-            hidden=[io.Hidden.unique_id], not_idempotent=True,  # notify.py says why
+            hidden=[io.Hidden.unique_id], not_idempotent=True,  # server.py says why
         )
 
     @classmethod

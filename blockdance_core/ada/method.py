@@ -1,4 +1,7 @@
-"""Decisions of one number of steps, carried over to another: through normalised time, from rho (0) to the end (1)."""
+"""BlockDance-Ada as a method (BlockDance, section 3.3): a network looks once and decides for the steps that follow.
+
+Decisions of one number of steps are carried over to another through normalised time, from rho (0) to the end (1).
+"""
 
 import math
 import time
@@ -10,12 +13,11 @@ import torch
 
 from ..engine.controller import Kept, Moment, PlanController, Setup
 from ..methods.blockdance import FEWEST_STEPS
-from ..methods.interval import check_fraction
+from ..methods.method import check_fraction
 from ..plan.plan import COMPUTE, Decision, Kind, Plan, Reuse, Span, Transformer
 from ..plan.schedule import Schedule
 from ..words import are, count
-from .decisions import COMPUTED, Choices, cautious
-from .network import DecisionNetwork, State
+from .network import COMPUTED, Choices, DecisionNetwork, State, cautious
 
 
 def transfer(decisions: Sequence[int], steps: int, begin: float = 0., end: float = 1.) -> tuple[int, ...]:
@@ -53,7 +55,9 @@ RHO = .4
 
 @dataclass(frozen=True)
 class AdaMethod:
-    """network: a trained one; borders: the deepest block of each span to choose from, ascending; rho: the share of the
+    """A trained policy in use.
+
+    network: a trained one; borders: the deepest block of each span to choose from, ascending; rho: the share of the
     sampling that is computed in full; threshold: a step is computed where m is above it, 0.5 in the paper."""
     network: DecisionNetwork
     borders: tuple[int, ...]
@@ -93,11 +97,11 @@ class AdaMethod:
         decisions = (*full[:first - 1], Decision(store=reuses), *full[first:])
         plan = Plan(decisions,
                     f"step {first + 1} decides which of the {count(steps - first, 'step')} from there on to reuse")
-        return Setup(plan, _Look(self.network, self.threshold, reuses, first, steps, begin, end))
+        return Setup(plan, _DecidesOnce(self.network, self.threshold, reuses, first, steps, begin, end))
 
 
 @dataclass
-class _Look:
+class _DecidesOnce:
     """A Replanner that looks once, at the first evaluation after rho of the sampling."""
     network: DecisionNetwork
     threshold: float

@@ -1,4 +1,4 @@
-"""Q of the reward: how good the picture of a run with reuse is. Whatever has a name and this method can be one."""
+"""Rewards for training BlockDance-Ada: how good the picture of a run with reuse is, Q of the paper's reward."""
 
 import importlib
 import sys

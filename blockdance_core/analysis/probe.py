@@ -1,4 +1,4 @@
-"""Listens to the blocks of a full run and keeps what their similarity needs. Nothing that the model computes changes.
+"""Samples the blocks of a full run and keeps what their similarity needs. Nothing that the model computes changes.
 
 Memory is bounded, whatever the size of the picture: per block two samples (512 KiB each), per block and evaluation two
 sketches (4 KiB each), and up to 48 small pictures of features (256 KiB each).
@@ -9,8 +9,7 @@ from typing import Callable, Iterator
 
 import torch
 
-from ..engine.blocks import Chain
-from ..engine.hidden_state import ContractError, Hidden
+from ..engine.blocks import Chain, ContractError, Hidden
 from ..plan.plan import Kind, Transformer
 from ..plan.schedule import Schedule
 from .similarity import Change, Similarity, compare
@@ -76,7 +75,7 @@ class Probe:
 
     @contextmanager
     def survive(self) -> Iterator[None]:
-        """What cannot be listened to is noted, and costs nothing else."""
+        """What cannot be sampled is noted, and costs nothing else."""
         try:
             yield
         except ContractError as error:
@@ -102,8 +101,8 @@ class Probe:
         return table
 
 
-class Listener:
-    """Overhears the blocks of one pass, as an Interception's recorder.
+class BlockRecorder:
+    """Samples the blocks of one pass, as an Interception's recorder.
 
     row: which picture of the batch is kept; latent: the shape of what the pass was called with. A hidden state without
     a batch of that size in front is taken as one picture's. Of several tensors (image and text) the largest is kept.
@@ -115,11 +114,11 @@ class Listener:
         self._row = row
         self._latent = latent
 
-    def listen(self, index: int, forward: Callable) -> Callable:
-        """`forward` of block `index`, overheard."""
+    def wrap(self, index: int, forward: Callable) -> Callable:
+        """`forward` of block `index`, sampled before and after."""
         contract = self._chain.contracts[index]
 
-        def overhear(*args, **kwargs):
+        def record(*args, **kwargs):
             before = None
             with self._probe.survive():
                 hidden = contract.read(args, kwargs)
@@ -131,7 +130,7 @@ class Listener:
                     tokens = self._tokens(contract.unpack(output), place)
                     self._probe.add(index, before, self._probe.sample(tokens), tokens, self._latent)
             return output
-        return overhear
+        return record
 
     def _tokens(self, hidden: Hidden, place: int) -> torch.Tensor:
         """(T, D)"""

@@ -1,4 +1,4 @@
-"""Which tokens of a hidden state are the picture, and where each lies in it."""
+"""Hidden states in few numbers: the tokens that are the picture, and the same random samples in every run."""
 
 from dataclasses import dataclass
 from typing import Callable, Hashable

@@ -7,11 +7,11 @@ from typing import Callable, Sequence
 import numpy as np
 import torch
 
-from ..plan.flow_time import Quantity
+from ..plan.schedule import Quantity
 from .kernel import Kernel
 from .method import AutoMethod
-from .planner import count_of, ranked
-from .profile_library import general
+from .planner import best, count_of
+from .profile import general
 from .weights import KernelExtrapolation
 
 SPEEDUPS = 1.5, 2., 2.5, 3., 4.
@@ -25,10 +25,10 @@ def refined(kernel: Kernel, quantity: Quantity, tries: int,
     errors_of: the latents' errors in some runs by a method that has one choice only. A choice takes the place of the
     one that a search would make where it is closer, in dB, by more than the standard error of that.
     """
-    extrapolation, times, proven = KernelExtrapolation(kernel, quantity), np.append(kernel.times, 0.), []
+    extrapolation, times, proven = KernelExtrapolation.of(kernel, quantity), np.append(kernel.times, 0.), []
     gram, steps = extrapolation.gram(kernel.times), len(kernel.times)
     for count in sorted({count_of(steps, speedup) for speedup in SPEEDUPS}, reverse=True):
-        _, choices = ranked(gram, times, extrapolation.rules, quantity, count, tries)
+        choices = best(gram, times, extrapolation.rules, quantity, count, tries)
         errors = [list(map(_decibels, errors_of(_trial(kernel, choice.computed)))) for choice in choices]
         proven.append(choices[_closest(np.array(errors))].computed)
     return replace(kernel, proven=tuple(proven))

@@ -6,7 +6,7 @@ from typing import Sequence
 
 import numpy as np
 
-from .constants import KERNEL_LENGTHS
+from .constants import KERNEL_LENGTHS, LEAST_GROWTH, MOST_GROWTH
 
 SAME = 1e-3  # times that differ by less are those of one schedule
 EDGE = 1e-3  # times this close to 0 and 1 count as one: their log-SNR is infinite
@@ -19,10 +19,12 @@ class Kernel:
 
     v is the model's output as the velocity of a flow, noise minus picture; times descend from noise (1) to picture (0).
     proven: choices of evaluations to compute at these times that came closest in runs of the model (calibration.py).
+    growth: how errors of the latent grow (latent_error.Rules); None where it was not measured.
     """
     times: np.ndarray  # (T,)
     gram: np.ndarray  # (T, T)
     proven: tuple[tuple[int, ...], ...] = ()
+    growth: float | None = None
 
     def __post_init__(self):
         count = len(self.times)
@@ -36,16 +38,18 @@ class Kernel:
             raise ValueError("the numbers of a kernel are not scaled to a mean diagonal of 1")
         if not np.allclose(self.gram, self.gram.T, atol=1e-6) or np.linalg.eigvalsh(self.gram)[0] < -1e-6 * count:
             raise ValueError("the numbers of a kernel are no inner products: not symmetric, or not positive")
+        if self.growth is not None and not LEAST_GROWTH <= self.growth <= MOST_GROWTH:
+            raise ValueError(f"growth is {self.growth:g}; use {LEAST_GROWTH:g} to {MOST_GROWTH:g}")
         for choice in self.proven:
             if not choice or list(choice) != sorted(set(choice) & set(range(count))) or choice[0] != 0:
                 raise ValueError(f"{str(choice)[:80]} is no choice of some of {count} evaluations, ascending from 0")
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Kernel) and self.proven == other.proven and (
+        return isinstance(other, Kernel) and (self.proven, self.growth) == (other.proven, other.growth) and (
             np.array_equal(self.times, other.times) and np.array_equal(self.gram, other.gram))
 
     def __hash__(self) -> int:
-        return hash((self.times.tobytes(), self.gram.tobytes(), self.proven))
+        return hash((self.times.tobytes(), self.gram.tobytes(), self.proven, self.growth))
 
     def proven_at(self, times: Sequence[float], count: int) -> tuple[int, ...] | None:
         """The choice of so many evaluations that did best at these times; None where none was tried."""

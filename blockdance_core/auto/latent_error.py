@@ -1,14 +1,19 @@
-"""Forecasts that add up: how far the latent of a reused run is from that of the full one, and the weights that keep
-it close.
+"""How far the latent of a reused run is from that of the full one, and the weights that keep it close.
 
 Every output of a reused run is a weighted sum of outputs that were computed, so its error is a combination of the
 model's outputs, and the kernel tells its size without looking at a single tensor. The latent adds these errors up. Each
 new output is therefore chosen to be right itself and to make up for what the latent has gathered, which interpolates
 now what had to be extrapolated before; computed evaluations take part in that.
 
-What a next output needs of that error are its products with the outputs it is made of, five numbers. They are carried
-along from evaluation to evaluation, since taking them from the whole kernel anew costs the square of the steps.
-Arrays have the K alternatives that are followed at once last, (..., K), but for the coefficients, (K, T).
+A model that is given a latent that is off by e gives another output. A computed velocity at time t is off, too:
+
+    v(x + e, t) = v(x, t) + s(t) (e + u),   s(t) = RESPONSE + LATE_RESPONSE / t,   |u| = RESPONSE_UNCERTAINTY |e|
+
+with u in no known direction. Extrapolations multiply both, so weights are small where the latent is off much.
+
+What a next output needs of the error are its products with the outputs it is made of. They are carried along from
+evaluation to evaluation, since taking them from the whole kernel anew costs the square of the steps. Arrays have the K
+alternatives that are followed at once last, (..., K), but for coefficients of the T outputs, (..., K, T).
 """
 
 from dataclasses import dataclass
@@ -16,24 +21,23 @@ from typing import Sequence
 
 import numpy as np
 
-from ..plan.flow_time import Quantity
+from ..plan.schedule import Quantity
+from .constants import GROWTH, LATE_RESPONSE, RESPONSE, RESPONSE_UNCERTAINTY
 
 NO_ANCHOR = -1
 
 
 @dataclass(frozen=True)
 class Rules:
-    """anchors: how many computed evaluations a forecast is made of. ridge: how much smaller weights are preferred.
+    """anchors: how many computed evaluations an output is made of. ridge: how much smaller weights are preferred.
 
-    making_up: the share of the latent's error that the next output makes up for; 0 forecasts each output by itself.
-    response: how the model itself draws the latent back; 0 not at all, 1 as if its picture never changed.
-    answering: weights are chosen by what error_propagation.py knows of that instead.
+    making_up: the share of the latent's error that the next output makes up for; 0 extrapolates each output by itself.
+    growth: g, of an error of the latent at time t that becomes e^(g t) times as large until the end (planner.py).
     """
     anchors: int = 4
     ridge: float = 1e-5
     making_up: float = 1.
-    response: float = .5
-    answering: bool = False
+    growth: float = GROWTH
 
 
 @dataclass(frozen=True)
@@ -41,87 +45,126 @@ class Step:
     """One evaluation in C * K alternatives: it is computed in those of the first choice, and so on.
 
     weights: (1 + A, C * K), summing to one, of its own output (0 if it is not computed) and of the anchors before it.
-    anchors, overlap: (A, C * K) as of Drift, after it.
+    size: (C * K,) of the latent's error after it, squared. error: (2 + A, C * K), that error in terms of the output
+    now, the error before and the anchors. products: of this error and its anchors (1 + A, 1 + A, C * K); unknown: (A, C
+    * K) what the anchors are off in no known direction, squared.
     """
     weights: np.ndarray
-    anchors: np.ndarray
-    overlap: np.ndarray
+    computed: np.ndarray
+    size: np.ndarray
+    error: np.ndarray
+    products: np.ndarray
+    unknown: np.ndarray
 
 
 class LatentError:
     """K alternative runs, evaluation by evaluation.
 
-    anchors: (A, K) the evaluations computed last, newest first, NO_ANCHOR where there are fewer. error: (K, T) of the
-    latent, T evaluations being done; overlap: (A, K) its products with the anchors' outputs.
+    anchors: (A, K) the evaluations computed last, newest first, NO_ANCHOR where there are fewer.
     """
 
     def __init__(self, gram: np.ndarray, times: np.ndarray, rules: Rules, quantity: Quantity = Quantity.VELOCITY,
                  error: np.ndarray | None = None, computed: Sequence[int] = ()):
         """gram: of the outputs at all evaluations of the run; times: theirs, descending, and that of the result.
 
-        error: (T,), of a run that is begun; computed: which of its evaluations were.
+        error: (N,), of a run of which N evaluations are done; computed: which of them were.
         """
+        error = np.zeros(0) if error is None else error
+        newest = [*sorted(computed, reverse=True), *[NO_ANCHOR] * rules.anchors]
+        self.now = len(error)  # the evaluation that is next
+        self.anchors = np.array(newest[:rules.anchors])[:, None]
         self._gram = gram
         self._times = times
         self._rules = rules
         self._quantity = quantity
-        self.error = np.zeros((1, 0)) if error is None else error[None]
-        newest = [*sorted(computed, reverse=True), *[NO_ANCHOR] * rules.anchors]
-        self.anchors = np.array(newest[:rules.anchors])[:, None]
-        self.overlap = (gram[:, :self.now] @ self.error[0])[self.anchors]
+        self._vectors = np.zeros((1 + rules.anchors, 1, len(gram)))  # the error, and the anchors as the model gave them
+        self._vectors[0, 0, :self.now] = error
+        for place, anchor in enumerate(self.anchors[:, 0], 1):
+            if anchor != NO_ANCHOR:
+                self._vectors[place, 0, anchor] = 1
+        self._unknown = np.zeros((rules.anchors, 1))
+        self._products = np.einsum("ikn,jkn->ijk", self._vectors @ gram, self._vectors)
+        self._size = self._products[0, 0]
 
     @property
-    def now(self) -> int:
-        """The evaluation that is next."""
-        return self.error.shape[1]
+    def error(self) -> np.ndarray:
+        """Of the latent after the evaluations so far, (K, N)."""
+        return self._vectors[0, :, :self.now]
 
-    def step(self, choices: Sequence[bool], weights: np.ndarray | None = None) -> Step:
-        """The next evaluation, computed (True), not computed (False) or either in turn; with the best weights, unless
-        others are given, (1 + A, C * K)."""
-        left, reach = self._motion()
-        used = np.concatenate([np.full((1, len(self.error)), self.now), self.anchors])  # (1 + A, K)
-        gram = self._gram[used[:, None], used]  # (1 + A, 1 + A, K)
-        overlap = np.concatenate([[self.error @ self._gram[:self.now, self.now]], self.overlap])
-        if weights is None:
-            weights = self._best_weights(choices, gram, gram[:, 0] - self._rules.making_up / reach * overlap)
-        wrong = weights.reshape(len(used), len(choices), -1).copy()
-        wrong[0] -= 1
-        after = left * overlap[:, None] + reach * np.einsum("ijk,jck->ick", gram, wrong)
-        kept = [slice(0, -1) if computed else slice(1, None) for computed in choices]
-        return Step(weights, np.concatenate([used[part] for part in kept], 1),
-                    np.concatenate([after[part, index] for index, part in enumerate(kept)], 1))
+    def step(self, choices: Sequence[bool]) -> Step:
+        """The next evaluation, computed (True), not computed (False) or either in turn, with the best weights."""
+        kept, moved, response, unknown = self._motion()
+        products, size = self._with_now(), len(self._size)
+        own = products[0] + response * products[1]  # what the model gives now
+        unknowns = np.concatenate([unknown ** 2 * self._size[None], self._unknown])  # (1 + A, K)
+        steps = []
+        for computed, weights in zip(choices, self._weights(choices, products, own, unknowns)):
+            error = np.concatenate([moved * weights[:1], np.full((1, size), kept), moved * weights[1:]])
+            error[1] += response * error[0]
+            error[0] -= moved
+            after = np.einsum("ijk,jk->ik", products, error)
+            square = np.einsum("ik,ik->k", error, after)
+            new = products[1:, 1:].copy()
+            if computed:
+                new[2:, 2:] = products[2:-1, 2:-1]
+                new[1, 1:] = new[1:, 1] = np.concatenate([(own[0] + response * own[1])[None], own[2:-1]])
+                new[0, 1:] = np.concatenate([(after[0] + response * after[1])[None], after[2:-1]])
+            else:
+                new[0, 1:] = after[2:]
+            new[1:, 0], new[0, 0] = new[0, 1:], square
+            steps.append(Step(weights, np.full(size, computed), square + moved ** 2 * (weights ** 2 * unknowns).sum(0),
+                              error, new, unknowns[:-1] if computed else unknowns[1:]))
+        return Step(*(np.concatenate([getattr(step, name) for step in steps], -1) for name in Step.__annotations__))
 
-    def _best_weights(self, choices: Sequence[bool], gram: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-        """(1 + A, C * K), of the outputs whose products are in `gram`, (1 + A, 1 + A, K)."""
-        missing = None
-        if (self.anchors[-1] == NO_ANCHOR).any():
-            missing = np.concatenate([np.zeros_like(self.anchors[:1], bool), self.anchors == NO_ANCHOR])
-        weights = np.zeros((len(gram), len(choices), gram.shape[-1]))
-        for index, computed in enumerate(choices):
-            usable = slice(0 if computed else 1, None)
-            weights[usable, index] = best_weights(gram[usable, usable], wanted[usable], self._rules.ridge,
-                                                  None if missing is None else missing[usable])
-        return weights.reshape(len(gram), -1)
+    def _weights(self, choices: Sequence[bool], products: np.ndarray, own: np.ndarray, unknowns: np.ndarray
+                 ) -> np.ndarray:
+        """The best weights for each choice, (C, 1 + A, K)."""
+        given = np.concatenate([own[None], products[2:]])  # products of the outputs as the model gives them, own first
+        error = given[:, 1]
+        gram = np.delete(given, 1, 1)
+        gram[:, 0] += self._motion()[2] * error
+        wanted = given[:, 0] - self._rules.making_up / self._motion()[1] * error
+        gram[range(len(gram)), range(len(gram))] += unknowns
+        missing = np.concatenate([np.zeros((1, len(self._size)), bool), self.anchors == NO_ANCHOR])
+        found = np.zeros((len(choices), *unknowns.shape))
+        for weights, computed in zip(found, choices):
+            used = slice(0 if computed else 1, None)
+            weights[used] = best_weights(gram[used, used], wanted[used], self._rules.ridge, missing[used])
+        return found
+
+    def _with_now(self) -> np.ndarray:
+        """The products (2 + A, 2 + A, K) of the output now, without a response, the error and the anchors."""
+        products = np.empty((len(self._products) + 1,) * 2 + (len(self._size),))
+        products[1:, 1:] = self._products
+        products[0, 1:] = products[1:, 0] = self._vectors[..., :self.now] @ self._gram[:self.now, self.now]
+        products[0, 0] = self._gram[self.now, self.now]
+        return products
 
     def follow(self, step: Step, chosen: np.ndarray) -> None:
         """Go on with the alternatives of these numbers."""
-        left, reach = self._motion()
-        origin, weights = chosen % len(self.error), step.weights[:, chosen]
-        error = np.concatenate([left * self.error[origin], reach * (weights[:1].T - 1)], 1)
-        error[np.arange(len(chosen)), self.anchors[:, origin]] += reach * weights[1:]
-        self.error = error
-        self.anchors, self.overlap = step.anchors[:, chosen], step.overlap[:, chosen]
+        origin, computed = chosen % len(self._size), step.computed[chosen]
+        before, part = self._vectors[:, origin], step.error[:, chosen]
+        error = np.einsum("ik,ikn->kn", part[1:], before)
+        error[:, self.now] += part[0]
+        own = self._motion()[2] * before[0]
+        own[:, self.now] += 1
+        self._vectors = np.concatenate([error[None], np.where(
+            computed[:, None], np.concatenate([own[None], before[1:-1]]), before[1:])])
+        anchors = self.anchors[:, origin]
+        newest = np.full((1, len(chosen)), self.now)
+        self.anchors = np.where(computed, np.concatenate([newest, anchors[:-1]]), anchors)
+        self._products, self._unknown = step.products[..., chosen], step.unknown[:, chosen]
+        self._size = step.size[chosen]
+        self.now += 1
 
-    def _motion(self) -> tuple[float, float]:
-        """What the next evaluation leaves of the latent's error, and how far its own output moves the latent."""
+    def _motion(self) -> tuple[float, float, float, float]:
+        """What the next evaluation keeps of the latent's error, how far its output moves the latent, how much of the
+        error it takes on, and how much more in no known direction."""
         start, end = self._times[self.now:self.now + 2].tolist()
-        response = 1. if self._quantity is Quantity.PICTURE else self._rules.response
-        return (end / start) ** response, reach_of(self._quantity, start, end)
-
-
-def reach_of(quantity: Quantity, start: float, end: float) -> float:
-    """How far an output moves the latent from one time to the next."""
-    return 1 - end / start if quantity is Quantity.PICTURE else end - start
+        response = RESPONSE + LATE_RESPONSE / start
+        if self._quantity is Quantity.PICTURE:  # the latent minus its velocity times t
+            return end / start, 1 - end / start, 1 - start * response, start * response * RESPONSE_UNCERTAINTY
+        return 1., end - start, response, response * RESPONSE_UNCERTAINTY
 
 
 def best_weights(gram: np.ndarray, wanted: np.ndarray, ridge: float, missing: np.ndarray | None = None) -> np.ndarray:

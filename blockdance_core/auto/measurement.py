@@ -1,20 +1,24 @@
-"""Listens to the outputs of a full run and makes a kernel of them."""
+"""A full run that is measured: its outputs are made into a kernel."""
 
+from dataclasses import dataclass
 from typing import Callable
 
 import numpy as np
 import torch
 
-from ..plan.flow_time import FlowTime, Quantity
-from .constants import FEWEST_MEASURED, MOST_MEASURED
+from ..engine.controller import PlanController, Setup
+from ..plan.plan import Plan, Transformer
+from ..plan.schedule import FlowTime, Origin, Quantity, Schedule
+from .constants import FEWEST_MEASURED, MEASURED_RANGE, MOST_MEASURED
 from .kernel import Kernel
-from .sampler_observation import Observation, Places, Samplers, told
+from .sampler_observation import Observation, Places, Samplers, keep_observed
 
 SAMPLED = 2 ** 17  # numbers kept of an evaluation, 512 KiB; 50 evaluations take 25 MiB at most
 
 
 class Measurement:
-    """An Observer (engine/controller.py). `save` gets the kernel of a finished run and says what came of it.
+    """An Observer (engine/controller.py) of a run's outputs. `save` gets the kernel of a finished run and says what
+    came of it.
 
     It is that of the longest stretch of evaluations whose noise falls; of several at one noise level the last counts.
     """
@@ -67,11 +71,59 @@ class Measurement:
         row = self._quantities.index(self._quantity)
         outputs = torch.stack([samples[place][row] for place in chosen]).cpu()
         saved = self._save(self._quantity, kernel_of([times[place] for place in chosen], outputs))
-        return "; ".join(filter(None, (saved, told(traits, self._samplers))))
+        return "; ".join(filter(None, (saved, keep_observed(traits, self._samplers))))
 
     def _best(self) -> tuple[list[float], list[torch.Tensor]]:
         """The longest stretch so far."""
         return max(self._longest, (self._times, self._samples), key=lambda stretch: len(stretch[0]))
+
+
+def quantity_of(schedule: Schedule) -> Quantity:
+    """What is measured, and extrapolated, of a sampler like this."""
+    return Quantity.VELOCITY if schedule.sampler.steady else Quantity.PICTURE
+
+
+def measurement_of(schedule: Schedule, save: Callable[[Quantity, Kernel], str], samplers: Samplers | None
+                   ) -> Measurement:
+    """Of a run of this schedule; save, samplers: as of Measurement."""
+    observation = Observation(schedule) if schedule.sampler.origin is Origin.GUESS else None
+    return Measurement(schedule.flow_time, quantity_of(schedule), save, observation, samplers)
+
+
+def shows_all(schedule: Schedule) -> bool:
+    """Whether a run of this schedule says enough of a model to plan others by it. Whether a sampler evaluates as it has
+    to shows in the run where it is not known."""
+    begin, end = MEASURED_RANGE
+    longest = max(schedule.stretches, key=len, default=None)
+    usable = schedule.sampler.counted or schedule.sampler.origin is Origin.GUESS
+    return (usable and longest is not None and len(longest) >= FEWEST_MEASURED and longest.times[0] >= begin
+            and longest.times[-1] <= end)
+
+
+@dataclass(frozen=True)
+class MeasureMethod:
+    """Compute everything and record. save, samplers: as of Measurement."""
+    save: Callable[[Quantity, Kernel], str]
+    name: str = "BlockDance Calibrate"
+    samplers: Samplers | None = None
+
+    def plan(self, schedule: Schedule, transformer: Transformer) -> Plan:
+        if schedule.sampler.origin is Origin.NAME and not schedule.sampler.counted:
+            raise ValueError("this sampler evaluates the model several times a step, which makes no profile: measure "
+                             "with another, such as euler or dpmpp_2m; the profile serves this one, too")
+        if not shows_all(schedule):
+            longest = max(schedule.stretches, key=len, default=None)
+            range_ = f" from {longest.times[0]:.0%} to {longest.times[-1]:.0%} noise" if longest else ""
+            raise ValueError(f"{len(longest or ())} steps{range_} say too little of a model: use {FEWEST_MEASURED} or "
+                             "more that begin in noise and end in a picture")
+        return Plan.from_reuses([None] * schedule.steps)
+
+    def begin(self, schedule: Schedule, transformer: Transformer) -> PlanController:
+        return PlanController(self.setup(schedule, transformer), schedule)
+
+    def setup(self, schedule: Schedule, transformer: Transformer) -> Setup:
+        """What a run begins with."""
+        return Setup(self.plan(schedule, transformer), observer=measurement_of(schedule, self.save, self.samplers))
 
 
 def kernel_of(times: list[float], outputs: torch.Tensor) -> Kernel:

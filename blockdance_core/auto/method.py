@@ -8,17 +8,16 @@ from typing import Callable, Collection, Sequence
 import numpy as np
 
 from ..engine.controller import PlanController, Setup
-from ..plan.flow_time import Quantity
 from ..plan.plan import Kind, Plan, Reuse, SkipModel, Span, Transformer
-from ..plan.schedule import Origin, SamplerTraits, Schedule, Stretch
-from .constants import FEWEST_MEASURED, MEASURED_RANGE
+from ..plan.schedule import Origin, Quantity, SamplerTraits, Schedule, Stretch
+from .constants import FEWEST_MEASURED
 from .controller import controller_of
 from .kernel import Kernel
 from .latent_error import Rules
-from .measurement import Measurement
-from .planner import best, count_of, enough, ranked
+from .measurement import measurement_of, quantity_of, shows_all
+from .planner import best, count_of, enough
 from .replanning import Replanning
-from .sampler_observation import Observation, Samplers, watched
+from .sampler_observation import Samplers, setup_for
 from .speedup import Speed, speed
 from .weights import KernelExtrapolation
 
@@ -81,7 +80,7 @@ class AutoMethod:
 
     def setup(self, schedule: Schedule, transformer: Transformer) -> Setup:
         """What a run begins with."""
-        return watched(schedule, self.samplers, lambda sampler, records: self._planned(
+        return setup_for(schedule, self.samplers, lambda sampler, records: self._planned(
             replace(schedule, sampler=sampler), transformer, records))
 
     def _planned(self, schedule: Schedule, transformer: Transformer, records: bool) -> Setup:
@@ -98,7 +97,7 @@ class AutoMethod:
         own = self.expects and kernel is not None
         if records and (kernel is None or self.anew) and self._records(schedule, quantity):
             return Setup(Plan.from_reuses(full, RECORDING_ANEW if self.anew else RECORDING),
-                         observer=_recorder(schedule, self.save, self.samplers))
+                         observer=measurement_of(schedule, self.save, self.samplers))
         if self.speedup == 1:
             return Setup(Plan.from_reuses(full, OFF))
         if kernel is None:
@@ -107,7 +106,7 @@ class AutoMethod:
             note = UNMEASURABLE
         reuse = (SkipModel(transformer.depth) if schedule.sampler.whole
                  else Reuse(Span(0, transformer.depth - 1), Kind.DELTA))
-        choice = self._choice(KernelExtrapolation(kernel, quantity, self.rules), stretches[0].times, self.speedup,
+        choice = self._choice(KernelExtrapolation.of(kernel, quantity, self.rules), stretches[0].times, self.speedup,
                               self.least_quality)
         chosen = _over(stretches, choice, self.speedup) | (set(range(steps)) - {step for stretch in stretches
                                                                   for step in stretch.steps})
@@ -130,7 +129,7 @@ class AutoMethod:
     def _records(self, schedule: Schedule, quantity: Quantity) -> bool:
         """Whether this run is to measure the model. A sampler that is not known is none to do so where the model was
         measured by another."""
-        if self.save is None or not _shows_all(schedule):
+        if self.save is None or not shows_all(schedule):
             return False
         steps = schedule.steps
         return schedule.sampler.origin is not Origin.GUESS or not any(
@@ -145,32 +144,6 @@ class AutoMethod:
         if not schedule.sampler.counted:
             helps = f"with {'euler' if schedule.sampler.steady else 'euler_ancestral'}"
         return f"not measured on this model{noise}: a full run {helps} does that"
-
-
-@dataclass(frozen=True)
-class MeasureMethod:
-    """Compute everything and record. save, samplers: as of AutoMethod."""
-    save: Callable[[Quantity, Kernel], str]
-    name: str = "BlockDance Calibrate"
-    samplers: Samplers | None = None
-
-    def plan(self, schedule: Schedule, transformer: Transformer) -> Plan:
-        if schedule.sampler.origin is Origin.NAME and not schedule.sampler.counted:
-            raise ValueError("this sampler evaluates the model several times a step, which makes no profile: measure "
-                             "with another, such as euler or dpmpp_2m; the profile serves this one, too")
-        if not _shows_all(schedule):
-            longest = max(schedule.stretches, key=len, default=None)
-            range_ = f" from {longest.times[0]:.0%} to {longest.times[-1]:.0%} noise" if longest else ""
-            raise ValueError(f"{len(longest or ())} steps{range_} say too little of a model: use {FEWEST_MEASURED} or "
-                             "more that begin in noise and end in a picture")
-        return Plan.from_reuses([None] * schedule.steps)
-
-    def begin(self, schedule: Schedule, transformer: Transformer) -> PlanController:
-        return PlanController(self.setup(schedule, transformer), schedule)
-
-    def setup(self, schedule: Schedule, transformer: Transformer) -> Setup:
-        """What a run begins with."""
-        return Setup(self.plan(schedule, transformer), observer=_recorder(schedule, self.save, self.samplers))
 
 
 @dataclass(frozen=True)
@@ -208,15 +181,15 @@ def _choose(extrapolation: KernelExtrapolation, times: tuple[float, ...], speedu
     steps = len(times) - 1
     wanted = count_of(steps, speedup)
     known = extrapolation.gram(times[:-1]), np.array(times), extrapolation.rules, extrapolation.quantity
-    rules, (asked, *_) = ranked(*known, wanted)
+    asked = best(*known, wanted)[0]
     chosen = asked
     if asked.quality < least_quality and wanted < steps:
         for count in enough(*known, asked, least_quality):
-            rules, (chosen, *_) = ranked(*known, count)
+            chosen = best(*known, count)[0]
             if chosen.quality >= least_quality:
                 break
     proven = extrapolation.kernel.proven_at(times[:-1], len(chosen.computed))
-    return Choice(replace(extrapolation, rules=rules), proven or chosen.computed, chosen.quality, asked.quality, steps,
+    return Choice(extrapolation, proven or chosen.computed, chosen.quality, asked.quality, steps,
                   wanted, proven is not None)
 
 
@@ -255,24 +228,5 @@ def _of_sampler(sampler: SamplerTraits) -> str:
     return NOISY if seen else CAREFUL
 
 
-def quantity_of(schedule: Schedule) -> Quantity:
-    return Quantity.VELOCITY if schedule.sampler.steady else Quantity.PICTURE
-
-
-def _recorder(schedule: Schedule, save: Callable[[Quantity, Kernel], str], samplers: Samplers | None) -> Measurement:
-    observation = Observation(schedule) if schedule.sampler.origin is Origin.GUESS else None
-    return Measurement(schedule.flow_time, quantity_of(schedule), save, observation, samplers)
-
-
 def _decibels(quality: float) -> str:
     return f"{quality:.0f} dB" if math.isfinite(quality) else "the full result"
-
-
-def _shows_all(schedule: Schedule) -> bool:
-    """Whether a run of this schedule says enough of a model to plan others by it. Whether a sampler evaluates as it has
-    to shows in the run where it is not known."""
-    begin, end = MEASURED_RANGE
-    longest = max(schedule.stretches, key=len, default=None)
-    usable = schedule.sampler.counted or schedule.sampler.origin is Origin.GUESS
-    return (usable and longest is not None and len(longest) >= FEWEST_MEASURED and longest.times[0] >= begin
-            and longest.times[-1] <= end)

@@ -6,14 +6,13 @@ LONGEST_SEARCH is thinned to so many evaluations, and the run itself is only wal
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Collection, Sequence
 
 import numpy as np
 
-from ..plan.flow_time import Quantity
-from .constants import BEAM, BEAM_STEPS, LONGEST_SEARCH, ROUGH_QUALITY
-from .error_propagation import ErrorPropagation
+from ..plan.schedule import Quantity
+from .constants import BEAM, BEAM_STEPS, FINISH, LONGEST_SEARCH
 from .latent_error import LatentError, Rules
 
 
@@ -93,22 +92,18 @@ def search(gram: np.ndarray, times: np.ndarray, rules: Rules = Rules(), quantity
     count = len(gram)
     beam = beam or max(2, BEAM * BEAM_STEPS // max(count, BEAM_STEPS))
     begun = begun or Begun((), np.zeros(0))
-    drift = LatentError(gram, times, rules, quantity, begun.error, begun.computed)
-    answer = ErrorPropagation(gram, times, quantity, drift.error[0], drift.anchors[:, 0])
+    latent = LatentError(gram, times, rules, quantity, begun.error, begun.computed)
     computed = np.isin(np.arange(count), begun.computed)[None]
     made, score = computed.sum(1), np.zeros(1)
-    for now in range(drift.now, count):
+    for now in range(latent.now, count):
         choices: tuple[bool, ...] = (True, False) if now else (True,)
         if only is not None:
             choices = (now in only,)
-        weights = answer.weights(choices, drift.anchors, rules.ridge) if rules.answering else None
-        step = drift.step(choices, weights)
-        outcome = answer.step(step.weights, choices)
-        score = (score + weight(times, now) * outcome.size.reshape(-1, len(score))).ravel()
-        made = np.tile(made, len(choices)) + outcome.computed
+        step = latent.step(choices)
+        score = (score + weight(times, now, rules.growth) * step.size.reshape(-1, len(score))).ravel()
+        made = np.tile(made, len(choices)) + step.computed
         kept = _best(made, score, beam, fewest - (count - 1 - now), count if most is None else most)
-        drift.follow(step, kept)
-        answer.follow(outcome, kept)
+        latent.follow(step, kept)
         computed = computed[kept % len(computed)]
         score, made = score[kept], made[kept]
         computed[:, now] = made > computed.sum(1)
@@ -151,33 +146,22 @@ def enough(gram: np.ndarray, times: np.ndarray, rules: Rules, quantity: Quantity
     return tuple(dict.fromkeys(math.ceil(count * steps / len(gram) - 1e-9) for count in counts))
 
 
-def ranked(gram: np.ndarray, times: np.ndarray, rules: Rules, quantity: Quantity, count: int, each: int = 1
-           ) -> tuple[Rules, tuple[Candidate, ...]]:
-    """The choices of `count` evaluations that are expected to be the best, as many as `each`, and the rules by which.
-    """
-    found = best(gram, times, rules, quantity, count, each)
-    better = rules_for(found[0].quality, rules)
-    if better != rules:
-        found = best(gram, times, better, quantity, count, each)
-    return better, found
-
-
 def count_of(steps: int, speedup: float) -> int:
     """How many evaluations a speed-up leaves."""
     return math.ceil(steps / speedup - 1e-9)
 
 
-def rules_for(quality: float, rules: Rules) -> Rules:
-    """Those that serve best where a plan leaves this much error, in dB."""
-    return replace(rules, answering=quality < ROUGH_QUALITY)
+def weight(times: np.ndarray, now: int, growth: float) -> float:
+    """How much the square of the latent's error after an evaluation counts for the result.
 
+    An error that is left alone from time t on is FINISH e^(2 g t) times as large in the result, squared (g: growth):
+    early in a run a model decides what it draws, and answers to a small difference with another picture. One that is
+    made up for between t and t' has counted for the difference of the two. So with errors e(n) at times t(n)
 
-def weight(times: np.ndarray, now: int) -> float:
-    """How much the latent's error after an evaluation counts, against that of the result.
-
-    The model sees the latent with it at the next evaluations and answers to it; the later, the more sensitive.
+        square of the result's error = FINISH * (sum of (e^(2 g t(n)) - e^(2 g t(n + 1))) |e(n)|^2 + |e at the end|^2)
     """
-    return 1. if now == len(times) - 2 else float(times[now] - times[now + 1])
+    after = math.exp(2 * growth * times[now + 1])
+    return FINISH * (after - (math.exp(2 * growth * times[now + 2]) if now + 2 < len(times) else 0.))
 
 
 def _best(groups: np.ndarray, score: np.ndarray, beam: int, lowest: int, highest: int) -> np.ndarray:

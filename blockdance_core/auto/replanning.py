@@ -1,9 +1,9 @@
 """What Auto does where the outputs of a run do not go on as they were going.
 
-A prompt, an area or a ControlNet that applies to a part of sampling bends their course. The conditions tell so before
-the run, and the rest shows in the outputs themselves: each one that is computed is compared with its own forecast
-(outputs.py). Forecasts then hardly rely on what was computed on the other side of the bend, and the computed
-evaluations that are left are distributed anew; their number stays what it was.
+A prompt, an area or a ControlNet that applies to a part of sampling bends how outputs change from step to step. The
+conditions show it before the run, and the rest shows in the outputs themselves: each one that is computed is compared
+with its own forecast (outputs.py). Forecasts then hardly rely on what was computed on the other side of the bend, and
+the computed evaluations that remain are distributed anew; their number stays what it was.
 """
 
 from dataclasses import replace

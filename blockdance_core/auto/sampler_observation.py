@@ -58,7 +58,7 @@ class Observation:
         self._schedule = schedule
         self._places = Places(SAMPLED)
         self._sigmas: list[float] = []
-        self._heard: list[np.ndarray] = []  # (2, n) each, unit length: the latest latents and outputs
+        self._recent: list[np.ndarray] = []  # (2, n) each, unit length: the latest latents and outputs
         self._fresh: dict[int, float | None] = {}  # noise of each latent but the first, by evaluation
         self._whole = True
 
@@ -72,7 +72,7 @@ class Observation:
 
     def _outside(self, latent: torch.Tensor, sigma: float) -> float | None:
         taken = self._places.of(latent).cpu().double().numpy()
-        before = np.concatenate(self._heard)  # (2 * T, n)
+        before = np.concatenate(self._recent)  # (2 * T, n)
         if sigma <= 0 or before.shape[1] != len(taken) or len(taken) < FEWEST or not (
                 np.isfinite(before).all() and np.isfinite(taken).all()):
             return None
@@ -82,24 +82,24 @@ class Observation:
     def observe(self, latent: torch.Tensor, denoised: torch.Tensor, sigma: float, whole: bool = True) -> None:
         """As of an Observer (engine/controller.py)."""
         if self._schedule.sampler.shown:
-            if self._heard:
+            if self._recent:
                 self.noise(latent, sigma)
             pair = torch.stack([self._places.of(latent), self._places.of(denoised)]).cpu().double().numpy()
-            if self._heard and self._heard[0].shape != pair.shape:  # another size of picture
-                self._heard = []
+            if self._recent and self._recent[0].shape != pair.shape:  # another size of picture
+                self._recent = []
             unit = pair / np.maximum(np.linalg.norm(pair, axis=1, keepdims=True), 1e-30)
-            self._heard = [*self._heard, unit][-MEMORY:]
+            self._recent = [*self._recent, unit][-MEMORY:]
         self._sigmas.append(sigma)
         self._whole = self._whole and whole
 
     def traits(self) -> SamplerTraits | None:
         """None where the run does not show enough."""
-        self._heard, self._places = [], Places(SAMPLED)  # the report of a run outlives it
+        self._recent, self._places = [], Places(SAMPLED)  # the report of a run outlives it
         begins = rises(self._schedule)
         shares = np.array([share for now, share in self._fresh.items() if share is not None and now not in begins])
         if not self._schedule.sampler.shown or not len(shares):
             return None
-        # where it takes more than the output, the rest is not heard here and looks like noise
+        # where it takes more than the output, the rest is not seen here and looks like noise
         steady = self._whole and bool((shares > NOISE_TRACE).mean() < NOISE_SHARE)
         return replace(self._schedule.sampler, counted=self._counted(), steady=steady, whole=self._whole,
                        origin=Origin.RUN)
@@ -117,7 +117,7 @@ def rises(schedule: Schedule) -> set[int]:
     return {stretch.steps[0] for stretch in schedule.stretches}
 
 
-def watched(schedule: Schedule, samplers: Samplers | None, plan_for: Callable[[SamplerTraits, bool], Setup]
+def setup_for(schedule: Schedule, samplers: Samplers | None, plan_for: Callable[[SamplerTraits, bool], Setup]
             ) -> Setup:
     """What a run begins with whose sampler may not be known.
 
@@ -127,7 +127,7 @@ def watched(schedule: Schedule, samplers: Samplers | None, plan_for: Callable[[S
     if schedule.sampler.origin is not Origin.GUESS:
         return plan_for(schedule.sampler, True)
     known = observed(samplers, schedule.sampler)
-    sampler = known or hoped(schedule.sampler)
+    sampler = known or assumed(schedule.sampler)
     setup = plan_for(sampler, True)
     setup = replace(setup, plan=replace(setup.plan, sampler=sampler))
     if setup.observer is not None or not sampler.shown:  # it records, and watches meanwhile
@@ -141,7 +141,7 @@ def watched(schedule: Schedule, samplers: Samplers | None, plan_for: Callable[[S
     return setup if known else replace(setup, observer=watch)
 
 
-def hoped(sampler: SamplerTraits) -> SamplerTraits:
+def assumed(sampler: SamplerTraits) -> SamplerTraits:
     """What a plan may take a sampler for that is not known, as long as the run is watched and does not show more."""
     return replace(sampler, counted=True, steady=True) if sampler.shown and sampler.whole else sampler
 
@@ -169,15 +169,15 @@ class SamplerWatch:
 
     def __post_init__(self):
         self._observation = Observation(self.schedule)
-        self._heard = False
+        self._observed = False
 
     def observe(self, latent: torch.Tensor, denoised: torch.Tensor, sigma: float, whole: bool = True) -> None:
         self._observation.observe(latent, denoised, sigma, whole)
-        self._heard = True
+        self._observed = True
 
     def replan(self, moment: Moment, kept: Kept | None = None) -> Plan | None:
         sigma = self.schedule.sigmas[moment.step]
-        if self._heard and self.noisy is not None and sigma > 0 and moment.step not in rises(self.schedule):
+        if self._observed and self.noisy is not None and sigma > 0 and moment.step not in rises(self.schedule):
             share = self._observation.noise(moment.latent, sigma)
             if share is None or share > NOISE_TRACE:
                 setup, self.noisy = self.noisy(share is not None), None
@@ -187,10 +187,10 @@ class SamplerWatch:
         return self.replanner and self.replanner.replan(moment, kept)
 
     def finish(self) -> str:
-        return told(self._observation.traits(), self.samplers)
+        return keep_observed(self._observation.traits(), self.samplers)
 
 
-def told(traits: SamplerTraits | None, samplers: Samplers | None) -> str:
+def keep_observed(traits: SamplerTraits | None, samplers: Samplers | None) -> str:
     """Keep what was observed, and what to say of it."""
     if traits is None or samplers is None or not samplers.keep(traits):
         return ""

@@ -1,13 +1,12 @@
 """Forecasts whose weights come from a kernel."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Sequence
 
 import numpy as np
 
-from ..plan.flow_time import Quantity
+from ..plan.schedule import Quantity
 from .constants import ACROSS_BEND
-from .error_propagation import ErrorPropagation
 from .kernel import Kernel
 from .latent_error import LatentError, Rules, best_weights
 
@@ -22,6 +21,11 @@ class KernelExtrapolation:
     quantity: Quantity = Quantity.VELOCITY
     rules: Rules = Rules()
     bends: tuple[float, ...] = ()
+
+    @classmethod
+    def of(cls, kernel: Kernel, quantity: Quantity, rules: Rules = Rules()) -> "KernelExtrapolation":
+        """With the growth of errors that was measured with the kernel, if it was."""
+        return cls(kernel, quantity, rules if kernel.growth is None else replace(rules, growth=kernel.growth))
 
     @property
     def anchors(self) -> int:
@@ -71,32 +75,24 @@ class Course:
     def _begin(self, extrapolation: KernelExtrapolation, error: np.ndarray) -> None:
         self._ridge = extrapolation.rules.ridge
         self._gram = extrapolation.gram(self._times[:-1])
-        self._drift = LatentError(
+        self._latent = LatentError(
             self._gram, self._times, extrapolation.rules, extrapolation.quantity, error, self._computed)
-        self._answer = None
-        if extrapolation.rules.answering:
-            self._answer = ErrorPropagation(self._gram, self._times, extrapolation.quantity, self._drift.error[0],
-                                  self._drift.anchors[:, 0])
 
     @property
     def error(self) -> np.ndarray:
         """Of the latent, an entry for each evaluation so far: latent_error.py."""
-        return (self._answer or self._drift).error[0]
+        return self._latent.error[0]
 
     def next(self, computed: bool) -> dict[int, float]:
         """The weights of the next evaluation's output, by the evaluation that computed it; its own included."""
-        now, before = self._drift.now, self._drift.anchors[:, 0].tolist()
-        weights, only = None, np.zeros(1, int)
-        if self._answer is not None:
-            weights = self._answer.weights((computed,), self._drift.anchors, self._ridge)
-            self._answer.follow(self._answer.step(weights, (computed,)), only)
-        step = self._drift.step((computed,), weights)
-        self._drift.follow(step, only)
+        used = self._latent.now, *self._latent.anchors[:, 0].tolist()
+        step = self._latent.step((computed,))
+        self._latent.follow(step, np.zeros(1, int))
         if computed:
-            self._computed.append(now)
-        return {anchor: weight for anchor, weight in zip((now, *before), step.weights[:, 0].tolist()) if weight}
+            self._computed.append(used[0])
+        return {anchor: weight for anchor, weight in zip(used, step.weights[:, 0].tolist()) if weight}
 
     def foresee(self, anchors: Sequence[int]) -> tuple[tuple[float, ...], float]:
         """As of KernelExtrapolation, of the next evaluation by these that were computed, newest first."""
-        known = [*anchors, self._drift.now]
+        known = [*anchors, self._latent.now]
         return foresee(self._gram[np.ix_(known, known)], self._ridge)

@@ -3,20 +3,16 @@
 from dataclasses import dataclass, replace
 from typing import Callable, Sequence
 
-import numpy as np
-
 from ..engine.controller import PlanController, Setup
 from ..plan.extrapolation import FORECASTS
-from ..plan.flow_time import Quantity
 from ..plan.plan import COMPUTE, Kind, Plan, Reuse, SkipModel, Transformer
 from ..plan.plan_text import MEASURED, WrittenPlan
-from ..plan.schedule import Schedule
+from ..plan.schedule import Quantity, Schedule
 from ..words import count
 from .controller import controller_of
 from .kernel import Kernel
-from .method import quantity_of
-from .planner import rules_for, search
-from .sampler_observation import Samplers, watched
+from .measurement import quantity_of
+from .sampler_observation import Samplers, setup_for
 from .weights import KernelExtrapolation
 
 
@@ -42,7 +38,7 @@ class WrittenPlanMethod:
                               f"run has {schedule.steps}, so everything is computed"))
         if self.written.forecast != MEASURED:
             return Setup(Plan.from_reuses(reuses, extrapolation=FORECASTS[self.written.forecast]))
-        return watched(schedule, self.samplers, lambda sampler, _: self._measured(
+        return setup_for(schedule, self.samplers, lambda sampler, _: self._measured(
             replace(schedule, sampler=sampler), reuses))
 
     def _measured(self, schedule: Schedule, reuses: Sequence[Reuse | SkipModel | None]) -> Setup:
@@ -50,10 +46,5 @@ class WrittenPlanMethod:
         quantity = quantity_of(schedule)
         if not schedule.sampler.whole:  # such a sampler takes more than the output
             reuses = [reuse and Reuse(reuse.span, Kind.DELTA) for reuse in reuses]
-        extrapolation = KernelExtrapolation(self.kernel(quantity, schedule.steps), quantity)
-        if stretch := max(schedule.stretches, key=len, default=None):
-            times = np.array(stretch.times)
-            computed = [place for place, step in enumerate(stretch.steps) if place == 0 or reuses[step] is None]
-            expected = search(extrapolation.gram(times[:-1]), times, extrapolation.rules, quantity, only=computed)[0]
-            extrapolation = replace(extrapolation, rules=rules_for(expected.quality, extrapolation.rules))
+        extrapolation = KernelExtrapolation.of(self.kernel(quantity, schedule.steps), quantity)
         return Setup(Plan.from_reuses(reuses, extrapolation=extrapolation))

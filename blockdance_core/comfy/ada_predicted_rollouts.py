@@ -1,9 +1,9 @@
-"""Rollouts that are foreseen instead of sampled: all of a caption's, from one full run.
+"""Rollouts that are predicted instead of sampled: all of a caption's, from one full run.
 
 In that run every step is also computed with what earlier steps have stored, once for each border and age. By what this
 changes in its prediction, the latent moves (Euler's rule). The next predictions take over all of that at rho, and
-towards the end a share: the one with which a single sampled rollout has the error that is foreseen for it. The error of
-any decisions is then a sum of measured ones. This is an approximation for small errors, least good where many early
+towards the end a share: the one with which a single sampled rollout has the error that is predicted for it. The error
+of any decisions is then a sum of measured ones. This is an approximation for small errors, least good where many early
 steps reuse: a policy is to be judged by sampled pictures.
 """
 
@@ -24,19 +24,19 @@ from .models.architectures import chain_of
 from .pass_key import identity
 
 OLDEST = 4  # steps; what is older errs in proportion to its age
-KEY = "blockdance foresight"
+KEY = "blockdance predicted rollouts"
 
 
 @dataclass
 class PredictedRollouts(Rollouts):
     """A Studio (ada/training.py) whose pictures are the full run's, changed by the sum of measured errors."""
-    foreseen: bool = field(default=True, init=False)
+    predicted: bool = field(default=True, init=False)
     _errors: dict[int, torch.Tensor] = field(default_factory=dict, init=False)
 
     def __post_init__(self):
         super().__post_init__()
         if self.sampling.sampler != "euler":
-            raise ValueError(f"rollouts are foreseen by Euler's rule, and the sampler is {self.sampling.sampler}: use "
+            raise ValueError(f"rollouts are predicted by Euler's rule, and the sampler is {self.sampling.sampler}: use "
                              "euler, or have rollouts sampled")
 
     def rollout(self, caption: int, decisions: tuple[int, ...]) -> torch.Tensor:
@@ -78,16 +78,16 @@ class PredictedRollouts(Rollouts):
         prepared = self._prepared(caption)
         start, full = prepared["start"], prepared["full"]
         sigmas = self._sigmas[self._first - 1:].cpu()
-        listener = _Listener(self._reuses)
+        found = _Changes(self._reuses)
         patched = self.model.clone()
-        patched.add_wrapper_with_key(WrappersMP.PREDICT_NOISE, KEY, listener.predict_noise)
-        patched.add_wrapper_with_key(WrappersMP.APPLY_MODEL, KEY, listener.apply_model)
+        patched.add_wrapper_with_key(WrappersMP.PREDICT_NOISE, KEY, found.predict_noise)
+        patched.add_wrapper_with_key(WrappersMP.APPLY_MODEL, KEY, found.apply_model)
         self._draw(patched, caption, torch.zeros_like(start), start, sigmas)
-        self.macs += listener.macs
+        self.macs += found.macs
         ratios = sigmas[2:] / sigmas[1:-1]  # (decisions,)
         out = self.model.model.process_latent_out
         moved = torch.zeros(len(self.borders), self.decisions, OLDEST, *start.shape)
-        for (border, step, age), change in listener.changes.items():
+        for (border, step, age), change in found.changes.items():
             change = change.float().cpu() * (1 - ratios[step])
             moved[border, step, age - 1] = out(change) - out(torch.zeros_like(change))
         every_second = tuple(len(self.borders) * (step % 2 == 0) for step in range(self.decisions))
@@ -115,7 +115,7 @@ def _share(moved: torch.Tensor, sigmas: torch.Tensor, error: torch.Tensor) -> fl
     return low
 
 
-class _Listener:
+class _Changes:
     """Computes each step of a run in full, and with what was stored `age` steps before.
 
     changes: of the prediction, by border, decided step and age.

@@ -27,8 +27,7 @@ from ..engine.controller import Kept, Moment, PlanController, Replanner, Setup
 from ..plan.plan import COMPUTE, Plan, Reuse, Transformer
 from ..plan.schedule import Schedule
 from ..words import count
-from .attach import attach, last_report, schedule_of
-from .fingerprint import fingerprint_of
+from .attach import attach, fingerprint_of, last_report, schedule_of
 from .models.architectures import transformer_of
 
 ENCODED = 256  # captions whose conditioning is kept
@@ -82,7 +81,7 @@ class Rollouts:
     encode: gives the CONDITIONING of a caption, or of the negative prompt; latent: an empty one of a single picture;
     decode: makes pictures (1, H, W, 3), frames (T, H, W, 3) or videos (1, T, H, W, 3), in [0, 1], of a sampled one;
     folder: keeps what is computed once, else memory does; seed: of the first caption's noise, unless captions have
-    their own. foreseen: whether rollouts are estimates.
+    their own. predicted: whether rollouts are estimates.
     """
     model: ModelPatcher
     captions: Sequence[Caption]
@@ -97,7 +96,7 @@ class Rollouts:
     rho: float = RHO
     seed: int = 0
     macs: float = field(default=0., init=False)
-    foreseen: bool = field(default=False, init=False)
+    predicted: bool = field(default=False, init=False)
     _kept: dict[int, dict[str, torch.Tensor]] = field(default_factory=dict, init=False)
 
     def __post_init__(self):

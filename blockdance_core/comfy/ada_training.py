@@ -7,12 +7,10 @@ from typing import Callable
 from ..ada import checkpoint, policy_file
 from ..ada.network import DecisionNetwork, Sizes
 from ..ada.policy_file import Card
-from ..ada.training import Progress, Training, start_logits
-from ..ada.training_settings import Settings
+from ..ada.training import Progress, Settings, Training, start_logits
 from ..ada.workers import Workers
 from .ada_rollouts import Rollouts
-from .fingerprint import fingerprint_of
-from .provenance import versions
+from .attach import fingerprint_of, versions
 
 NETWORKS = {"full": (1344, 21), "small": (64, 4)}  # width and heads: 0.08 billion parameters, 0.2 million
 CHECKPOINT = ".training"
@@ -33,7 +31,7 @@ def train(studio: Rollouts, settings: Settings, network: str, path: Path, worker
     made = DecisionNetwork(sizes).start(start_logits(sizes.decisions, settings.start_interval), settings.seed)
     training = Training(made.to(state.latent.device), studio.borders, studio, len(studio.captions), settings, workers)
     card = Card(fingerprint_of(studio.model), sizes, studio.borders, studio.start, studio.sampling.steps,
-                {"reward": studio.reward.name, "foreseen": studio.foreseen, **studio.origin,
+                {"reward": studio.reward.name, "foreseen": studio.predicted, **studio.origin,
                  **asdict(studio.sampling)}, versions())
     kept = path.with_suffix(CHECKPOINT)
     if kept.is_file():

@@ -1,24 +1,28 @@
-"""Put a method on a MODEL, as keyed wrappers on a clone of its patcher."""
+"""Put a method on a MODEL, as keyed wrappers on a clone of its patcher; and what a profile knows that MODEL by."""
 
 import logging
 from copy import copy
 from functools import partial
 from typing import Callable
 
+import comfyui_version
+import torch
 from comfy.model_management import InterruptProcessingException
 from comfy.model_patcher import ModelPatcher
 from comfy.model_sampling import CONST
 from comfy.patcher_extension import WrappersMP
 from torch.nn import Module
 
+from .. import __version__
+from ..auto.digest import digest
+from ..auto.profile import Fingerprint
+from ..auto.weights import KernelExtrapolation
 from ..engine.report import Report
 from ..methods.method import Method
-from ..plan.flow_time import FlowTime
 from ..plan.plan import Plan
-from ..plan.schedule import SamplerTraits, Schedule
+from ..plan.schedule import FlowTime, SamplerTraits, Schedule
 from .messages import words_of
-from .models.architectures import TRANSFORMERS, Family
-from .provenance import provenance
+from .models.architectures import ANY_MODEL, TRANSFORMERS, Family
 from .run import Run
 from .run_history import MOST, History, Result
 from .step_tracking import traits_of
@@ -172,3 +176,22 @@ def _apply_model(executor, x, t, c_concat, c_crossattn, control, transformer_opt
         residuals = control and {place: copy(found) for place, found in control.items()}
         return executor(x, t, c_concat, c_crossattn, residuals, transformer_options, *args, **kwargs)
     return run.apply_model(forward, executor.class_obj, x, transformer_options, control)
+
+
+def fingerprint_of(model: ModelPatcher) -> Fingerprint:
+    diffusion_model = model.model.diffusion_model
+    transformer = ANY_MODEL.transformer_of(diffusion_model)
+    return Fingerprint(transformer.name, transformer.stacks, sum(p.numel() for p in diffusion_model.parameters()),
+                       is_flow(model.get_model_object("model_sampling")))
+
+
+def versions() -> dict[str, str]:
+    return {"comfyui": comfyui_version.__version__, "blockdance": __version__, "torch": str(torch.__version__)}
+
+
+def provenance(plan: Plan) -> dict[str, str]:
+    """What it takes to make the same picture again: the versions, and where the plan forecasts by a profile the digest
+    of that."""
+    extrapolation = plan.extrapolation
+    profile = {"profile": digest(extrapolation.kernel)} if isinstance(extrapolation, KernelExtrapolation) else {}
+    return {**versions(), **profile}

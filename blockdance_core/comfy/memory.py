@@ -1,10 +1,54 @@
-"""Room for what a run stores, on the device of its model: asked of ComfyUI, which makes some if it can."""
+"""What the passes of a run store: where there is room for it, on the device of the model or in main memory."""
+
+import threading
+from typing import Hashable
 
 import comfy.model_management as management
 import torch
 from comfy.model_base import BaseModel
 
+from ..engine.cache import Anchor, Cache, Stored
+from ..engine.report import Report
+from ..plan.plan import DTYPES, Kind, Reuse
+from .messages import Messages
+
 PASSES = 2  # cond and uncond in one call, as ComfyUI itself estimates a run
+
+
+class SpanStore:
+    """What replaces spans in the passes of one run. Several GPUs may store at once."""
+
+    def __init__(self, report: Report, messages: Messages):
+        plan = report.plan
+        self._report = report
+        self._messages = messages
+        self._storage = plan.storage
+        self.cache = Cache(plan.extrapolation.anchors if plan.extrapolation else 1, DTYPES[plan.storage.dtype])
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, reuse: Reuse, time: float) -> Stored | None:
+        """What replaces a span at a time, extrapolated if the plan says so; None where nothing is stored."""
+        anchors = self.cache.get(key, reuse)
+        extrapolation = self._report.plan.extrapolation
+        if not anchors or extrapolation is None or reuse.kind is Kind.FEATURE:
+            return anchors[0].stored if anchors else None
+        weights = extrapolation.weights([anchor.time for anchor in anchors], time)
+        return Stored.weighted([(weight, anchor.stored) for weight, anchor in zip(weights, anchors)])
+
+    def put(self, key: Hashable, reuse: Reuse, anchor: Anchor, model: BaseModel, latent: torch.Size) -> None:
+        """Keep what a pass of this model, for a latent of this shape, has stored."""
+        offload, device = self._storage.offload == "on", anchor.stored.device
+        if self._storage.offload == "auto":
+            with self._lock:
+                offload = not has_room(model, tuple(latent), device)
+            if offload:
+                self._messages.note(f"what is stored goes to main memory: {device} has none to spare")
+        try:
+            self.cache.put(key, reuse, anchor, offload)
+        except TypeError as error:
+            self.cache.dtype = None
+            self._messages.fail(f"stored as it is and not as {self._storage.dtype}: {error}")
+            self.cache.put(key, reuse, anchor, offload)
 
 
 def has_room(model: BaseModel, latent: tuple[int, ...], device: torch.device) -> bool:

@@ -27,7 +27,7 @@ class Messages:
 
     @contextmanager
     def survive(self, what: str, memory: bool = True) -> Iterator[None]:
-        """Whatever goes wrong within is told after `what`, and the run goes on: nothing that listens, measures or
+        """Whatever goes wrong within is said after `what`, and the run goes on: nothing that observes, measures or
         reports may cost the picture. memory: whether running out of it is among that."""
         try:
             yield
@@ -48,11 +48,11 @@ class Messages:
         """Something does work that is not counted; the log has no use for it."""
         self._is_new(self._report.uncounted, f"MACs do not include {what}")
 
-    def _is_new(self, told: list[str], what: str) -> bool:
+    def _is_new(self, said: list[str], what: str) -> bool:
         with self._lock:
-            if what in told:
+            if what in said:
                 return False
-            told.append(what)
+            said.append(what)
             return True
 
 

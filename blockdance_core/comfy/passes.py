@@ -1,4 +1,4 @@
-"""Where multiply-accumulates cannot be counted, or not all of them."""
+"""One pass of a model within an evaluation: its blocks intercepted as the decision says, its MACs counted."""
 
 import threading
 from contextlib import nullcontext
@@ -18,23 +18,21 @@ from ..engine.cache import Anchor, Cache, Stored
 from ..engine.controller import Controller
 from ..engine.gate import Gate, Sight
 from ..engine.interception import Diverged, Interception, Recorder, Replay
-from ..engine.mac_account import MacAccount
-from ..engine.macs import MacCounter
+from ..engine.macs import MacAccount, MacCounter
+from ..engine.moved_latent import MovingParts
 from ..engine.report import Evaluation, Report
-from ..plan.plan import COMPUTE, Decision, Kind, Reuse, SkipModel
-from ..plan.storage import DTYPES
+from ..plan.plan import COMPUTE, Decision, SkipModel
 from ..words import article, count
-from .memory import has_room
+from .memory import SpanStore
 from .messages import Messages
 from .models.architectures import Family, UnsupportedModel
-from .moving_parts import MovingParts
 from .pass_key import identity
 
 _SEEN = {"attention_pytorch", "attention_basic", "attention_split", "attention_sub_quad"}  # those of torch's operators
 
 
 def is_compiled(diffusion_model: Module, transformer_options: dict) -> bool:
-    """Whether torch.compile has its hand in this pass: under a meter it would compile anew, or not at all."""
+    """Whether torch.compile has its hand in this pass: under a MacCounter it would compile anew, or not at all."""
     wrappers = transformer_options.get("wrappers", {}).get(WrappersMP.APPLY_MODEL, {})
     return COMPILE_KEY in wrappers or any(
         "_orig_mod" in module._modules or module._compiled_call_impl is not None
@@ -60,13 +58,13 @@ class Current:
 
 
 class Passes:
-    """on_out_of_memory: called where storing or reusing took more than there is; give_up: with the reason why nothing
+    """Carries out the passes of one run.
+
+    on_out_of_memory: called where storing or reusing took more than there is; give_up: with the reason why nothing
     may be reused from now on. Both set the decision to COMPUTE. watch: None where nothing is reused anyway."""
 
     def __init__(self, report: Report, controller: Controller, family: Family, messages: Messages,
-                 watch: MovingParts | None,
-                 on_out_of_memory: Callable[[], None], give_up: Callable[[str], None]):
-        plan = report.plan
+                 watch: MovingParts | None, on_out_of_memory: Callable[[], None], give_up: Callable[[str], None]):
         self._report = report
         self._controller = controller
         self._family = family
@@ -74,14 +72,17 @@ class Passes:
         self._watch = watch
         self._on_out_of_memory = on_out_of_memory
         self._give_up = give_up
-        self._storage = plan.storage
-        self.cache = Cache(plan.extrapolation.anchors if plan.extrapolation else 1, DTYPES[plan.storage.dtype])
-        self._account = MacAccount()
+        self._store = SpanStore(report, messages)
+        self._macs = MacAccount()
         self._most = 1  # passes of an evaluation so far
-        self._countable: bool | None = None
+        self._counts_macs: bool | None = None
         self._interceptions: dict[int, Interception] = {}
         self._fits: dict[Module, bool] = {}
         self._lock = threading.Lock()
+
+    @property
+    def cache(self) -> Cache:
+        return self._store.cache
 
     def forget(self) -> None:
         """Nothing is reused any more."""
@@ -109,16 +110,16 @@ class Passes:
                                "are computed")
             self._messages.leave_out("frames made one after the other")
             return self._pass(current, None, COMPUTE, forward, model, chain)
-        if self._countable is None:
-            self._countable = False
+        if self._counts_macs is None:
+            self._counts_macs = False
             with self._messages.survive("MACs are not counted"):
-                self._countable = self._survey(model, transformer_options)
+                self._counts_macs = self._can_count(model, transformer_options)
         key = self._key(current, model, x, transformer_options, control)
         if key is None:
             return self._pass(current, None, COMPUTE, forward, model, chain)
         if self._watch is not None:
-            self._look(self._watch, current, key, x)
-        return self._surely(current, key, forward, model, chain)
+            self._check_place(self._watch, current, key, x)
+        return self._pass_or_again(current, key, forward, model, chain)
 
     def _key(self, current: Current, model: BaseModel, x, transformer_options: dict, control: dict | None
              ) -> Hashable | None:
@@ -130,7 +131,7 @@ class Passes:
             return key, occurrence
         return None
 
-    def _look(self, watch: MovingParts, current: Current, key: Hashable, x) -> None:
+    def _check_place(self, watch: MovingParts, current: Current, key: Hashable, x) -> None:
         """Give up reusing where this pass shows another part of the latent than it did before."""
         reason = "it is not known which part of the latent a pass shows"
         with self._messages.survive(reason):
@@ -159,7 +160,7 @@ class Passes:
                                f"is for {planned.name} with {planned.depth}")
         return found == planned
 
-    def _survey(self, model: BaseModel, transformer_options: dict) -> bool:
+    def _can_count(self, model: BaseModel, transformer_options: dict) -> bool:
         """Whether multiply-accumulates can be counted; what cannot is noted."""
         if compiled := is_compiled(model.diffusion_model, transformer_options):
             self._messages.leave_out("a model that torch.compile has changed")
@@ -167,7 +168,7 @@ class Passes:
             self._messages.leave_out(f"{attention}, whose kernel is no operator of torch")
         return not compiled
 
-    def _surely(self, current: Current, key: Hashable, forward: Callable, model: BaseModel, chain: Chain):
+    def _pass_or_again(self, current: Current, key: Hashable, forward: Callable, model: BaseModel, chain: Chain):
         """A pass that reuse cannot fail: if need be it is computed once more, in full."""
         decision = current.decision
         try:
@@ -184,14 +185,14 @@ class Passes:
     def _pass(self, current: Current, key: Hashable, decision: Decision, forward: Callable, model: BaseModel,
               chain: Chain):
         evaluation = current.evaluation
-        stored = None if decision.reuse is None else self._stored(key, decision.reuse, current.time)
+        stored = None if decision.reuse is None else self._store.get(key, decision.reuse, current.time)
         replay = None if stored is None else Replay(chain, decision.reuse, stored)
         spans = [reuse for reuse in decision.store if not isinstance(reuse, SkipModel)]
         recorders = tuple(Recorder(chain, reuse) for reuse in spans) if replay is None else ()
         gate = None
-        if decision.look is not None and key is not None:
-            gate = Gate(chain, decision.look, partial(self._enter, key))
-        counter = MacCounter() if self._countable and key is not None and key not in self._account else None
+        if decision.undecided is not None and key is not None:
+            gate = Gate(chain, decision.undecided, partial(self._enter, key))
+        counter = MacCounter() if self._counts_macs and key is not None and key not in self._macs else None
         with Interception(chain, replay, recorders if gate is None else (gate,), counter) as interception:
             self._interceptions[id(model)] = interception
             try:
@@ -206,16 +207,16 @@ class Passes:
             replay.finish()
             replaced = replay.replaced
         elif gate is not None:
-            replaced = self._through(gate, key)
-        if interception.executed:  # else another cache has answered in the model's place
+            replaced = self._finish_gate(gate, key)
+        if interception.executed:  # else another pack's cache has stood in for the model
             for recorder in recorders:
                 with self._messages.survive("what blocks have computed is not stored", memory=False):
                     self._keep(current, key, recorder, model)
             if counter is not None:
-                self._account.enter(key, counter.macs, interception.macs)
+                self._macs.enter(key, counter.macs, interception.macs)
                 if counter.missed:
                     self._messages.leave_out(counter.missed)
-        self._account.book(evaluation, key, (decision.reuse or decision.look).span if replaced else None)
+        self._macs.book(evaluation, key, (decision.reuse or decision.undecided).span if replaced else None)
         with self._lock:
             evaluation.total += interception.executed + replaced
             evaluation.passes += 1
@@ -225,27 +226,18 @@ class Passes:
     def _enter(self, key: Hashable, sight: Sight) -> Stored | None:
         """What the controller puts in place of the span that a pass has come to."""
         with self._messages.survive("blocks are computed, as nothing was decided about them", memory=False):
-            return self._controller.enter(key, sight)
+            return self._controller.decide_in_pass(key, sight)
         return None
 
-    def _through(self, gate: Gate, key: Hashable) -> int:
+    def _finish_gate(self, gate: Gate, key: Hashable) -> int:
         """After a pass in which the controller has decided: how many blocks it replaced."""
         sight, stored = gate.finish()
         if stored is not None:
             with self._messages.survive("what blocks have computed is not kept", memory=False):
-                self._controller.left(key, sight, stored)
+                self._controller.computed_span(key, sight, stored)
         elif not gate.replaced and sight is not None:
             self._messages.fail(f"blocks could not be stored ({gate.failure}), so they are computed")
         return gate.replaced
-
-    def _stored(self, key: Hashable, reuse: Reuse, time: float) -> Stored | None:
-        """What replaces a span in this pass, forecast if the plan says so; None where nothing is stored."""
-        anchors = self.cache.get(key, reuse)
-        extrapolation = self._report.plan.extrapolation
-        if not anchors or extrapolation is None or reuse.kind is Kind.FEATURE:
-            return anchors[0].stored if anchors else None
-        weights = extrapolation.weights([anchor.time for anchor in anchors], time)
-        return Stored.weighted([(weight, anchor.stored) for weight, anchor in zip(weights, anchors)])
 
     def _keep(self, current: Current, key: Hashable, recorder: Recorder, model: BaseModel) -> None:
         stored = recorder.stored()
@@ -255,20 +247,6 @@ class Passes:
                                f"({recorder.failure or 'the model did not run them exactly once'}), so they are "
                                "computed")
             return
-        self._put(current, key, recorder.reuse, stored, model)
+        self._store.put(key, recorder.reuse, Anchor(current.time, stored), model, current.latent.shape)
         with self._lock:
             current.evaluation.stored[recorder.reuse] = None
-
-    def _put(self, current: Current, key: Hashable, reuse: Reuse, stored: Stored, model: BaseModel) -> None:
-        anchor, offload = Anchor(current.time, stored), self._storage.offload == "on"
-        if self._storage.offload == "auto":
-            with self._lock:
-                offload = not has_room(model, tuple(current.latent.shape), stored.device)
-            if offload:
-                self._messages.note(f"what is stored goes to main memory: {stored.device} has none to spare")
-        try:
-            self.cache.put(key, reuse, anchor, offload)
-        except TypeError as error:
-            self.cache.dtype = None
-            self._messages.fail(f"stored as it is and not as {self._storage.dtype}: {error}")
-            self.cache.put(key, reuse, anchor, offload)

@@ -1,4 +1,4 @@
-"""The similarity probe on a MODEL: a patch like any other, whose runs compute everything and only listen."""
+"""The similarity probe on a MODEL: a patch like any other, whose runs compute everything and only record."""
 
 import logging
 from contextlib import nullcontext
@@ -8,7 +8,7 @@ from comfy.model_base import BaseModel
 from comfy.model_patcher import ModelPatcher
 from torch.nn import Module
 
-from ..analysis.probe import Listener, Probe
+from ..analysis.probe import BlockRecorder, Probe
 from ..analysis.similarity import Similarity
 from ..engine.interception import Interception
 from ..plan.schedule import Schedule
@@ -23,12 +23,12 @@ MOST = 16  # runs that are kept: one takes some MiB
 
 
 class ProbeRun:
-    """One sampling, overheard: of each evaluation the positive prompt's first picture."""
+    """One sampling, recorded: of each evaluation the positive prompt's first picture."""
 
     def __init__(self, schedule: Schedule, diffusion_model: Module, undisturbed: bool):
         self._transformer = transformer_of(diffusion_model)
         self.probe = Probe(self._transformer, schedule)
-        self._clock = StepTracker(schedule, undisturbed)
+        self._tracker = StepTracker(schedule, undisturbed)
         self._evaluating = False
         self._positive: set = set()
 
@@ -39,7 +39,7 @@ class ProbeRun:
         """One call of the denoiser. conditions: of the guider."""
         if self._evaluating:  # a call from within one is a part of it
             return predict()
-        self.probe.begin(self._clock.step(timestep))
+        self.probe.begin(self._tracker.step(timestep))
         self._positive = {condition["uuid"] for condition in conditions.get("positive") or () if "uuid" in condition}
         self._evaluating = True
         try:
@@ -49,7 +49,7 @@ class ProbeRun:
 
     def apply_model(self, forward: Callable, model: BaseModel, x, transformer_options: dict,
                     control: dict | None = None):
-        """One pass, overheard if it holds the positive prompt."""
+        """One pass, recorded if it holds the positive prompt."""
         interception = nullcontext()
         if self._evaluating:
             with self.probe.survive():
@@ -58,13 +58,13 @@ class ProbeRun:
             return forward()
 
     def _interception(self, model: BaseModel, x, transformer_options: dict) -> ContextManager:
-        """What overhears the blocks of a pass; nothing where there is nothing to be heard."""
+        """What records the blocks of a pass; nothing where there is nothing to record."""
         place, of = self._place(transformer_options)
         if place is None or transformer_of(model.diffusion_model) != self._transformer:
             return nullcontext()
         chain = chain_of(model.diffusion_model)
         row = place * (len(x) // of)
-        return Interception(chain, recorders=(Listener(self.probe, chain, row, x.shape),))
+        return Interception(chain, recorders=(BlockRecorder(self.probe, chain, row, x.shape),))
 
     def _place(self, transformer_options: dict) -> tuple[int | None, int]:
         """Where among the conditions of this pass the positive prompt is, and how many they are.

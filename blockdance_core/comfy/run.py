@@ -13,14 +13,13 @@ from comfy.model_base import BaseModel
 from torch.nn import Module
 
 from ..engine.controller import GiveUp, Moment
+from ..engine.moved_latent import MovingParts
 from ..engine.report import Evaluation, Report
 from ..methods.method import Method, begin
 from ..plan.plan import COMPUTE, Decision, SkipModel
 from ..plan.schedule import Schedule
-from .conditions import active_at
 from .messages import Messages, words_of
 from .models.architectures import Family
-from .moving_parts import MovingParts
 from .passes import Current, Passes
 from .step_tracking import StepTracker
 
@@ -47,7 +46,7 @@ class Run:
         self._watch = MovingParts(own) if self._controller.may_reuse else None
         self._passes = Passes(self.report, self._controller, family, self.messages, self._watch,
                               self._run_out_of_memory, self._give_up_now)
-        self._looks, self._observes = True, self._controller.observes
+        self._replans, self._observes = True, self._controller.observes
         self._current: Current | None = None
         self._gave_up = False
         self._started: float | None = None
@@ -88,7 +87,7 @@ class Run:
         self.report.shape = tuple(x.shape)
         self._current = Current(evaluation, decision, moment.time, x)
         self.report.evaluations.append(evaluation)
-        self._tell_evaluation()
+        self._report_evaluation()
         started = time.perf_counter()
         if self._started is None:  # loading the model is not sampling
             self._started = started
@@ -131,12 +130,12 @@ class Run:
                 reason = ""
             if reason:
                 self._give_up(f"{reason}: everything is computed")
-        if self._gave_up or not self._looks:
+        if self._gave_up or not self._replans:
             return
-        started, self._looks = time.perf_counter(), False
+        started, self._replans = time.perf_counter(), False
         with self.messages.survive(f"the plan stays as it was at step {moment.step + 1}"):
-            self._controller.look(moment)
-            self._looks = True
+            self._controller.replan(moment)
+            self._replans = True
         self.report.plan = self._controller.plan
         self.report.planning_seconds += time.perf_counter() - started
 
@@ -149,7 +148,7 @@ class Run:
             return COMPUTE
         return decision
 
-    def _tell_evaluation(self) -> None:
+    def _report_evaluation(self) -> None:
         if self._on_evaluation is None:
             return
         tell, self._on_evaluation = self._on_evaluation, None
@@ -233,3 +232,19 @@ def unlike(denoised: object, latent: torch.Tensor) -> str:
     if denoised.shape != latent.shape:
         return f"a tensor {tuple(denoised.shape)} for a latent {tuple(latent.shape)}"
     return ""
+
+
+def active_at(sigma: float, conditions: Mapping[str, list]) -> tuple[tuple[str, int, int], ...]:
+    """The name and number of each condition whose timestep range includes sigma, and how many ControlNets act on it."""
+    return tuple((name, number, _controls(sigma, condition))
+                 for name, conds in conditions.items() for number, condition in enumerate(conds or ())
+                 if condition.get("timestep_end", 0.) <= sigma <= condition.get("timestep_start", float("inf")))
+
+
+def _controls(sigma: float, condition: dict) -> int:
+    control, count = condition.get("control"), 0
+    while control is not None:
+        start, end = getattr(control, "timestep_range", None) or (float("inf"), 0.)
+        count += end <= sigma <= start
+        control = getattr(control, "previous_controlnet", None)
+    return count

@@ -1,1 +1,1 @@
-"""What carries decisions out on one call of a model: blocks, interception, cache, report. no method by name."""
+"""Carries decisions out on one call of a model: blocks, interception, cache, report. It knows no method by name."""

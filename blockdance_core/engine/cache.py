@@ -7,7 +7,7 @@ from typing import Hashable, Mapping, Sequence
 import torch
 
 from ..plan.plan import Reuse
-from .hidden_state import Form, Hidden
+from .blocks import Form, Hidden
 
 _FP8_EXPONENT = 8  # the largest number of float8_e4m3fn is 448: a peak below 2 ** 8 fits in whatever its mantissa is
 _LARGEST_SHIFT = 15  # a power of two that float16 has

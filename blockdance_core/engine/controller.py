@@ -42,7 +42,7 @@ class GiveUp(Exception):
 class Controller(Protocol):
     """Of one run.
 
-    plan: what it goes by, data for the report; another one after `look` where the run turned out otherwise.
+    plan: what it goes by, data for the report; another one after `replan` where the run turned out otherwise.
     may_reuse: whether anything may be reused in this run; keeps_outputs: whether `skip` and `computed` do anything;
     observes: whether `observe` does. bytes, peak_bytes: of the outputs that it keeps.
     """
@@ -57,17 +57,17 @@ class Controller(Protocol):
         """Before an evaluation: whether what the plan relies on is still so. Returns what the report should note, or
         nothing. Raises GiveUp where it is not."""
 
-    def look(self, moment: Moment) -> None:
+    def replan(self, moment: Moment) -> None:
         """Before an evaluation: may change the plan. It may fail, and is not asked again then."""
 
     def decide(self, step: int) -> Decision:
         """What the evaluation of this step does, from Python numbers alone."""
 
-    def enter(self, key: Hashable, sight: Sight) -> Stored | None:
+    def decide_in_pass(self, key: Hashable, sight: Sight) -> Stored | None:
         """In a pass whose decision has a span to look at: what replaces it, or None to compute it. key: of passes that
         may use what others of the same key have stored."""
 
-    def left(self, key: Hashable, sight: Sight, stored: Stored) -> None:
+    def computed_span(self, key: Hashable, sight: Sight, stored: Stored) -> None:
         """The span was computed, and this is what it was."""
 
     def skip(self, moment: Moment) -> torch.Tensor | None:
@@ -141,7 +141,7 @@ class PlanController:
     def check(self, moment: Moment) -> str:
         return ""
 
-    def look(self, moment: Moment) -> None:
+    def replan(self, moment: Moment) -> None:
         if self._replanner is not None and (plan := self._replanner.replan(moment, self._kept)) is not None:
             self._groups.replan(plan, moment.step)
             self.plan = plan
@@ -150,10 +150,10 @@ class PlanController:
     def decide(self, step: int) -> Decision:
         return self._groups.decide(step)
 
-    def enter(self, key: Hashable, sight: Sight) -> Stored | None:
+    def decide_in_pass(self, key: Hashable, sight: Sight) -> Stored | None:
         return None
 
-    def left(self, key: Hashable, sight: Sight, stored: Stored) -> None:
+    def computed_span(self, key: Hashable, sight: Sight, stored: Stored) -> None:
         pass
 
     def skip(self, moment: Moment) -> torch.Tensor | None:

@@ -11,9 +11,8 @@ import torch
 from torch.nn import Module
 
 from ..plan.plan import Reuse
-from .blocks import Chain
+from .blocks import Chain, Hidden, copy
 from .cache import Stored
-from .hidden_state import Hidden, copy
 from .interception import Recorder, Replay
 
 # The first projection of attention in a block, fed with the modulated input of the picture
@@ -46,9 +45,9 @@ class Gate:
         self._entered: Hidden = ()
         self._modulated: Callable[[], torch.Tensor] | None = None
 
-    def listen(self, index: int, forward: Callable) -> Callable:
-        """`forward` of block `index`, overheard before the span, and recorded or replaced in it."""
-        recorded = self._recorder.listen(index, forward)
+    def wrap(self, index: int, forward: Callable) -> Callable:
+        """`forward` of block `index`, read before the span, and recorded or replaced in it."""
+        recorded = self._recorder.wrap(index, forward)
 
         def gated(*args, **kwargs):
             if index == 0:

@@ -16,9 +16,8 @@ import torch
 from torch.nn import Module
 
 from ..plan.plan import Kind, Reuse
-from .blocks import Chain
+from .blocks import Chain, ContractError, Form, Hidden, add, copy, fill, form, shapes, subtract
 from .cache import Stored
-from .hidden_state import ContractError, Form, Hidden, add, copy, fill, form, shapes, subtract
 from .macs import MacCounter
 
 
@@ -98,8 +97,8 @@ class Recorder:
         self._returned: dict[int, Form] = {}
         self._repeated = False
 
-    def listen(self, index: int, forward: Callable) -> Callable:
-        """`forward` of block `index`, overheard in the span."""
+    def wrap(self, index: int, forward: Callable) -> Callable:
+        """`forward` of block `index`, recorded in the span."""
         for number, segment in enumerate(self._segments):
             if index in segment:
                 forward = self._keep_form(index, forward)
@@ -170,7 +169,7 @@ class Recorder:
 
 
 class Interception:
-    """Context of one call of the model. `executed` counts the blocks that were computed in it; with a meter around it,
+    """Context of one call of the model. `executed` counts the blocks that were computed in it; with a `counter`,
     `macs` is what each of them took.
     """
 
@@ -178,7 +177,7 @@ class Interception:
                  counter: MacCounter | None = None):
         self.executed = 0
         self.macs = [0] * len(chain.blocks)
-        self._meter = counter
+        self._counter = counter
         self._chain = chain
         self._replay = replay
         self._recorders = recorders
@@ -216,14 +215,14 @@ class Interception:
     def _intercept(self, index: int, original: Callable) -> Callable:
         def forward(*args, **kwargs):
             self.executed += 1
-            if self._meter is None:
+            if self._counter is None:
                 return original(*args, **kwargs)
-            before = self._meter.macs
+            before = self._counter.macs
             output = original(*args, **kwargs)
-            self.macs[index] += self._meter.macs - before
+            self.macs[index] += self._counter.macs - before
             return output
         if self._replay is not None and index in self._replay.span:
             return self._replay.stand_in(index, forward)
         for recorder in self._recorders:
-            forward = recorder.listen(index, forward)
+            forward = recorder.wrap(index, forward)
         return forward

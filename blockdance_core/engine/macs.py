@@ -2,16 +2,20 @@
 
 Nothing is read from a device and nothing that is computed changes: the operators pass through as they are. Kernels that
 are no operators of torch (SageAttention, Nunchaku) do not pass here and are not counted; `attention` tells.
+
+In a run each kind of pass is counted once, when it first computes everything.
 """
 
+import threading
 from dataclasses import dataclass
 from math import prod
-from typing import Callable, Sequence
+from typing import Callable, Hashable, Sequence
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ..plan.plan import Plan
+from ..plan.plan import Span
+from .report import Evaluation
 
 aten = torch.ops.aten
 
@@ -105,12 +109,6 @@ class Cost:
     total: int
     blocks: tuple[int, ...]
 
-    def of_plan(self, plan: Plan) -> int:
-        """MACs of a whole run, one pass per step."""
-        skipped = sum(self.blocks[block] for decision in plan.decisions if decision.reuse is not None
-                      for block in decision.reuse.span)
-        return self.total * plan.steps - skipped
-
 
 def count(forward: Callable[[], object], blocks: Sequence[torch.nn.Module], linear_only: bool) -> Cost:
     """The cost of one call of `forward`, in which each of `blocks` runs once."""
@@ -134,3 +132,29 @@ def count(forward: Callable[[], object], blocks: Sequence[torch.nn.Module], line
         for hook in hooks:
             hook.remove()
     return Cost(macs(), tuple(costs))
+
+
+class MacAccount:
+    """What the passes of a run cost, by pass key.
+
+    A pass with a replaced span costs what its kind did less the blocks of the span.
+    """
+
+    def __init__(self):
+        self._costs: dict[Hashable, Cost] = {}
+        self._lock = threading.Lock()
+
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._costs
+
+    def enter(self, key: Hashable, total: int, blocks: Sequence[int]) -> None:
+        with self._lock:
+            self._costs[key] = Cost(total, tuple(blocks))
+
+    def book(self, evaluation: Evaluation, key: Hashable, replaced: Span | None) -> None:
+        """Charge a pass to its evaluation; one whose kind was not counted costs nothing."""
+        cost = self._costs.get(key, Cost(0, ()))
+        saved = sum(cost.blocks[block] for block in replaced or () if cost.blocks)
+        with self._lock:
+            evaluation.total_macs += cost.total
+            evaluation.macs += cost.total - saved

@@ -1,4 +1,10 @@
-"""What is found out on a device while it works, read without making it wait."""
+"""Whether what is evaluated stays in its place: what was stored of one part of a picture is wrong for any other.
+
+Nodes cut the latent into tiles or roll it between the sampler and the model, some by other offsets at each step. Their
+passes are looked up in the sampler's latent. A sampler or wrapper that is not ComfyUI's own may do so with the latent
+itself, of which only the one before is known. All of it is found out on the device that computes, and read without
+making it wait.
+"""
 
 import math
 import threading
@@ -108,15 +114,20 @@ def _kept(before: float, now: float) -> float:
 PIXELS, MOST = 16, 32  # looked up of each pass; of each picture of a batch one, up to so many
 CHANNELS = 4  # of a pixel: more than two pixels in a latent have in common, and few enough for a long video
 _PHASE = 40503  # of 2 ** 16, near the golden ratio: pixels in no regular distances
+Pixels = tuple[torch.Tensor, torch.Tensor]  # by picture of a batch and by number within it, (K,) each
 
 
 @dataclass(frozen=True)
 class Place:
-    """pixels: of the input, by picture of its batch and by number within it, (K,) each; sources: of the latent, the
-    same; found: (K,); of: the shape of the latent."""
-    pixels: tuple[torch.Tensor, torch.Tensor]
-    sources: tuple[torch.Tensor, torch.Tensor]
+    """Where an input comes from in a latent.
+
+    pixels: of the input, as indices of all its numbers, (K, C); sources: of the latent, the same; found: (K,), which
+    of them come from there; most: (), how many of those may be gone; of: the shape of the latent.
+    """
+    pixels: torch.Tensor
+    sources: torch.Tensor
     found: torch.Tensor
+    most: torch.Tensor
     of: torch.Size
 
     @classmethod
@@ -128,7 +139,7 @@ class Place:
         if x.shape[1:] == latent.shape[1:]:
             straight = (_read(latent, (own, pixels[1])).to(x) == wanted).all(1)  # (K,)
             if x.device.type == "cpu" and bool(straight.all()):
-                return cls(pixels, (own, pixels[1]), straight, latent.shape)
+                return cls._of(x, latent, pixels, (own, pixels[1]), straight)
         else:
             straight = torch.zeros_like(own, dtype=torch.bool)
         equal = torch.ones(len(wanted), len(latent), latent[0, 0].numel(), dtype=torch.bool, device=x.device)
@@ -140,19 +151,25 @@ class Place:
         where = rank.flatten(1).argmax(1)
         picture, number = where // rank.shape[2], where % rank.shape[2]
         sources = torch.where(straight, own, picture), torch.where(straight, pixels[1], number)
-        return cls(pixels, sources, straight | equal.flatten(1).any(1), latent.shape)
+        return cls._of(x, latent, pixels, sources, straight | equal.flatten(1).any(1))
+
+    @classmethod
+    def _of(cls, x: torch.Tensor, latent: torch.Tensor, pixels: Pixels, sources: Pixels, found: torch.Tensor
+            ) -> "Place":
+        """Most of the pixels that were found may not be gone; too few that were found tell nothing."""
+        known = found.sum()
+        most = torch.where(4 * known >= len(found), known // 2, len(found))
+        return cls(_indices(x, pixels), _indices(latent, sources), found, most, latent.shape)
 
     def changed(self, x: torch.Tensor, latent: torch.Tensor) -> torch.Tensor:
         """Whether an input of the same shape comes from elsewhere: (), a bool on its device.
 
-        Most of the pixels that were found have to be gone, as a node may paste something into a part of the input. Too
-        few that were found tell nothing.
+        Most of the pixels that were found have to be gone, as a node may paste something into a part of the input.
         """
         if latent.shape != self.of:
             return torch.ones((), dtype=torch.bool, device=x.device)
-        gone = (_read(latent, self.sources).to(x) != _read(x, self.pixels)).any(1) & self.found
-        known = self.found.sum()
-        return (4 * known >= len(self.found)) & (2 * gone.sum() > known)
+        gone = (latent.take(self.sources.to(latent.device)).to(x) != x.take(self.pixels)).any(1) & self.found
+        return gone.sum() > self.most
 
 
 class Places:
@@ -176,8 +193,8 @@ class Places:
         return None
 
 
-def _spread(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Pixels all over an input, in two numbers as of Place."""
+def _spread(x: torch.Tensor) -> Pixels:
+    """Pixels all over an input."""
     pictures, numbers = len(x), x[0, 0].numel()
     count = min(max(PIXELS, min(pictures, MOST)), pictures * numbers)
     index = torch.arange(count, device=x.device)
@@ -185,7 +202,48 @@ def _spread(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return pixel // numbers, pixel % numbers
 
 
-def _read(latent: torch.Tensor, pixels: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
-    """(K, C)"""
+def _indices(latent: torch.Tensor, pixels: Pixels) -> torch.Tensor:
+    """Those of some channels of pixels among all numbers of a latent: (K, C)."""
     picture, number = (index.to(latent.device) for index in pixels)
-    return latent[:, :CHANNELS].flatten(2)[picture, :, number]
+    channels, numbers = latent.shape[1], latent[0, 0].numel()
+    first = torch.arange(min(channels, CHANNELS), device=latent.device) * numbers
+    return (picture * channels * numbers + number)[:, None] + first
+
+
+def _read(latent: torch.Tensor, pixels: Pixels) -> torch.Tensor:
+    """(K, C)"""
+    return latent.take(_indices(latent, pixels))
+
+
+
+MOVED = ("passes show another part of the latent than before, as with tiles or a picture that a node moves from step "
+         "to step, where nothing that was stored belongs")
+UNLIKE = ("what the sampler evaluates has nothing in common with the evaluation before, as with another part of the "
+          "picture or noise that is all new, so that nothing that was stored belongs there")
+
+
+class MovingParts:
+    """Watches one run. whole: whether its sampler is known to evaluate the whole latent, always."""
+
+    def __init__(self, whole: bool):
+        self._alarm = Alarm()
+        self._places = Places()
+        self._continuity = None if whole else Continuity()
+
+    def evaluation(self, latent: torch.Tensor, time: float) -> None:
+        """An evaluation begins; time: in that of a flow."""
+        self._alarm.begin()
+        if self._continuity is not None:
+            self._add(self._continuity.broken(latent, time), UNLIKE)
+
+    def a_pass(self, key: Hashable, x: torch.Tensor, latent: torch.Tensor) -> None:
+        """A pass begins, of this latent. key: what it has in common with the passes that may use what it stores."""
+        self._add(self._places.changed(key, x, latent), MOVED)
+
+    def rings(self) -> str:
+        """Why nothing may be reused any more, if so."""
+        return self._alarm.rings()
+
+    def _add(self, flag: torch.Tensor | None, reason: str) -> None:
+        if flag is not None:
+            self._alarm.add(flag, reason)

@@ -40,7 +40,7 @@ class StepGroups:
         self._begins = begins
         self._plan(plan)
         self._furthest = self._anchor = -1  # the latest group that was begun, and the step computed last
-        self._left = 0  # evaluations that may still reuse it
+        self._remaining = 0  # evaluations that may still reuse it
 
     def replan(self, plan: Plan, step: int) -> None:
         """Follow another plan from this step on; the group that this step continues counts as begun."""
@@ -48,7 +48,7 @@ class StepGroups:
         group = self._groups.get(step)
         if group is not None and group.first < step:
             self._furthest = self._anchor = group.first
-            self._left = len(group.reuses) - (step - group.first - 1)
+            self._remaining = len(group.reuses) - (step - group.first - 1)
 
     def _plan(self, plan: Plan) -> None:
         self._groups = _groups(plan, self._begins)
@@ -61,17 +61,17 @@ class StepGroups:
         """
         group = self._groups.get(step)
         if group is None:
-            self._left = 0
+            self._remaining = 0
             return Decision(store=self._stores[step])
         if self._may_reuse(group, step):
-            self._left -= 1
-            return Decision(group.reuse_at(step), group.wanted if self._left else ())
+            self._remaining -= 1
+            return Decision(group.reuse_at(step), group.wanted if self._remaining else ())
         self._furthest = max(self._furthest, group.first)
-        self._anchor, self._left = step, len(group.reuses)
+        self._anchor, self._remaining = step, len(group.reuses)
         return Decision(store=tuple(dict.fromkeys((*group.wanted, *self._stores[step]))))
 
     def _may_reuse(self, group: Group, step: int) -> bool:
-        return (self._left > 0 and group.first <= self._furthest and (group.inside or step > group.first)
+        return (self._remaining > 0 and group.first <= self._furthest and (group.inside or step > group.first)
                 and abs(step - self._anchor) <= len(group.reuses))
 
 

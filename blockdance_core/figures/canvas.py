@@ -1,5 +1,6 @@
-"""What all figures share: two themes, a font, tick marks, and the way into and out of Pillow."""
+"""What all figures share: two themes, a font, scales and tick marks, and the way into and out of Pillow."""
 
+import math
 from dataclasses import dataclass
 from typing import Sequence
 
@@ -61,6 +62,29 @@ def ticks(count: int, cell: float, apart: int = 34) -> range:
     step = next(step for power in range(9) for step in (10 ** power, 2 * 10 ** power, 5 * 10 ** power)
                 if step * cell >= apart)
     return range(0, count, step)
+
+
+def levels(low: float, high: float, most: int) -> list[float]:
+    """Round numbers in equal distances from at or below `low` to at or above `high`, about `most` of them."""
+    rough = max(high - low, 1e-6) / max(1, most)
+    power = 10. ** math.floor(math.log10(rough))
+    step = next(step * power for step in (1, 2, 5, 10) if step * power >= rough)
+    return [round(i * step, 9) for i in range(math.floor(low / step), math.ceil(max(high, low + step) / step) + 1)]
+
+
+def axes(image: Image.Image, theme: Theme, corner: tuple[int, int], cell: tuple[int, int], count: tuple[int, int],
+         x_label: str, y_label: str) -> None:
+    """Numbers of columns below and of rows beside a map with this upper left corner, and what they number; none of
+    rows that have no label."""
+    (left, top), (width, height) = corner, (cell[0] * count[0], cell[1] * count[1])
+    for column in ticks(count[0], cell[0]):
+        write(image, (left + (column + .5) * cell[0], top + height + 4), str(column), theme, anchor="ma")
+    for row in ticks(count[1] if y_label else 0, cell[1], apart=SMALL + 6):
+        write(image, (left - 6, top + (row + .5) * cell[1]), str(row), theme, anchor="rm")
+    write(image, (left + width / 2, top + height + SMALL + 8), x_label, theme, anchor="ma")
+    if y_label:
+        label = upright(y_label, theme)
+        image.paste(label, (0, max(0, round(top + height / 2 - label.height / 2))))
 
 
 def beside(images: Sequence[Image.Image], theme: Theme, gap: int = GAP) -> Image.Image:

@@ -6,8 +6,7 @@ from typing import Sequence
 
 from PIL import Image, ImageDraw
 
-from .canvas import GAP, SMALL, Theme, below, sheet, text_width, write
-from .curves import levels
+from .canvas import GAP, SMALL, Theme, below, levels, sheet, text_width, write
 
 TITLE = "Quality against time"
 _WIDTH, _HEIGHT, _LEFT, _RADIUS = 760, 380, 70, 4

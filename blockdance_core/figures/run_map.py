@@ -8,8 +8,7 @@ from PIL import Image, ImageDraw
 
 from ..engine.report import Evaluation, Report
 from ..plan.plan import Kind, SkipModel
-from .canvas import GAP, SMALL, Theme, sheet, text_width, write
-from .heat import axes
+from .canvas import GAP, SMALL, Theme, axes, sheet, text_width, write
 
 _WIDTH, _HEIGHT, _STRIP, _BARS = 900, 420, 40, 80  # of the map, and of the times above it, in pixels
 _TIME = "#8b97a8"

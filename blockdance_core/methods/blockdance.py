@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ..plan.plan import Kind, Plan, Reuse, Span, Transformer
 from ..plan.schedule import Schedule
 from ..words import are, count
-from .interval import check_fraction, check_interval, three_quarters
+from .method import check_fraction, check_interval, three_quarters
 
 FEWEST_STEPS = 5  # with 1-4 steps neighbouring features differ too much (BlockDance, limitations)
 

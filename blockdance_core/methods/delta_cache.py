@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from .. import words
 from ..plan.plan import Kind, Plan, Reuse, Span, Transformer
 from ..plan.schedule import Schedule
-from .interval import cached_steps, check_fraction, check_interval, check_n_cached, three_quarters
+from .method import cached_steps, check_fraction, check_interval, check_n_cached, three_quarters
 
 
 @dataclass(frozen=True)

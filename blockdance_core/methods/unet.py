@@ -11,7 +11,7 @@ from ..plan.plan import Kind, Plan, Reuse, Span, Transformer
 from ..plan.schedule import Schedule
 from ..words import count
 from .delta_cache import DeltaCacheMethod
-from .interval import check_fraction, check_interval
+from .method import check_fraction, check_interval
 
 
 @dataclass(frozen=True)

@@ -103,9 +103,9 @@ def _growth(anchors: Sequence[float], time: float, axis: Callable[[float], float
     return math.prod(axis(time) - place for place in places[:-1]) / distance if distance else math.inf
 
 
-def _even_growth(order: int, reach: float) -> float:
+def _even_growth(order: int, ahead: float) -> float:
     """The same at equal distances, for a reach in these."""
-    return math.prod(reach + number for number in range(order))
+    return math.prod(ahead + number for number in range(order))
 
 
 def _log_snr(time: float) -> float:

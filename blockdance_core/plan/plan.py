@@ -1,16 +1,17 @@
 """The one data structure that every method produces and the engine executes.
 
 A plan says, for each step of a sampling run, which span of blocks is computed and which is replaced from the cache,
-and how. A method is only a way to choose one.
+and how. A method is only a way to choose one. `Storage` says how a run keeps what it stores.
 """
 
 from dataclasses import dataclass
 from enum import Enum
 from typing import Iterator, Sequence
 
+import torch
+
 from .extrapolation import Extrapolation
 from .schedule import SamplerTraits
-from .storage import Storage
 
 
 @dataclass(frozen=True)
@@ -74,18 +75,38 @@ class Decision:
     """What one evaluation does: replace a span or skip the model, or compute everything and store what later steps will
     reuse.
 
-    look: a span about which the controller decides in each pass, once it has seen what comes to it (engine/gate.py).
+    undecided: a span about which the controller decides in each pass, having seen what comes to it (engine/gate.py).
     """
     reuse: Reuse | SkipModel | None = None
     store: tuple[Reuse | SkipModel, ...] = ()
-    look: Reuse | None = None
+    undecided: Reuse | None = None
 
     @property
     def may_reuse(self) -> bool:
-        return self.reuse is not None or self.look is not None
+        return self.reuse is not None or self.undecided is not None
 
 
 COMPUTE = Decision()
+
+DTYPES = {"model": None, "bf16": torch.bfloat16, "fp8": torch.float8_e4m3fn}
+OFFLOADS = ("auto", "off", "on")
+
+
+@dataclass(frozen=True)
+class Storage:
+    """How much memory a run may take for what it stores, and where: the choices of a user.
+
+    dtype: a name in DTYPES, "model" for that of the hidden states; smaller ones are never made larger.
+    offload: whether what is stored goes to main memory: "on", "off", or "auto", where the device has none to spare.
+    """
+    dtype: str = "model"
+    offload: str = "auto"
+
+    def __post_init__(self):
+        if self.dtype not in DTYPES:
+            raise ValueError(f"storage is {self.dtype!r}; use one of {', '.join(DTYPES)}")
+        if self.offload not in OFFLOADS:
+            raise ValueError(f"offload is {self.offload!r}; use one of {', '.join(OFFLOADS)}")
 
 
 @dataclass(frozen=True)

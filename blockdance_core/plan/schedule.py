@@ -1,7 +1,11 @@
-"""The stretches of a schedule in which the noise falls: all that can be planned and forecast of a run.
+"""The noise levels of a run: its sigmas, the stretches in which they fall, and the time of a flow that each stands for.
 
 Sigmas may also repeat, rise (padding, restarts, chained samplers) or stay at 0. A step whose sigma does not fall leads
 nowhere that a forecast knows of, so it is computed; after a rise the next stretch begins.
+
+Every kind of diffusion is put in the terms of a flow: x = (1 - t) * picture + t * noise, for t from 1 to 0. A flow
+model is one already. Where the noise is added on top (EPS, v-prediction, EDM), x / (1 + sigma) is one with
+t = sigma / (1 + sigma), and Euler's steps are the same in both.
 """
 
 from dataclasses import dataclass
@@ -9,9 +13,41 @@ from enum import Enum
 from functools import cached_property
 from typing import Callable, Sequence
 
-from .flow_time import FlowTime
+import torch
 
 ROUNDING = 1e-4  # of a sigma: a smaller rise is none
+# Samplers nudge sigmas by up to 1e-4 of their value, and float32 tables round; neither may move a border by a step.
+TOLERANCE = 1e-4
+
+
+class Quantity(Enum):
+    """What is forecast of an output: either tells the other, as the latent is known."""
+    VELOCITY = "velocity"  # noise minus picture: smooth where nothing but the model moves the latent
+    PICTURE = "picture"  # the denoised latent: smooth also where the sampler adds noise at every step
+
+
+@dataclass(frozen=True)
+class FlowTime:
+    """A sigma as the time of a flow, and outputs in its terms. flow: whether the model is a flow already."""
+    flow: bool = True
+
+    def time(self, sigma: float) -> float:
+        return sigma if self.flow else sigma / (1 + sigma)
+
+    def read(self, quantity: Quantity, latent: torch.Tensor, denoised: torch.Tensor, sigma: float) -> torch.Tensor:
+        """The quantity, of a latent that was evaluated at sigma and the picture that came of it."""
+        if quantity is Quantity.PICTURE:
+            return denoised
+        return (self._latent(latent, sigma) - denoised) / self.time(sigma)
+
+    def denoised(self, quantity: Quantity, latent: torch.Tensor, value: torch.Tensor, sigma: float) -> torch.Tensor:
+        """The picture that a value of the quantity means for this latent."""
+        if quantity is Quantity.PICTURE:
+            return value
+        return self._latent(latent, sigma) - self.time(sigma) * value
+
+    def _latent(self, latent: torch.Tensor, sigma: float) -> torch.Tensor:
+        return latent if self.flow else latent / (1 + sigma)
 
 
 @dataclass(frozen=True)
@@ -44,10 +80,6 @@ def stretches_of(sigmas: Sequence[float], time_of: Callable[[float], float]) -> 
         lowest = end
     return tuple(Stretch(tuple(steps), tuple(time_of(sigmas[step]) for step in (*steps, steps[-1] + 1)))
                  for steps in found)
-
-
-# Samplers nudge sigmas by up to 1e-4 of their value, and float32 tables round; neither may move a border by a step.
-TOLERANCE = 1e-4
 
 
 class Origin(Enum):

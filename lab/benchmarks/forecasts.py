@@ -16,8 +16,7 @@ from comfy.samplers import SCHEDULER_NAMES
 from blockdance.blockdance_core.comfy.attach import attach
 from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
 from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
-from blockdance.blockdance_core.methods.method import Method
-from blockdance.blockdance_core.methods.variants import with_forecast
+from blockdance.blockdance_core.methods.method import Method, with_forecast
 from blockdance.blockdance_core.plan.extrapolation import FORECASTS
 from blockdance.lab.benchmarks import markdown
 from blockdance.lab.benchmarks.document import DOCS
@@ -69,8 +68,8 @@ def _psnr(subject: Subject, setting: Setting, captions: int) -> dict[tuple[str, 
     """The mean over the captions, in dB, by method and forecast."""
     found: dict[tuple[str, str], list[float]] = {}
     for seed, scene in enumerate(subject.scenes(captions)):
-        def drawn(policy: Method | None = None):
-            patched = subject.patcher if policy is None else attach(subject.patcher, policy)
+        def drawn(method: Method | None = None):
+            patched = subject.patcher if method is None else attach(subject.patcher, method)
             return subject.draw(patched, setting, [scene], seed).latents[0]
         full = drawn()
         for name, method in METHODS.items():

@@ -5,11 +5,11 @@ from dataclasses import replace
 from comfy.samplers import sampler_object
 
 from ...blockdance_core.auto.kernel import Kernel, mean
-from ...blockdance_core.auto.method import MeasureMethod
+from ...blockdance_core.auto.measurement import MeasureMethod
 from ...blockdance_core.comfy.attach import attach
-from ...blockdance_core.comfy.models.any_model import ANYTHING
+from ...blockdance_core.comfy.models.architectures import ANY_MODEL
 from ...blockdance_core.comfy.step_tracking import traits_of
-from ...blockdance_core.plan.flow_time import Quantity
+from ...blockdance_core.plan.schedule import Quantity
 from .arm import Calibration
 from .rivals.trajectory import RecordTrajectory, Trajectory
 
@@ -28,18 +28,23 @@ def kernel(calibration: Calibration) -> tuple[Quantity, Kernel]:
     def record(calibration: Calibration) -> tuple[Quantity, Kernel]:
         found: list[tuple[Quantity, Kernel]] = []
         recording = attach(calibration.subject.patcher, MeasureMethod(lambda *measured: found.append(measured) or ""),
-                           family=ANYTHING)
+                           family=ANY_MODEL)
         counted(calibration).draw(recording)
         return found[0][0], mean([measurement for _, measurement in found])
-    return calibration.learn("kernel", record)
+    return calibration.learn(f"kernel of {calibration.captions} captions", record)
 
 
-def trajectories(calibration: Calibration, steps: int | None = None) -> list[Trajectory]:
-    """Full runs of RECORDED_ON calibration captions, of so many steps, or the setting's."""
+def trajectories(calibration: Calibration, steps: int | None = None, steady: bool = False) -> list[Trajectory]:
+    """Full runs of RECORDED_ON calibration captions, of so many steps, or the setting's. steady: by Euler where the
+    setting's sampler adds noise, which the latents of a run then show as well as what the model says."""
+    sampler = sampler_object(calibration.setting.sampler)
+    if steady and not traits_of(sampler).steady:
+        calibration = replace(calibration, setting=replace(calibration.setting, sampler="euler"))
+
     def record(calibration: Calibration) -> list[Trajectory]:
         setting = replace(counted(calibration).setting, steps=steps or calibration.setting.steps)
         found: list[Trajectory] = []
-        recording = attach(calibration.subject.patcher, RecordTrajectory(found.append), family=ANYTHING)
+        recording = attach(calibration.subject.patcher, RecordTrajectory(found.append), family=ANY_MODEL)
         replace(calibration, setting=setting, captions=RECORDED_ON).draw(recording)
         return found
-    return calibration.learn(f"trajectories of {steps} steps", record)
+    return calibration.learn(f"trajectories of {steps} steps by {calibration.setting.sampler}", record)

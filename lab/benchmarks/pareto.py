@@ -6,8 +6,19 @@ from typing import Callable, Mapping, Sequence
 
 from PIL import Image, ImageDraw
 
-from ...blockdance_core.figures.canvas import GAP, SMALL, Color, Theme, below, beside, font, sheet, upright, write
-from ...blockdance_core.figures.curves import levels
+from ...blockdance_core.figures.canvas import (
+    GAP,
+    SMALL,
+    Color,
+    Theme,
+    below,
+    beside,
+    font,
+    levels,
+    sheet,
+    upright,
+    write,
+)
 from .row import BASELINE, Row
 
 _SIZE = 820, 470

@@ -6,14 +6,15 @@ from typing import Callable, Sequence
 from comfy.model_patcher import ModelPatcher
 
 from ...blockdance_core.auto.kernel import Kernel
-from ...blockdance_core.auto.method import AutoMethod, MeasureMethod
+from ...blockdance_core.auto.measurement import MeasureMethod
+from ...blockdance_core.auto.method import AutoMethod
 from ...blockdance_core.auto.planner import count_of
-from ...blockdance_core.auto.profile_library import general
+from ...blockdance_core.auto.profile import general
 from ...blockdance_core.auto.weights import Course
 from ...blockdance_core.comfy.attach import attach
-from ...blockdance_core.comfy.models.any_model import ANYTHING
-from ...blockdance_core.plan.flow_time import Quantity
+from ...blockdance_core.comfy.models.architectures import ANY_MODEL
 from ...blockdance_core.plan.plan import Plan, Transformer
+from ...blockdance_core.plan.schedule import Quantity
 from .arm import Arm, Calibration
 from .measured import RECORDED_ON, counted, kernel, trajectories
 from .rivals.bns import ROUNDS, Solve, Solver, trained
@@ -33,13 +34,14 @@ def planned(method: str, speedup: float, cook: Cook) -> Arm:
     """A static cache. cook: makes its recipe of what it learns."""
     def patch(model: ModelPatcher, calibration: Calibration) -> ModelPatcher:
         name, count = f"{method} {speedup:g}x", count_of(calibration.setting.steps, speedup)
-        return attach_static(model, name, calibration.learn(name, lambda calibration: cook(calibration, count)))
+        recipe = calibration.keep(name, lambda calibration: cook(calibration, count), Recipe.dump, Recipe.parse)
+        return attach_static(model, name, recipe)
     return Arm(method, f"{speedup:g}x", patch)
 
 
-def recorded(of: Callable[[Sequence[Trajectory], int], Recipe]) -> Cook:
-    """By a function of full runs and of the number of computed evaluations."""
-    return lambda calibration, count: of(trajectories(calibration), count)
+def recorded(of: Callable[[Sequence[Trajectory], int], Recipe], steady: bool = False) -> Cook:
+    """By a function of full runs and of the number of computed evaluations. steady: as of trajectories."""
+    return lambda calibration, count: of(trajectories(calibration, steady=steady), count)
 
 
 def on_interval(runs: Sequence[Trajectory], count: int) -> Recipe:
@@ -96,7 +98,7 @@ def ceiling_of_weights(method: str, speedup: float, rounds: int = ROUNDS) -> Arm
         return min(found, key=lambda pair: pair[1])[0]
 
     def patch(model: ModelPatcher, calibration: Calibration) -> ModelPatcher:
-        return solved(model, calibration.learn(f"{method} {speedup:g}x", train))
+        return solved(model, calibration.keep(f"{method} {speedup:g}x", train, Solver.dump, Solver.parse))
     return Arm(method, f"{speedup:g}x", patch)
 
 
@@ -104,10 +106,10 @@ def ceiling_of_measurements(method: str, speedup: float) -> Arm:
     """Auto, measured on the very picture that it then draws."""
     def inform(model: ModelPatcher, draw: Callable[[ModelPatcher], Drawing]) -> ModelPatcher:
         found: list[tuple[Quantity, Kernel]] = []
-        draw(attach(model, MeasureMethod(lambda *measured: found.append(measured) or ""), family=ANYTHING))
+        draw(attach(model, MeasureMethod(lambda *measured: found.append(measured) or ""), family=ANY_MODEL))
         (known, measurement), = found
         settings = AutoMethod(speedup, lambda quantity, _: measurement if quantity is known else None, general)
-        return attach(model, settings, family=ANYTHING)
+        return attach(model, settings, family=ANY_MODEL)
     return Arm(method, f"{speedup:g}x", inform=inform)
 
 

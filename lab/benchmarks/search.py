@@ -15,7 +15,7 @@ from ...blockdance_core.methods.blockdance import BlockDanceMethod
 from ...blockdance_core.methods.delta_dit import DeltaDiTMethod
 from ...blockdance_core.methods.method import Method
 from . import markdown
-from .arm import Arm, policy
+from .arm import Arm, method_arm
 from .captions import CALIBRATION, MEASURED
 from .compare import Contest
 from .document import DOCS
@@ -39,8 +39,8 @@ Candidates = dict[str, Method]
 
 def candidates(depth: int) -> Iterator[tuple[str, Candidates, Candidates]]:
     """Per method: its name, its paper settings, and the settings among which to search, for a model of this depth."""
-    def named(policies: Iterable[Method]) -> Candidates:
-        return {", ".join(f"{name}={value}" for name, value in asdict(some).items()): some for some in policies}
+    def named(methods: Iterable[Method]) -> Candidates:
+        return {", ".join(f"{name}={value}" for name, value in asdict(some).items()): some for some in methods}
     blocks = sorted({max(1, round(share * depth)) for share in (.25, .5, .65, .75, .85)})
     yield "Delta-DiT", named(DeltaDiTMethod(N) for N in (2, 3)), named(
         DeltaDiTMethod(N, b, count) for N, b, count in product((2, 3), (.2, .4, .6, .8, 1.), blocks))
@@ -56,7 +56,7 @@ def search(options: Options) -> Path:
         subject = Subject(weights)
         for method, defaults, wide in candidates(subject.depth):
             settings = {**defaults, **wide}
-            arms = [policy(method, point, some) for point, some in settings.items()]
+            arms = [method_arm(method, point, some) for point, some in settings.items()]
             print(f"{subject.name}: {method}, {len(arms)} settings on {CALIBRATION_CAPTIONS} captions", flush=True)
             known = _measure(subject, arms, CALIBRATION, CALIBRATION_CAPTIONS)
             winners = {point: best(known, next(row for row in known if row.point == point)) for point in defaults}

@@ -17,10 +17,9 @@ import torch
 from comfy.model_patcher import ModelPatcher
 
 from blockdance.blockdance_core.ada import policy_file
-from blockdance.blockdance_core.comfy.attach import attach, last_report
-from blockdance.blockdance_core.comfy.fingerprint import fingerprint_of
+from blockdance.blockdance_core.comfy.attach import attach, fingerprint_of, last_report
 from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
-from blockdance.lab.benchmarks.arm import FULL, Arm, Calibration, policy
+from blockdance.lab.benchmarks.arm import FULL, Arm, Calibration, method_arm
 from blockdance.lab.benchmarks.arms import auto
 from blockdance.lab.benchmarks.quality import compare
 from blockdance.lab.benchmarks.record import reopen, whole_lines
@@ -45,8 +44,8 @@ def ada(choice: str) -> Arm:
 
 
 STATIC = (
-    *(policy("BlockDance", f"N={N}", BlockDanceMethod(N)) for N in (2, 3, 4)),
-    *(policy("BlockDance, all blocks", f"N={N}", BlockDanceMethod(N, block_index=27)) for N in (2, 3)),
+    *(method_arm("BlockDance", f"N={N}", BlockDanceMethod(N)) for N in (2, 3, 4)),
+    *(method_arm("BlockDance, all blocks", f"N={N}", BlockDanceMethod(N, block_index=27)) for N in (2, 3)),
     auto("Auto", 1.5), auto("Auto", 2.),
 )
 

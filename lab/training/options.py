@@ -34,7 +34,7 @@ class Options:
     batch: int
     epochs: int
     rollouts: int
-    foresee: bool
+    predicted_rollouts: bool
     baseline: str
     validation: float
     patience: int
@@ -79,7 +79,7 @@ def parse(arguments: list[str]) -> Options:
     policy.add_argument("--batch", type=int, default=16)
     policy.add_argument("--epochs", type=int, default=100)
     policy.add_argument("--rollouts", type=int, default=1, help="for each caption of a batch")
-    policy.add_argument("--foresee", action="store_true",
+    policy.add_argument("--predicted-rollouts", action="store_true",
                         help="estimate all rollouts of a caption from one run instead of sampling each (with euler)")
     policy.add_argument("--baseline", choices=("none", "mean", "greedy"), default="none")
     policy.add_argument("--validation", type=float, default=.1, help="share of the captions that only judge")

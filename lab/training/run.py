@@ -9,13 +9,12 @@ from dataclasses import fields
 import torch
 
 from ...blockdance_core.ada.policy_file import PolicyError
-from ...blockdance_core.ada.training import Progress
-from ...blockdance_core.ada.training_settings import Settings
+from ...blockdance_core.ada.training import Progress, Settings
 from ...blockdance_core.ada.workers import Workers
 from ...blockdance_core.comfy.models.architectures import transformer_of
 from ...blockdance_core.figures.canvas import THEMES
-from ...blockdance_core.figures.learning import of_progress
-from ...blockdance_core.methods.interval import three_quarters
+from ...blockdance_core.figures.curves import of_progress
+from ...blockdance_core.methods.method import three_quarters
 from .options import Options, parse
 
 
@@ -40,14 +39,14 @@ def main() -> int:
 
 
 def _train(options: Options, workers: Workers) -> None:
-    from ...blockdance_core.comfy.ada_predicted_rollouts import Foresight
+    from ...blockdance_core.comfy.ada_predicted_rollouts import PredictedRollouts
     from ...blockdance_core.comfy.ada_rollouts import Rollouts, Sampling
     from ...blockdance_core.comfy.ada_training import train
     from .subject import load, reward_of
     subject = load(options)
     depth = transformer_of(subject.model.model.diffusion_model).depth
     borders = tuple(sorted(three_quarters(depth) - 1 if border == -1 else border for border in options.borders))
-    studio = (Foresight if options.foresee else Rollouts)(
+    studio = (PredictedRollouts if options.predicted_rollouts else Rollouts)(
         subject.model, subject.captions, subject.encode, options.negative, subject.latent,
         Sampling(options.steps, options.cfg, options.sampler, options.scheduler), borders, reward_of(options.reward),
         subject.decode, options.out.with_suffix(".scenes"), options.rho, options.seed)

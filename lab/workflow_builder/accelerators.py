@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from ...blockdance_core.auto.method import AutoMethod
-from ...blockdance_core.auto.profile_library import general
+from ...blockdance_core.auto.profile import general
 from ...blockdance_core.methods.blockdance import BlockDanceMethod
 from ...blockdance_core.methods.delta_cache import DeltaCacheMethod
 from ...blockdance_core.methods.delta_dit import DeltaDiTMethod
@@ -17,7 +17,7 @@ def _auto(speedup: float, profile: str, least_quality: float) -> AutoMethod:
     return AutoMethod(speedup, lambda *_: None, general, least_quality=least_quality)
 
 
-POLICIES = {"BlockDanceAuto": _auto, "BlockDancePatch": BlockDanceMethod, "DeltaCachePatch": DeltaCacheMethod,
+METHOD_OF = {"BlockDanceAuto": _auto, "BlockDancePatch": BlockDanceMethod, "DeltaCachePatch": DeltaCacheMethod,
             "DeltaDiTPatch": DeltaDiTMethod}
 
 
@@ -38,7 +38,7 @@ class Accelerator:
     def computed(self, steps: int, *stacks: int) -> str:
         """The share of a model's blocks that it computes in so many steps, as text such as `78 %`."""
         transformer = Transformer("", stacks)
-        plan = POLICIES[self.node](**self.inputs).plan(Schedule.even(steps), transformer)
+        plan = METHOD_OF[self.node](**self.inputs).plan(Schedule.even(steps), transformer)
         return f"{plan.computed_blocks(transformer.depth) / (transformer.depth * steps):.0%}".replace("%", " %")
 
 

@@ -6,7 +6,7 @@ import torch
 from blockdance.blockdance_core.comfy.attach import attach
 from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
 from blockdance.lab.benchmarks import memory
-from blockdance.lab.benchmarks.arm import Arm, Calibration, policy
+from blockdance.lab.benchmarks.arm import Arm, Calibration, method_arm
 from blockdance.lab.benchmarks.arms import ALL, rival, thinned
 from blockdance.lab.benchmarks.compare import compare
 from blockdance.lab.benchmarks.options import WEIGHTS
@@ -69,7 +69,7 @@ def test_an_arm_is_compared_with_fewer_steps_of_the_same_cost(subject):
 
 def test_an_arm_that_does_not_fit_is_an_error_that_says_why(subject):
     with pytest.raises(ValueError, match="Delta-Cache deep.* 28 blocks"):
-        compare(subject, [policy("Delta-Cache", "deep", DeltaCacheMethod(2, 20, 21))], captions=1, fewer_steps=())
+        compare(subject, [method_arm("Delta-Cache", "deep", DeltaCacheMethod(2, 20, 21))], captions=1, fewer_steps=())
 
 
 def test_the_measured_captions_are_not_the_calibration_captions(subject):

@@ -7,7 +7,7 @@ import pytest
 from blockdance.blockdance_core.plan.plan import Transformer
 from blockdance.blockdance_core.plan.schedule import Schedule
 from blockdance.lab.benchmarks import markdown, options, search
-from blockdance.lab.benchmarks.arm import policy
+from blockdance.lab.benchmarks.arm import method_arm
 from blockdance.lab.benchmarks.captions import CALIBRATION, MEASURED
 from blockdance.lab.benchmarks.compare import compare
 from blockdance.lab.benchmarks.subject import Subject
@@ -24,7 +24,7 @@ def test_the_best_setting_costs_no_more_than_the_default():
     subject = Subject(options.WEIGHTS / "pixart.safetensors")
     (_, defaults, wide), _ = search.candidates(subject.depth)
     chosen = {**defaults, **dict(list(wide.items())[::12])}
-    rows = compare(subject, [policy("", point, some) for point, some in chosen.items()], captions=1, steps=6,
+    rows = compare(subject, [method_arm("", point, some) for point, some in chosen.items()], captions=1, steps=6,
                    fewer_steps=())
     for default in rows[:len(defaults)]:
         best = next(row for row in rows if row.point == search.best(rows, default))
@@ -49,7 +49,9 @@ def test_the_search_reports_other_captions_than_it_has_searched_on(tmp_path, mon
     monkeypatch.setattr(search, "Subject", Asked)
     monkeypatch.setattr(search, "CALIBRATION_CAPTIONS", 1)
     monkeypatch.setattr(search, "BASE", replace(search.BASE, steps=6))
-    report = search.search(replace(options.parse(["--search", "--captions", "1", "--quick"]), out=tmp_path))
+    pixart = str(options.WEIGHTS / "pixart.safetensors")
+    given = options.parse(["--search", "--captions", "1", "--quick", "--models", pixart])
+    report = search.search(replace(given, out=tmp_path))
     _, *asked = asked  # the first is drawn to count the work of a run, before there is anything to search
     assert asked == [CALIBRATION, MEASURED]
     *_, row = report.read_text().splitlines()

@@ -8,13 +8,11 @@ import torch
 
 from blockdance.blockdance_core.ada import policy_file
 from blockdance.blockdance_core.ada.network import Sizes, State
-from blockdance.blockdance_core.auto.profile import Fingerprint, Profile
-from blockdance.blockdance_core.auto.profile_library import Library, general
+from blockdance.blockdance_core.auto.profile import Fingerprint, Library, Profile, general
 from blockdance.blockdance_core.auto.written_plan import WrittenPlanMethod
 from blockdance.blockdance_core.plan import plan_text
-from blockdance.blockdance_core.plan.flow_time import Quantity
 from blockdance.blockdance_core.plan.plan import Transformer
-from blockdance.blockdance_core.plan.schedule import Schedule
+from blockdance.blockdance_core.plan.schedule import Quantity, Schedule
 from blockdance.tests.documents import ROOT
 
 FORMATS = ROOT / "tests" / "formats"

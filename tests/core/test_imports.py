@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -66,3 +67,45 @@ def test_imports_go_one_way(layer, packages, above):
             if module.split(".")[0] not in ("blockdance_core", "nodes"):
                 assert module in packages | sys.stdlib_module_names, f"{name} imports {module}"
             assert not any(f"{module}.".startswith(f"{place}.") for place in above), f"{name} imports {module}"
+
+
+def test_imported_names_exist():
+    """Of every import within the repository, also those that wait within a function that no test calls."""
+    files = {name: path for folder in ("blockdance_core", "nodes", "lab", "demo", "tests")
+             for name, path in modules(folder).items()}
+    for name, path in files.items():
+        for module, imported_name in _within(name, path):
+            whole = f"{module}.{imported_name}".strip(".")
+            if whole in files or any(other.startswith(f"{whole}.") for other in files):
+                continue
+            assert module in files, f"{name} imports {module}, which there is not"
+            assert imported_name in _names(files[module]), f"{name} imports {imported_name}, which {module} has not"
+
+
+def _within(name: str, path: Path) -> Iterator[tuple[str, str]]:
+    """The module and the name of each `from module import name` of this repository."""
+    package = name.split(".") if path.stem == "__init__" else name.split(".")[:-1]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            parts = (node.module or "").split(".") if node.module else []
+            if node.level:
+                parts = [*package[:len(package) + 1 - node.level], *parts]
+            elif parts[0] == "blockdance":
+                parts = parts[1:]
+            elif parts[0] not in ("lab", "demo", "blockdance_core"):
+                continue
+            yield from ((".".join(parts), alias.name) for alias in node.names)
+
+
+@cache
+def _names(path: Path) -> set[str]:
+    """What a module defines or imports."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            found.add(node.name)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            found |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+    return found

@@ -6,9 +6,9 @@ import re
 import pytest
 
 from blockdance.blockdance_core.auto.method import AutoMethod
-from blockdance.blockdance_core.auto.profile_library import general
+from blockdance.blockdance_core.auto.profile import general
 from blockdance.blockdance_core.auto.written_plan import WrittenPlanMethod
-from blockdance.blockdance_core.engine.hidden_state import Contract, ContractError, shapes
+from blockdance.blockdance_core.engine.blocks import Contract, ContractError, shapes
 from blockdance.blockdance_core.engine.report import Evaluation, Report
 from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
 from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod

@@ -4,8 +4,7 @@ import subprocess
 from pathlib import Path
 
 from blockdance.blockdance_core.ada.policy_file import SUFFIX
-from blockdance.blockdance_core.auto.profile import FORMAT
-from blockdance.blockdance_core.auto.profile_library import GENERAL
+from blockdance.blockdance_core.auto.profile import FORMAT, GENERAL
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -14,6 +14,7 @@ from blockdance.blockdance_core.comfy.models.unet import UNETS
 from blockdance.blockdance_core.engine.blocks import Chain
 from blockdance.blockdance_core.engine.macs import Cost, count
 from blockdance.blockdance_core.methods.unet import UNet
+from blockdance.blockdance_core.plan.plan import Plan
 
 META = dict(device="meta", dtype=torch.bfloat16, operations=comfy.ops.disable_weight_init)
 PASSES = 2  # cond and uncond, as both papers count a step
@@ -60,3 +61,10 @@ def sd15(latent: int = 64, context_tokens: int = 77) -> tuple[FullSize, UNet]:
         **META).eval()
     inputs = _empty(4, latent, latent), _empty(), _empty(context_tokens, 768)
     return FullSize(UNETS.chain_of(model), lambda: model(*inputs)), UNETS.transformer_of(model)
+
+
+def macs_of(plan: Plan, cost: Cost) -> int:
+    """MACs of a whole run by this plan, one pass per step."""
+    skipped = sum(cost.blocks[block] for decision in plan.decisions if decision.reuse is not None
+                  for block in decision.reuse.span)
+    return cost.total * plan.steps - skipped

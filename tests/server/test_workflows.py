@@ -13,7 +13,7 @@ import pytest
 from blockdance.blockdance_core.plan.plan import Transformer
 from blockdance.blockdance_core.plan.schedule import Schedule
 from blockdance.demo.world import CHANNELS
-from blockdance.lab.workflow_builder.accelerators import POLICIES
+from blockdance.lab.workflow_builder.accelerators import METHOD_OF
 from blockdance.tests.models.checkpoints import FAMILIES, Family
 from lab.headless import client
 
@@ -117,7 +117,7 @@ def check_run(comfyui, prompt: dict, stacks: tuple[int, ...], unaccelerated: int
     """Run it: as many evaluations are reused as the plan for even steps has, by which the workflow's note goes, the
     pictures differ from those in full, and are saved. `unaccelerated` are comparisons of two runs in full."""
     result = client.submit(comfyui.url, prompt)
-    patches = {key: node for key, node in prompt.items() if node["class_type"] in POLICIES}
+    patches = {key: node for key, node in prompt.items() if node["class_type"] in METHOD_OF}
     assert patches
     for key, patch in patches.items():
         steps = next(node["inputs"]["steps"] for node in prompt.values()
@@ -126,7 +126,7 @@ def check_run(comfyui, prompt: dict, stacks: tuple[int, ...], unaccelerated: int
         del settings["model"]
         for name, unused in {"forecast": "off", "storage": "model", "offload": "auto"}.items():
             assert settings.pop(name, unused) == unused
-        plan = POLICIES[patch["class_type"]](**settings).plan(Schedule.even(steps), Transformer("", stacks))
+        plan = METHOD_OF[patch["class_type"]](**settings).plan(Schedule.even(steps), Transformer("", stacks))
         assert f"{len(plan.reused_steps)} of {steps} evaluations reused" in result.texts[key][-1]
     judged = [result.texts[key][-1] for key in of_type(prompt, "BlockDanceQuality")]
     assert len([text for text in judged if text.startswith(("PSNR", "mean: PSNR"))]) == len(judged) - unaccelerated

@@ -1,7 +1,7 @@
 """Which blocks a ComfyUI diffusion model has, and which arguments of a block call are the hidden state.
 
 One row per architecture, found by class name along the class's ancestors, so that subclasses inherit their row. No
-forward of the host is copied and nothing here depends on its line of code.
+forward of the host is copied and nothing here depends on its line of code. A `Family` is how a method sees its models.
 """
 
 from dataclasses import dataclass
@@ -9,11 +9,9 @@ from typing import Callable
 
 from torch.nn import Module
 
-from ...engine.blocks import Chain
-from ...engine.hidden_state import ContractError
+from ...engine.blocks import Chain, Contract, ContractError
 from ...plan.plan import Transformer
-from .detection import detect
-from .stacks import Stack, UnsupportedModel, chain, uncompiled
+from .detection import Stack, UnsupportedModel, chain, detect, uncompiled
 
 _FLUX = Stack("double_blocks", ("img", "txt")), Stack("single_blocks", ("x",))
 _QWEN = Stack("transformer_blocks", ("encoder_hidden_states", "hidden_states")),
@@ -103,3 +101,21 @@ def transformer_of(diffusion_model: Module) -> Transformer:
 
 
 TRANSFORMERS = Family(chain_of, transformer_of)
+
+
+def _any_chain_of(diffusion_model: Module) -> Chain:
+    """Of every model that ComfyUI can sample: at worst a single block."""
+    try:
+        return chain_of(diffusion_model)
+    except UnsupportedModel:
+        return Chain((diffusion_model,), (Contract(("x",), (0,), guessed=True),), (1,))
+
+
+def _any_transformer_of(diffusion_model: Module) -> Transformer:
+    try:
+        return transformer_of(diffusion_model)
+    except UnsupportedModel:
+        return Transformer(type(uncompiled(diffusion_model)).__name__, (1,))
+
+
+ANY_MODEL = Family(_any_chain_of, _any_transformer_of)  # for methods that look at outputs alone

@@ -9,11 +9,10 @@ from typing import Iterator
 
 import torch
 
-from ...engine.blocks import Chain
-from ...engine.hidden_state import Contract
+from ...engine.blocks import Chain, Contract
 from ...methods.unet import UNet
 from .architectures import Family
-from .stacks import UnsupportedModel, uncompiled
+from .detection import UnsupportedModel, uncompiled
 
 _LAYER = Contract(names=(None,), positions=(0,))
 

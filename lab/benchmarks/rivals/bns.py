@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch.utils.checkpoint import checkpoint
 
-from ....blockdance_core.plan.flow_time import FlowTime, Quantity
+from ....blockdance_core.plan.schedule import FlowTime, Quantity
 from .static import Recipe
 
 ROUNDS = 20  # of L-BFGS
@@ -42,6 +42,15 @@ class Solver:
             for other, weight in row.items():
                 moves[step, place[other]] += weight * (times[number + 1] - times[number])
         return cls(recipe.computed, moves)
+
+    def dump(self) -> dict[str, list]:
+        """For JSON."""
+        return {"computed": list(self.computed), "moves": self.moves.tolist()}
+
+    @classmethod
+    def parse(cls, found: dict[str, list]) -> "Solver":
+        """What was dumped."""
+        return cls(tuple(found["computed"]), torch.tensor(found["moves"], dtype=torch.float64))
 
     def __call__(self, model: Callable, x: torch.Tensor, sigmas: torch.Tensor, extra_args: dict, flow: FlowTime
                  ) -> torch.Tensor:

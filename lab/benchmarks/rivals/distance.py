@@ -2,8 +2,8 @@
 
 import torch
 
+from ....blockdance_core.engine.blocks import Hidden
 from ....blockdance_core.engine.cache import Stored
-from ....blockdance_core.engine.hidden_state import Hidden
 
 
 def picture(hidden: Hidden) -> torch.Tensor:

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch.nn import Module
 
-from ....blockdance_core.engine.blocks import Chain
+from ....blockdance_core.engine.blocks import Chain, Contract, Hidden
 from ....blockdance_core.engine.cache import Stored
-from ....blockdance_core.engine.hidden_state import Contract, Hidden
 from .rival import Moment, Sight, Stream, WholeDelta
 
 

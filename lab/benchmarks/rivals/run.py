@@ -55,14 +55,14 @@ class RivalController(PlanController):
 
     def decide(self, step: int) -> Decision:
         self._number += 1
-        return Decision(look=self._method.reuse)
+        return Decision(undecided=self._method.reuse)
 
-    def enter(self, key: Hashable, sight: Sight) -> Stored | None:
+    def decide_in_pass(self, key: Hashable, sight: Sight) -> Stored | None:
         stream = self._streams.setdefault(key, self._method.rival.begin())
         weights = stream.weights(self._moment, sight)
         return None if weights is None else combine(stream.anchors, weights)
 
-    def left(self, key: Hashable, sight: Sight, stored: Stored) -> None:
+    def computed_span(self, key: Hashable, sight: Sight, stored: Stored) -> None:
         self._streams[key].computed(self._moment, sight, stored)
 
     def forget(self) -> None:

@@ -8,7 +8,7 @@ from comfy.patcher_extension import WrappersMP
 from comfy.samplers import KSAMPLER
 
 from ....blockdance_core.comfy.attach import is_flow
-from ....blockdance_core.plan.flow_time import FlowTime
+from ....blockdance_core.plan.schedule import FlowTime
 
 KEY = "benchmark solver"
 

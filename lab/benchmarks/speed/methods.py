@@ -9,7 +9,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy_api.torch_helpers import set_torch_compile_wrapper
 
 from ....blockdance_core.auto.method import AutoMethod
-from ....blockdance_core.auto.profile_library import general
+from ....blockdance_core.auto.profile import general
 from ....blockdance_core.comfy.attach import attach, last_report
 from ....blockdance_core.methods.blockdance import BlockDanceMethod
 from ....blockdance_core.methods.delta_cache import DeltaCacheMethod
@@ -53,13 +53,13 @@ def compare(size: Size, model: ModelPatcher, options: Options, batch: int) -> It
     def run(patched: ModelPatcher, on_step: Callable | None = None) -> None:
         size.sample(patched, options.steps, batch, on_step=on_step)
     ideals, patches = [], []
-    for policy in METHODS.values():
-        run(patched := attach(model, policy))
+    for method in METHODS.values():
+        run(patched := attach(model, method))
         report = last_report(patched)
         if report.uncounted or report.failures:
-            raise RuntimeError(f"{policy.name} on {size.name}: {'; '.join(report.uncounted + report.failures)}")
+            raise RuntimeError(f"{method.name} on {size.name}: {'; '.join(report.uncounted + report.failures)}")
         ideals.append(report.total_macs / report.macs)
-        patches.append(attach(compiled(model), policy) if options.compile else patched)
+        patches.append(attach(compiled(model), method) if options.compile else patched)
     full = compiled(model) if options.compile else model
     if options.compile:
         for patched in (full, *patches):

@@ -28,7 +28,7 @@ def measure() -> Iterator[Once]:
 
 
 def _plan(steps: int) -> None:
-    """By a policy that has made none yet."""
+    """By a method that has made none yet."""
     replace(METHODS["Auto 2x"]).plan(Schedule.even(steps), Transformer("", (60,)))
 
 

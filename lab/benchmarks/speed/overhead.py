@@ -10,7 +10,7 @@ from comfy.model_patcher import ModelPatcher
 
 from ....blockdance_core.comfy.attach import attach, last_report
 from ....blockdance_core.comfy.models.architectures import chain_of
-from ....blockdance_core.engine.hidden_state import Contract
+from ....blockdance_core.engine.blocks import Contract
 from .methods import METHODS
 from .models import Size, narrow
 from .race import Timing, clocked, least

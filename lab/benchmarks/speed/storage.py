@@ -7,8 +7,8 @@ from ....blockdance_core.comfy.attach import attach
 from ....blockdance_core.methods.blockdance import BlockDanceMethod
 from ....blockdance_core.methods.delta_cache import DeltaCacheMethod
 from ....blockdance_core.methods.delta_dit import DeltaDiTMethod
-from ....blockdance_core.methods.variants import with_storage
-from ....blockdance_core.plan.storage import DTYPES
+from ....blockdance_core.methods.method import with_storage
+from ....blockdance_core.plan.plan import DTYPES
 from ..arm import Arm
 from ..compare import compare
 from ..options import WEIGHTS
@@ -36,6 +36,6 @@ def measure() -> Iterator[Stored]:
 
 
 def _arm(method: str, storage: str, bytes: dict[tuple[str, str], int]) -> Arm:
-    policy = with_storage(METHODS[method], storage, "auto")
+    stored = with_storage(METHODS[method], storage, "auto")
     return Arm(method, storage, lambda model, _: attach(
-        model, policy, lambda report: bytes.update({(method, storage): report.cache_bytes})))
+        model, stored, lambda report: bytes.update({(method, storage): report.cache_bytes})))

@@ -17,17 +17,15 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from blockdance.blockdance_core.ada import checkpoint, policy_file
 from blockdance.blockdance_core.ada.captions import Caption, CaptionsError, read
-from blockdance.blockdance_core.ada.decisions import Choices, cautious, saving
 from blockdance.blockdance_core.ada.method import AdaMethod, decide, state_of, transfer
-from blockdance.blockdance_core.ada.network import DecisionNetwork, Sizes, State
+from blockdance.blockdance_core.ada.network import Choices, DecisionNetwork, Sizes, State, cautious, saving
 from blockdance.blockdance_core.ada.policy_file import Card, PolicyError
 from blockdance.blockdance_core.ada.rewards import SSIM, ClipScore, Distance, ImageReward, Named, SquaredError
-from blockdance.blockdance_core.ada.training import Training, start_logits
-from blockdance.blockdance_core.ada.training_settings import Settings
+from blockdance.blockdance_core.ada.training import Settings, Training, start_logits
 from blockdance.blockdance_core.auto.profile import Fingerprint
 from blockdance.blockdance_core.engine.controller import Moment
 from blockdance.blockdance_core.figures.canvas import THEMES
-from blockdance.blockdance_core.figures.learning import of_progress
+from blockdance.blockdance_core.figures.curves import of_progress
 from blockdance.blockdance_core.plan.plan import Kind, Reuse, Span, Transformer
 from blockdance.blockdance_core.plan.schedule import Schedule
 from blockdance.tests.core.ada.toy_studio import LEARNING, TINY, TOGETHER, Toy

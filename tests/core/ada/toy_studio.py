@@ -3,7 +3,7 @@
 import torch
 
 from blockdance.blockdance_core.ada.network import Sizes, State
-from blockdance.blockdance_core.ada.training_settings import Settings
+from blockdance.blockdance_core.ada.training import Settings
 
 TINY = Sizes(channels=3, text=5, pooled=0, decisions=6, width=16, heads=2)
 LEARNING = Settings(quality_weight=2., learning_rate=.02, batch=4, epochs=20, rollouts=4, baseline="mean",

@@ -13,9 +13,9 @@ from blockdance.blockdance_core.analysis.token_samples import SAMPLED, WIDTH, Gr
 from blockdance.blockdance_core.engine.report import Evaluation, Report
 from blockdance.blockdance_core.figures import curves
 from blockdance.blockdance_core.figures import similarity as figures
-from blockdance.blockdance_core.figures.canvas import THEMES, to_tensor
-from blockdance.blockdance_core.figures.heat import colors
+from blockdance.blockdance_core.figures.canvas import THEMES, levels, to_tensor
 from blockdance.blockdance_core.figures.run_map import Cell, cells, run_map
+from blockdance.blockdance_core.figures.similarity import colors
 from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
 from blockdance.blockdance_core.methods.delta_dit import DeltaDiTMethod
 from blockdance.blockdance_core.plan.plan import Kind, Reuse, SkipModel, Span, Transformer
@@ -245,7 +245,7 @@ def test_without_pictures_the_figure_says_why():
 
 @pytest.mark.parametrize("low, high", [(-9.96, 0), (0, 0), (-1.9, 2.3), (0, 1e-3)])
 def test_levels_are_round_and_cover_the_range(low, high):
-    found = curves.levels(low, high, 6)
+    found = levels(low, high, 6)
     assert found[0] <= low and found[-1] >= high and 2 <= len(found) <= 9
 
 

@@ -6,8 +6,7 @@ import torch
 from blockdance.blockdance_core.auto.kernel import Kernel
 from blockdance.blockdance_core.auto.measurement import kernel_of
 from blockdance.blockdance_core.auto.method import AutoMethod
-from blockdance.blockdance_core.auto.profile import Fingerprint
-from blockdance.blockdance_core.auto.profile_library import general
+from blockdance.blockdance_core.auto.profile import Fingerprint, general
 from blockdance.blockdance_core.plan.plan import Transformer
 
 PIXART = Transformer("PixArtMS", (28,))

@@ -7,13 +7,12 @@ import torch
 from blockdance.blockdance_core.auto.method import AutoMethod
 from blockdance.blockdance_core.auto.outputs import Outputs
 from blockdance.blockdance_core.auto.planner import Begun, search
-from blockdance.blockdance_core.auto.profile_library import general
+from blockdance.blockdance_core.auto.profile import general
 from blockdance.blockdance_core.auto.replanning import Replanning
 from blockdance.blockdance_core.auto.weights import KernelExtrapolation
 from blockdance.blockdance_core.engine.controller import Moment, Setup
-from blockdance.blockdance_core.plan.flow_time import Quantity
 from blockdance.blockdance_core.plan.plan import Plan, Transformer
-from blockdance.blockdance_core.plan.schedule import SamplerTraits, Schedule
+from blockdance.blockdance_core.plan.schedule import Quantity, SamplerTraits, Schedule
 from blockdance.tests.core.auto.imagined_model import curve, even, kernel
 
 STEPS = 20

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from blockdance.blockdance_core.auto.method import MeasureMethod
+from blockdance.blockdance_core.auto.measurement import MeasureMethod
 from blockdance.blockdance_core.auto.outputs import Outputs
-from blockdance.blockdance_core.auto.profile_library import general
+from blockdance.blockdance_core.auto.profile import general
 from blockdance.blockdance_core.auto.weights import KernelExtrapolation
 from blockdance.blockdance_core.auto.written_plan import WrittenPlanMethod
 from blockdance.blockdance_core.engine.controller import Moment

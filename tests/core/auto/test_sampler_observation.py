@@ -7,13 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from blockdance.blockdance_core.auto.method import AutoMethod, MeasureMethod
-from blockdance.blockdance_core.auto.profile import Profile, ProfileError
-from blockdance.blockdance_core.auto.profile_library import Library, general
+from blockdance.blockdance_core.auto.measurement import MeasureMethod
+from blockdance.blockdance_core.auto.method import AutoMethod
+from blockdance.blockdance_core.auto.profile import Library, Profile, ProfileError, general
 from blockdance.blockdance_core.auto.sampler_observation import Observation
 from blockdance.blockdance_core.engine.controller import Moment
-from blockdance.blockdance_core.plan.flow_time import Quantity
-from blockdance.blockdance_core.plan.schedule import Origin, SamplerTraits, Schedule
+from blockdance.blockdance_core.plan.schedule import Origin, Quantity, SamplerTraits, Schedule
 from blockdance.tests.core.auto.imagined_model import FINGERPRINT, PIXART, kernel
 
 STEPS, SIZE = 12, 600

@@ -16,8 +16,8 @@ PLANS = st.lists(st.sampled_from([None, None, SHALLOW, DEEP]), max_size=24).map(
 
 def carried_out(plan: Plan, steps) -> str:
     """One letter per evaluation: r for a reusing one, c for one that stores, - for one that only computes."""
-    pace = StepGroups(plan)
-    return "".join("r" if (decision := pace.decide(step)).reuse else "c" if decision.store else "-" for step in steps)
+    groups = StepGroups(plan)
+    return "".join("r" if (decision := groups.decide(step)).reuse else "c" if decision.store else "-" for step in steps)
 
 
 def every(N: int, steps: int, before: int = 0) -> Plan:
@@ -27,8 +27,8 @@ def every(N: int, steps: int, before: int = 0) -> Plan:
 
 @given(PLANS)
 def test_with_one_evaluation_a_step_it_is_the_plan(plan):
-    pace = StepGroups(plan)
-    decisions = [pace.decide(step) for step in range(plan.steps)]
+    groups = StepGroups(plan)
+    decisions = [groups.decide(step) for step in range(plan.steps)]
     assert [decision.reuse for decision in decisions] == [decision.reuse for decision in plan.decisions]
     assert [set(decision.store) for decision in decisions if decision.reuse is None] == [
         set(decision.store) for decision in plan.decisions if decision.reuse is None]
@@ -37,22 +37,22 @@ def test_with_one_evaluation_a_step_it_is_the_plan(plan):
 @given(PLANS, st.sets(st.integers(0, 24)), st.booleans())
 def test_nothing_from_before_a_rise_of_the_noise_is_reused(plan, begins, twice):
     """Whatever the plan says; and what follows has something to reuse."""
-    pace, kept = StepGroups(plan, begins), set()
+    groups, kept = StepGroups(plan, begins), set()
     for step in range(plan.steps):
         for evaluation in range(1 + twice):
             if step in begins and not evaluation:
                 kept = set()
-            decision = pace.decide(step)
+            decision = groups.decide(step)
             assert decision.reuse is None or decision.reuse in kept
             kept |= set(decision.store if decision.reuse is None else ())
 
 
 @given(PLANS, st.data())
 def test_nothing_is_reused_from_too_far(plan, data):
-    pace, evaluations, anchor = StepGroups(plan), 0, None
+    groups, evaluations, anchor = StepGroups(plan), 0, None
     longest = max(map(len, re.findall("r*", carried_out(plan, range(plan.steps)))))
     for step in data.draw(st.lists(st.integers(0, plan.steps - 1), max_size=60)):
-        decision = pace.decide(step)
+        decision = groups.decide(step)
         if decision.reuse is None:
             evaluations, anchor, stored = 0, step, decision.store
         else:
@@ -82,5 +82,5 @@ def test_a_step_outside_of_every_group_computes_and_ends_them():
 
 def test_what_a_pass_without_anything_stored_stores():
     """Nothing, where no other evaluation can reuse it."""
-    pace = StepGroups(every(3, 3))
-    assert [pace.decide(step).store for step in range(3)] == [(SHALLOW,), (SHALLOW,), ()]
+    groups = StepGroups(every(3, 3))
+    assert [groups.decide(step).store for step in range(3)] == [(SHALLOW,), (SHALLOW,), ()]

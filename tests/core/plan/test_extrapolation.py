@@ -7,11 +7,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blockdance.blockdance_core.auto.profile_library import general
+from blockdance.blockdance_core.auto.profile import general
 from blockdance.blockdance_core.auto.written_plan import WrittenPlanMethod
 from blockdance.blockdance_core.engine.cache import Anchor, Cache, Stored
 from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
-from blockdance.blockdance_core.methods.variants import Extrapolated, with_forecast
+from blockdance.blockdance_core.methods.method import Extrapolated, with_forecast
 from blockdance.blockdance_core.plan.extrapolation import FORECASTS, DividedDifferences
 from blockdance.blockdance_core.plan.plan import Kind, Plan, Reuse, Span, Transformer
 from blockdance.blockdance_core.plan.plan_text import read, written

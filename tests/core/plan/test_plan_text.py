@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blockdance.blockdance_core.auto.method import AutoMethod
-from blockdance.blockdance_core.auto.profile_library import general
+from blockdance.blockdance_core.auto.profile import general
 from blockdance.blockdance_core.auto.weights import KernelExtrapolation
 from blockdance.blockdance_core.auto.written_plan import WrittenPlanMethod
 from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
 from blockdance.blockdance_core.methods.delta_dit import DeltaDiTMethod
-from blockdance.blockdance_core.methods.variants import Extrapolated
+from blockdance.blockdance_core.methods.method import Extrapolated
 from blockdance.blockdance_core.plan.plan import Kind, Plan, Reuse, SkipModel, Span, Transformer
 from blockdance.blockdance_core.plan.plan_text import PlanError, read, written
 from blockdance.blockdance_core.plan.schedule import SamplerTraits, Schedule

@@ -15,12 +15,11 @@ from blockdance.blockdance_core.ada.method import AdaMethod
 from blockdance.blockdance_core.ada.network import DecisionNetwork, Sizes
 from blockdance.blockdance_core.ada.policy_file import PolicyError
 from blockdance.blockdance_core.ada.rewards import SSIM, Distance
-from blockdance.blockdance_core.ada.training_settings import Settings
+from blockdance.blockdance_core.ada.training import Settings
 from blockdance.blockdance_core.comfy.ada_predicted_rollouts import PredictedRollouts
 from blockdance.blockdance_core.comfy.ada_rollouts import Rollouts, Sampling
 from blockdance.blockdance_core.comfy.ada_training import train
-from blockdance.blockdance_core.comfy.attach import attach, last_report
-from blockdance.blockdance_core.comfy.fingerprint import fingerprint_of
+from blockdance.blockdance_core.comfy.attach import attach, fingerprint_of, last_report
 from blockdance.blockdance_core.plan.plan import Kind, Plan, Reuse, Span
 from blockdance.tests.host.engine.test_changing_plans import Fixed
 from blockdance.tests.models.tiny import DIT, PIXART, sample

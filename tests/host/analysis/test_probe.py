@@ -9,7 +9,7 @@ import pytest
 import torch
 from comfy_extras.nodes_custom_sampler import BasicGuider, DualCFGGuider, RandomNoise, SamplerCustomAdvanced
 
-from blockdance.blockdance_core.analysis.probe import Listener, Probe
+from blockdance.blockdance_core.analysis.probe import BlockRecorder, Probe
 from blockdance.blockdance_core.analysis.recommendation import recommend
 from blockdance.blockdance_core.comfy import probe as probe_module
 from blockdance.blockdance_core.comfy.attach import attach, last_report
@@ -45,7 +45,7 @@ def test_every_architecture_can_be_heard(name):
     probe = Probe(transformer_of(diffusion_model), Schedule((1., .5, 0.), lambda percent: 1 - percent))
     for step, percent in enumerate((.3, .4)):
         probe.begin(step)
-        with Interception(chain, recorders=(Listener(probe, chain, 0, tiny.noise().shape),)):
+        with Interception(chain, recorders=(BlockRecorder(probe, chain, 0, tiny.noise().shape),)):
             assert torch.equal(apply_model(model, tiny, percent), full[step])
     found = probe.similarity()
     assert not found.notes

@@ -19,22 +19,21 @@ from comfy_extras.nodes_advanced_samplers import sample_euler_pp
 from blockdance.blockdance_core.auto import outputs
 from blockdance.blockdance_core.auto.kernel import Kernel
 from blockdance.blockdance_core.auto.latent_error import Rules
-from blockdance.blockdance_core.auto.method import AutoMethod, MeasureMethod
-from blockdance.blockdance_core.auto.profile_library import general
+from blockdance.blockdance_core.auto.measurement import MeasureMethod
+from blockdance.blockdance_core.auto.method import AutoMethod
+from blockdance.blockdance_core.auto.profile import general
 from blockdance.blockdance_core.auto.weights import KernelExtrapolation
 from blockdance.blockdance_core.auto.written_plan import WrittenPlanMethod
-from blockdance.blockdance_core.comfy.attach import attach, last_report
-from blockdance.blockdance_core.comfy.fingerprint import fingerprint_of
-from blockdance.blockdance_core.comfy.models.any_model import ANYTHING
-from blockdance.blockdance_core.comfy.provenance import versions
+from blockdance.blockdance_core.comfy.attach import attach, fingerprint_of, last_report, versions
+from blockdance.blockdance_core.comfy.models.architectures import ANY_MODEL
 from blockdance.blockdance_core.comfy.step_tracking import traits_of
 from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
 from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
-from blockdance.blockdance_core.methods.variants import Extrapolated
+from blockdance.blockdance_core.methods.method import Extrapolated
 from blockdance.blockdance_core.plan.extrapolation import FORECASTS, DividedDifferences
-from blockdance.blockdance_core.plan.flow_time import Quantity
 from blockdance.blockdance_core.plan.plan import Kind, Plan, Reuse, SkipModel
 from blockdance.blockdance_core.plan.plan_text import read, written
+from blockdance.blockdance_core.plan.schedule import Quantity
 from blockdance.tests.host.features.test_samplers import custom
 from blockdance.tests.models.tiny import DIT, FLUX, PIXART, SD3, sample
 from blockdance.tests.models.unets import SD
@@ -48,8 +47,8 @@ def auto(speedup: float, measured: Kernel | None = None, **more) -> AutoMethod:
     return AutoMethod(speedup, lambda *_: measured, general, **more)
 
 
-def patched(model, policy, **more):
-    return attach(model, policy, family=ANYTHING, **more)
+def patched(model, method, **more):
+    return attach(model, method, family=ANY_MODEL, **more)
 
 
 class Calls:

@@ -8,13 +8,12 @@ import pytest
 import torch
 
 from blockdance.blockdance_core.auto.method import AutoMethod
-from blockdance.blockdance_core.auto.profile_library import general
+from blockdance.blockdance_core.auto.profile import general
 from blockdance.blockdance_core.comfy.attach import attach, last_report
-from blockdance.blockdance_core.comfy.models.any_model import ANYTHING
+from blockdance.blockdance_core.comfy.models.architectures import ANY_MODEL
 from blockdance.blockdance_core.comfy.step_tracking import traits_of
-from blockdance.blockdance_core.plan.flow_time import Quantity
 from blockdance.blockdance_core.plan.plan import Kind
-from blockdance.blockdance_core.plan.schedule import Origin, SamplerTraits
+from blockdance.blockdance_core.plan.schedule import Origin, Quantity, SamplerTraits
 from blockdance.tests.core.auto.test_sampler_observation import Kept
 from blockdance.tests.host.features.test_samplers import SAMPLERS
 from blockdance.tests.models.tiny import CPU, FLUX, PIXART
@@ -42,7 +41,7 @@ class Model:
     def __init__(self, tiny=FLUX):
         self.tiny, self.model, self.kernels, self.samplers = tiny, tiny.build(), {}, Kept()
         self.auto = attach(self.model, AutoMethod(2., lambda quantity, _: self.kernels.get(quantity), general,
-                                                  self._save, samplers=self.samplers), family=ANYTHING)
+                                                  self._save, samplers=self.samplers), family=ANY_MODEL)
 
     def _save(self, quantity, kernel) -> str:
         self.kernels[quantity] = kernel
@@ -106,7 +105,7 @@ def test_noise_under_an_unknown_name_is_seen_in_the_same_run(tiny):
     assert report.plan.extrapolation.quantity is Quantity.PICTURE and "adds noise at every step" in report.plan.note
     assert report.reused > 0 and not report.failures and torch.isfinite(picture).all()
     full = model.draw(of(ANCESTRAL), full=True)
-    model.auto = attach(model.model, AutoMethod(2., lambda *_: None, general), family=ANYTHING)
+    model.auto = attach(model.model, AutoMethod(2., lambda *_: None, general), family=ANY_MODEL)
     assert distance(picture, full) <= 1.12 * distance(model.draw(of(ANCESTRAL)), full)
 
 

@@ -10,8 +10,7 @@ from blockdance.blockdance_core.comfy.run import Run
 from blockdance.blockdance_core.comfy.step_tracking import traits_of
 from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
 from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
-from blockdance.blockdance_core.methods.method import Method
-from blockdance.blockdance_core.methods.variants import with_forecast
+from blockdance.blockdance_core.methods.method import Method, with_forecast
 from blockdance.blockdance_core.plan.schedule import Schedule
 from blockdance.tests.models.tiny import FLUX, seeded
 

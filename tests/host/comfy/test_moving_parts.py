@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from blockdance.blockdance_core.auto.method import AutoMethod
-from blockdance.blockdance_core.auto.profile_library import general
+from blockdance.blockdance_core.auto.profile import general
 from blockdance.blockdance_core.comfy.attach import attach, last_report
-from blockdance.blockdance_core.comfy.models.any_model import ANYTHING
+from blockdance.blockdance_core.comfy.models.architectures import ANY_MODEL
 from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
 from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
-from blockdance.blockdance_core.methods.variants import Extrapolated
+from blockdance.blockdance_core.methods.method import Extrapolated
 from blockdance.tests.host.features.test_samplers import custom
 from blockdance.tests.models.tiny import CPU, FLUX, PIXART, sample
 from blockdance.tests.trial import distance
@@ -51,7 +51,7 @@ def with_wrapper(way, moving: bool):
 
 
 def run(model, method):
-    patched = attach(model, method, family=ANYTHING)
+    patched = attach(model, method, family=ANY_MODEL)
     return sample(patched, FLUX, steps=12), last_report(patched)
 
 
@@ -101,7 +101,7 @@ def test_a_sampler_that_evaluates_parts_of_its_latent(part, method):
     sampler = comfy.samplers.KSAMPLER(partial(parts, part=PARTS[part]))
     sigmas = comfy.samplers.calculate_sigmas(model.get_model_object("model_sampling"), "simple", 16)[2:]
     full = custom(model, sampler, sigmas)
-    patched = attach(model, method, family=ANYTHING)
+    patched = attach(model, method, family=ANY_MODEL)
     picture, report = custom(patched, sampler, sigmas), last_report(patched)
     if part == "the same offset at each step":
         assert report.reused and not report.failures and 0 < distance(picture, full) < .2

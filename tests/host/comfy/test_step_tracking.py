@@ -4,7 +4,7 @@ import comfy.samplers
 import pytest
 
 from blockdance.blockdance_core.comfy import run
-from blockdance.blockdance_core.comfy import step_tracking as clock
+from blockdance.blockdance_core.comfy import step_tracking as tracker
 from blockdance.blockdance_core.comfy.attach import attach
 from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
 from blockdance.tests.models.tiny import FLUX, PIXART, sample
@@ -15,7 +15,7 @@ from blockdance.tests.models.tiny import FLUX, PIXART, sample
 def test_counting_agrees_with_the_sigmas(tiny, sampler, monkeypatch):
     steps = []
 
-    class Watched(clock.StepTracker):
+    class Watched(tracker.StepTracker):
         def now(self, timestep):
             step, sigma = super().now(timestep)
             assert sigma == pytest.approx(float(timestep.max()), rel=1e-3)

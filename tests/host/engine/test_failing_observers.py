@@ -8,11 +8,11 @@ import torch
 from comfy.model_management import InterruptProcessingException
 
 from blockdance.blockdance_core.analysis.token_samples import Sketcher
-from blockdance.blockdance_core.auto.method import AutoMethod, MeasureMethod
-from blockdance.blockdance_core.auto.profile_library import general
+from blockdance.blockdance_core.auto.measurement import MeasureMethod
+from blockdance.blockdance_core.auto.method import AutoMethod
+from blockdance.blockdance_core.auto.profile import general
 from blockdance.blockdance_core.comfy.attach import attach, last_report
-from blockdance.blockdance_core.comfy.models.any_model import ANYTHING
-from blockdance.blockdance_core.comfy.models.architectures import chain_of
+from blockdance.blockdance_core.comfy.models.architectures import ANY_MODEL, chain_of
 from blockdance.blockdance_core.comfy.probe import attach_probe, last_similarity
 from blockdance.blockdance_core.engine import macs as counter
 from blockdance.blockdance_core.engine.controller import PlanController, Setup
@@ -75,11 +75,11 @@ def test_a_guider_that_gives_something_else_than_one_output(guider, name, caplog
     """Auto computes everything and measures nothing; the papers' methods have no use for outputs."""
     model, kept = FLUX.build(), []
     full = guided(model, guider, name)
-    for policy in (auto(), measuring(kept), MeasureMethod(lambda *found: kept.append(found) or "kept")):
-        if name == "sample_other" and isinstance(policy, MeasureMethod):
+    for method in (auto(), measuring(kept), MeasureMethod(lambda *found: kept.append(found) or "kept")):
+        if name == "sample_other" and isinstance(method, MeasureMethod):
             continue  # refuses samplers that it does not know
         caplog.clear()
-        patched = attach(model, policy, family=ANYTHING)
+        patched = attach(model, method, family=ANY_MODEL)
         assert torch.equal(guided(patched, guider, name), full)
         report = last_report(patched)
         assert report.executed == report.total and not report.reused and not report.outcome

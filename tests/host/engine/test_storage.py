@@ -12,7 +12,7 @@ from blockdance.blockdance_core.engine import cache
 from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
 from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
 from blockdance.blockdance_core.methods.delta_dit import DeltaDiTMethod
-from blockdance.blockdance_core.methods.variants import Extrapolated, with_storage
+from blockdance.blockdance_core.methods.method import Extrapolated, with_storage
 from blockdance.blockdance_core.plan.plan import Kind
 from blockdance.tests.models.tiny import FLUX, PIXART, SD3, sample
 from blockdance.tests.trial import Trial, distance

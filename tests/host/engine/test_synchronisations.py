@@ -9,13 +9,13 @@ import torch
 from comfy.samplers import CFGGuider
 
 from blockdance.blockdance_core.auto.method import AutoMethod
-from blockdance.blockdance_core.auto.profile_library import general
+from blockdance.blockdance_core.auto.profile import general
 from blockdance.blockdance_core.comfy.attach import attach, last_report
 from blockdance.blockdance_core.engine import moved_latent
 from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
 from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
 from blockdance.blockdance_core.methods.delta_dit import DeltaDiTMethod
-from blockdance.blockdance_core.methods.variants import Extrapolated, with_storage
+from blockdance.blockdance_core.methods.method import Extrapolated, with_storage
 from blockdance.tests.documents import ROOT
 from blockdance.tests.models.tiny import FLUX, PIXART, sample
 

@@ -28,7 +28,7 @@ from comfy_extras.nodes_tcfg import TCFG
 
 from blockdance.blockdance_core.comfy.attach import attach
 from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
-from blockdance.blockdance_core.methods.variants import with_forecast
+from blockdance.blockdance_core.methods.method import with_forecast
 from blockdance.tests.models.tiny import FLUX, PIXART, Tiny, sample
 from blockdance.tests.trial import OFF, TINIES, Trial, custom, distance, guided_by, leftovers
 

@@ -137,5 +137,5 @@ def test_a_wrapper_that_leaves_evaluations_out():
 
 
 def test_an_unknown_sampler_is_followed_by_its_sigmas():
-    clock = StepTracker(Schedule((1., .5, 0.), None, sampler=traits_of(None)))
-    assert [clock.step(torch.tensor([sigma])) for sigma in (1., .7, .5)] == [0, 0, 1]
+    tracker = StepTracker(Schedule((1., .5, 0.), None, sampler=traits_of(None)))
+    assert [tracker.step(torch.tensor([sigma])) for sigma in (1., .7, .5)] == [0, 0, 1]

@@ -11,12 +11,11 @@ import comfy.samplers
 from hypothesis import strategies as st
 
 from blockdance.blockdance_core.auto.method import AutoMethod
-from blockdance.blockdance_core.auto.profile_library import general
+from blockdance.blockdance_core.auto.profile import general
 from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
 from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
 from blockdance.blockdance_core.methods.delta_dit import DeltaDiTMethod
-from blockdance.blockdance_core.methods.method import Method
-from blockdance.blockdance_core.methods.variants import Extrapolated
+from blockdance.blockdance_core.methods.method import Extrapolated, Method
 from blockdance.blockdance_core.plan.plan import Kind, Plan, Reuse, Span
 from blockdance.tests.host.features.test_conditions import NEGATIVE, NEGATIVES, POSITIVE, POSITIVES
 from blockdance.tests.host.features.test_control import controlled

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from blockdance.blockdance_core.auto.method import AutoMethod
-from blockdance.blockdance_core.auto.profile_library import general
+from blockdance.blockdance_core.auto.profile import general
 from blockdance.blockdance_core.comfy.attach import attach
 from blockdance.blockdance_core.comfy.models.architectures import chain_of
 from blockdance.blockdance_core.engine.interception import Interception, Recorder, Replay

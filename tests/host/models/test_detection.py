@@ -7,7 +7,7 @@ import torch
 from blockdance.blockdance_core.comfy.attach import attach
 from blockdance.blockdance_core.comfy.models import architectures
 from blockdance.blockdance_core.comfy.models.architectures import ARCHITECTURES, chain_of
-from blockdance.blockdance_core.comfy.models.stacks import UnsupportedModel
+from blockdance.blockdance_core.comfy.models.detection import UnsupportedModel
 from blockdance.blockdance_core.engine.interception import Interception, Recorder, Replay
 from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
 from blockdance.blockdance_core.plan.plan import Kind, Reuse, Span
