@@ -61,6 +61,7 @@ def test_a_word_sets_the_numbers_and_a_number_is_custom(page, renderer):  # noqa
     assert values(page)["quality"] == "custom" and page.prompt()["2"]["inputs"]["speedup"] == 2.5
     page.set_widget("quality", "safe")
     assert (values(page)["speedup"], values(page)["least_quality"]) == (1.5, 40)
+    page.expect("planned", "of 30 evaluations")
     page.picture(f"{renderer}-quality")
 
 
