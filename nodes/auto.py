@@ -49,7 +49,7 @@ class BlockDanceAuto(PatchNode):
                 io.Float.Input(
                     "least_quality", default=30., min=0., max=100., step=1., advanced=True,
                     tooltip="Computes more steps than the speed-up asks for until the result is expected this close "
-                            "to the full one, in dB: 40 is hard to tell apart, 30 shows small changes. 25 to 45 "
+                            "to the full one, in dB: 40 is hard to tell apart, 28 shows small changes. 25 to 45 "
                             "are sensible, 0 = as fast as asked. For a model that was not measured it is a rule of "
                             "thumb."),
                 io.Combo.Input(

@@ -99,12 +99,13 @@ class PatchNode(io.ComfyNode):
             return io.NodeOutput(model)
         settings = cls.meaning(**settings)
         method, family = (cls.method_for(model, **settings), cls.FAMILY) if on else (Off(), cls._family_of(model))
-        plan = preview(model, method, cls.preview_steps(**settings), family)
+        plan = preview(model, method, cls.preview_steps(**settings) if on else PREVIEW_STEPS, family)
         timeline = notify.Timeline(node_id, given)
+        weights = model.model_size(), str(model.load_device)
 
         def finished(report: Report) -> None:
-            report.full_seconds = cls.FULL_RUNS.seconds(report)
-            cls.FULL_RUNS.see(report)
+            report.full_seconds = cls.FULL_RUNS.seconds(report, weights)
+            cls.FULL_RUNS.see(report, weights)
             timeline.finished(report)
             notify.show(report.line(), node_id)
             metadata.add(report, node_id, given)
@@ -172,7 +173,7 @@ def _answer(node: type[PatchNode], settings: dict, steps: int | None, model: dic
     else:
         hints.append(f"for {transformer.name} as an example, until a run has shown the model")
     if steps is None:
-        steps = node.preview_steps(**settings)
+        steps = node.preview_steps(**settings) if on else PREVIEW_STEPS
         hints.append(f"{count(steps, 'step')}, as no sampler is connected")
     if steps > MOST_STEPS:
         hints.append(f"for {MOST_STEPS} steps in place of {steps}")

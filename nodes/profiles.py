@@ -11,8 +11,7 @@ from comfy.model_patcher import ModelPatcher
 
 from ..blockdance_core.auto.kernel import Kernel
 from ..blockdance_core.auto.profile import Library, Profile
-from ..blockdance_core.comfy.attach import fingerprint_of
-from ..blockdance_core.comfy.provenance import versions
+from ..blockdance_core.comfy.attach import fingerprint_of, versions
 from ..blockdance_core.comfy.weights_digest import weights_digest
 from ..blockdance_core.plan.schedule import Quantity, SamplerTraits
 
@@ -60,7 +59,7 @@ class Measured:
     def learn_anew(self, quantity: Quantity, kernel: Kernel) -> str:
         """Keep it in place of what was known; the choice to measure stands until the user makes another."""
         self._keep(quantity, kernel)
-        return "measured anew: choose the profile auto, and the next run will be faster"
+        return "measured anew: with the profile auto the next run will be faster"
 
     def _keep(self, quantity: Quantity, kernel: Kernel) -> None:
         """The name of the file is for the log: a node has no room for it."""

@@ -11,4 +11,4 @@ DIGITS = 12  # hexadecimal
 def digest(kernel: Kernel) -> str:
     """Of the numbers as a profile's file has them, whatever file they are in."""
     numbers = [[f"{number:.12g}" for number in row] for row in (kernel.times, *kernel.gram)]
-    return hashlib.sha256(json.dumps([numbers, kernel.proven]).encode()).hexdigest()[:DIGITS]
+    return hashlib.sha256(json.dumps([numbers, kernel.proven, kernel.growth]).encode()).hexdigest()[:DIGITS]

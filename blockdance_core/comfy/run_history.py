@@ -1,6 +1,6 @@
 """The finished runs of a patched model, each with where it was in the execution of a workflow."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -99,21 +99,28 @@ LIKE = .05  # of the work: runs that differ by no more are of the same size, as 
 @dataclass
 class FullRuns:
     """How long full runs took, by model, size of the latent and number of evaluations: the fastest of each, as the
-    first one may have had to load weights. Of the latest `most` kinds."""
-    most: int = 100
-    _runs: list[Report] = field(default_factory=list)
+    first one may have had to load weights. Of the latest `most` kinds.
 
-    def see(self, report: Report) -> None:
+    weights: what else makes the runs of a model take longer or shorter, such as the dtype it is in.
+    """
+    most: int = 100
+    _runs: list[tuple[Hashable, Report]] = field(default_factory=list)
+
+    def see(self, report: Report, weights: Hashable = None) -> None:
         """Keep a run, if it was a full one."""
         if not report.is_full:
             return
-        like = [past for past in self._runs if _alike(past, report)]
-        others = [past for past in self._runs if not _alike(past, report)]
-        self._runs[:] = [*others, min((*like, report), key=lambda run: run.warm_seconds)][-self.most:]
+        like = self._like(report, weights)
+        others = [(kind, past) for kind, past in self._runs if not any(past is one for one in like)]
+        fastest = min((*like, report), key=lambda run: run.warm_seconds)
+        self._runs[:] = [*others, (weights, fastest)][-self.most:]
 
-    def seconds(self, report: Report) -> float | None:
+    def seconds(self, report: Report, weights: Hashable = None) -> float | None:
         """Of a full run like this one."""
-        return next((past.warm_seconds for past in self._runs if _alike(past, report)), None)
+        return next((past.warm_seconds for past in self._like(report, weights)), None)
+
+    def _like(self, report: Report, weights: Hashable) -> list[Report]:
+        return [past for kind, past in self._runs if kind == weights and _alike(past, report)]
 
 
 def _alike(a: Report, b: Report) -> bool:

@@ -57,13 +57,13 @@ def test_auto_shows_its_plan_then_measures_then_is_faster(page, comfyui, rendere
         profile.unlink()
     page.load("BlockDanceAuto", speedup=2., profile="auto", least_quality=0.)
     text = page.expect("planned", "15 of 30 evaluations, about half the time")
-    assert "\nForecast" in text.replace("forecast", "Forecast") and "how close it comes is not known" in text
+    assert "forecast" in text and "how close it comes is not known" in text
     assert len(page.reused()) == 15
     page.set_widget("speedup", 3.)
     page.expect("planned", "about a third of the time")
     assert len(page.reused()) == 20
     page.set_widget("speedup", 1.)
-    page.expect("planned", "the speed-up is 1")
+    page.expect("planned", "speed-up is 1, so everything is computed")
     assert page.reused() == []
     page.set_widget("speedup", 2.)
     page.set_widget("weights", UNKNOWN, LOADER)
@@ -71,7 +71,7 @@ def test_auto_shows_its_plan_then_measures_then_is_faster(page, comfyui, rendere
     assert "the next run will be faster" in page.expect("finished", "Full run: ").lower()
     page.picture(f"{renderer}-auto-measuring")
     page.run()
-    text = page.expect("finished", "x faster: ")
+    text = page.expect("finished", "\u2192")
     assert re.search(r"Expected: [a-z ]+ \(\d+ dB\)", text)
     assert len(page.reused()) == 15
     titles = page.page.locator(f"{TIMELINE} g title").all_text_contents()
@@ -89,7 +89,7 @@ def test_a_run_is_shown_while_it_samples_and_when_it_is_done(page, renderer):
         f"() => document.querySelectorAll('{TIMELINE} g[data-state=done]').length > 14")
     page.picture(f"{renderer}-running")
     text = page.expect("finished", "9 of 30 evaluations reuse blocks")
-    assert " s of sampling" in text and "0.1 MiB" in text and page.reused() == HALF
+    assert "0.1 MiB" in text and page.reused() == HALF
     page.picture(f"{renderer}-finished")
     page.set("Comfy.ColorPalette", "light")
     page.picture(f"{renderer}-finished-light")

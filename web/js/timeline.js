@@ -20,7 +20,7 @@ const HOST_LINE = "$$node-text-preview"; // the host's widget for the line of te
 const MARGIN = 8; // around the widget, in the classic renderer
 const PAUSE = 120; // milliseconds without a change before a plan is asked for
 const KEPT = 20; // runs that survive a reload of the page
-const PLAN_SIZE = [420, 560]; // of a new BlockDance Plan, whose text is read and written
+const PLAN_SIZE = [420, 480]; // of a new BlockDance Plan, whose text is read and written
 
 /** The latest run of each node, by workflow and execution id, the newest last. @type {Map<string, Run>} */
 const runs = new Map();

@@ -53,13 +53,14 @@ export class View {
     show({ report, phase, error, hint }) {
         this.root.dataset.phase = error ? "error" : phase;
         this.root.style.minHeight = `${report || error ? 0 : USUAL}px`;
-        const note = error ?? notesOf(report, phase, hint).map(sentences).join("; ");
+        const note = error ?? sentences(notesOf(report, phase, hint).join("; "));
         this.note.textContent = this.note.title = capital(note);
         this.note.style.order = error ? "-1" : "";
         this.note.style.color = error ? "var(--error-text)" : "var(--descrip-text)";
-        for (const part of [this.title, this.grid, this.legend]) part.style.display = report ? "" : "none";
+        this.title.style.display = report ? "block" : "none";
         this.grid.style.display = report ? "grid" : "none";
-        this.closeness.textContent = report && phase !== "running" ? closenessOf(report) : "";
+        this.legend.style.display = report ? "flex" : "none";
+        this.closeness.textContent = report && phase === "finished" ? closenessOf(report) : "";
         this.closeness.style.display = this.closeness.textContent ? "" : "none";
         if (report) this.#draw(report, phase);
     }
@@ -69,6 +70,7 @@ export class View {
         const shown = columns(report, phase), strip = isStrip(shown, report.stacks);
         this.root.dataset.strip = strip;
         this.grid.style.flex = strip ? "none" : "1";
+        this.grid.style.columnGap = strip ? "0" : "5px";
         this.grid.style.minHeight = `${strip ? STRIP : MAP}px`;
         this.blocks.style.display = strip ? "none" : "flex";
         this.title.textContent = capital(words(titleOf(report, phase)));
@@ -95,10 +97,10 @@ export class View {
 /** What to know beside the headline, the most important first. @param {Report} [report] @param {Phase} phase */
 function notesOf(report, phase, hint) {
     if (!report) return [hint].filter(Boolean);
-    const note = report.closeness ? report.note.replace(SAID, "") : report.note;
-    const notes = [...report.failures, report.outcome, hint, note, ...report.notes];
+    const note = report.closeness && phase === "finished" ? report.note.replace(SAID, "") : report.note;
+    const notes = [...report.failures, report.outcome, note, hint, ...report.notes];
     if (phase === "finished") {
-        notes.push(`${report.seconds.toFixed(2)} s of sampling`);
+        if (!/ s$/.test(report.headline)) notes.push(`${report.seconds.toFixed(2)} s of sampling`);
         if (report.cache_bytes) notes.push(`${(report.cache_bytes / 2 ** 20).toFixed(1)} MiB kept between evaluations`);
     }
     return [...new Set(notes.filter(Boolean))];

@@ -34,7 +34,7 @@ export function words(english) {
 
 /** Several sentences that are joined by semicolons. @param {string} english */
 export function sentences(english) {
-    return english.split("; ").map(words).join("; ");
+    return english.split("; ").map(words).join(words("; "));
 }
 
 /** @param {string} text */

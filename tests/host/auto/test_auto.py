@@ -22,9 +22,8 @@ from blockdance.blockdance_core.auto.measurement import MeasureMethod
 from blockdance.blockdance_core.auto.method import AutoMethod
 from blockdance.blockdance_core.auto.profile import general
 from blockdance.blockdance_core.auto.written_plan import WrittenPlanMethod
-from blockdance.blockdance_core.comfy.attach import attach, fingerprint_of, last_report
+from blockdance.blockdance_core.comfy.attach import attach, fingerprint_of, last_report, versions
 from blockdance.blockdance_core.comfy.models.architectures import ANY_MODEL
-from blockdance.blockdance_core.comfy.provenance import versions
 from blockdance.blockdance_core.comfy.step_tracking import traits_of
 from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
 from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod

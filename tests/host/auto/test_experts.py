@@ -15,9 +15,8 @@ from blockdance import demo
 from blockdance.blockdance_core.auto.kernel import Kernel
 from blockdance.blockdance_core.auto.method import AutoMethod
 from blockdance.blockdance_core.auto.profile import Library, Profile, general
-from blockdance.blockdance_core.comfy.attach import attach, fingerprint_of, last_report
+from blockdance.blockdance_core.comfy.attach import attach, fingerprint_of, last_report, versions
 from blockdance.blockdance_core.comfy.models.architectures import ANY_MODEL
-from blockdance.blockdance_core.comfy.provenance import versions
 from blockdance.blockdance_core.comfy.weights_digest import weights_digest
 from blockdance.blockdance_core.plan.schedule import Quantity
 from blockdance.demo import model, world

@@ -79,6 +79,7 @@ def test_the_fastest_full_run_of_the_same_size_is_what_others_are_compared_with(
     assert seen.seconds(report(5., 4, macs=103)) == 10., "a prompt may be a little longer"
     assert seen.seconds(report(5., 4, macs=200)) is None, "twice the work, as with guidance"
     assert seen.seconds(report(5., 4, shape=(1, 4, 128, 128))) is None
+    assert seen.seconds(fast, weights="fp8") is None
 
 
 def test_full_runs_that_cannot_be_counted_are_told_apart_by_their_blocks():
