@@ -87,11 +87,13 @@ class BlockDanceAdaPatch(PatchNode):
         return io.Schema(
             node_id="BlockDanceAdaPatch",
             display_name="BlockDance-Ada Patch",
-            category=CATEGORY,
-            description="Makes a diffusion transformer faster by as much as the picture allows: a small network looks "
-                        "at it once its structure has settled and chooses which of the later steps reuse the blocks "
-                        "of earlier ones. Put it between the model loader and the sampler.",
-            search_aliases=["blockdance", "ada", "adaptive", "speed up", "faster", "cache", "policy"],
+            category=f"{CATEGORY}/papers",
+            description="The method of BlockDance-Ada, which needs a trained network, for researchers; for everyday "
+                        "use take BlockDance Auto. Makes a diffusion transformer faster by as much as the picture "
+                        "allows: a small network looks at it once its structure has settled and chooses which of the "
+                        "later steps reuse the blocks of earlier ones. Put it between the model loader and the "
+                        "sampler.",
+            search_aliases=["ada", "adaptive", "blockdance paper", "policy"],
             inputs=[
                 io.Model.Input("model", tooltip=TRANSFORMER + " The one that the policy was trained on."),
                 Policy.Input("policy", tooltip="From Load BlockDance-Ada Policy or Train BlockDance-Ada."),

@@ -28,7 +28,8 @@ class BlockDanceAuto(PatchNode):
                         "computed, the others are forecast from them, by a measurement of your own model. The first "
                         "run of a model measures it and is not faster. Put it between the model loader and the "
                         "sampler.",
-            search_aliases=["blockdance", "speed up", "faster", "cache", "teacache", "easycache", "forecast", "auto"],
+            search_aliases=["blockdance", "blockdance auto", "speed up", "speedup", "faster", "accelerate", "cache",
+                            "teacache", "magcache", "wavespeed", "easycache", "first block cache", "forecast"],
             inputs=[
                 io.Model.Input("model", tooltip="Any diffusion model: transformers and U-Nets, for pictures, video or "
                                                 "sound, with LoRAs, ControlNets and patches."),

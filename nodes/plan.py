@@ -1,5 +1,7 @@
 """BlockDance Plan: a plan that was kept, shared or written by hand."""
 
+from typing import Sequence
+
 from comfy_api.latest import io
 
 from ..blockdance_core.auto.kernel import Kernel
@@ -67,6 +69,6 @@ class BlockDancePlan(PatchNode):
     def method_for(cls, model, plan: str) -> WrittenPlanMethod:
         measured = profiles.Measured(model)
 
-        def kernel(quantity: Quantity, steps: int) -> Kernel:
-            return measured.kernel(quantity, steps) or general(quantity)
+        def kernel(quantity: Quantity, times: Sequence[float]) -> Kernel:
+            return measured.kernel(quantity, times) or general(quantity)
         return WrittenPlanMethod(read(plan), kernel, samplers=measured)

@@ -4,13 +4,16 @@ import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Sequence
 
 import folder_paths
 from comfy.model_patcher import ModelPatcher
 
 from ..blockdance_core.auto.kernel import Kernel
 from ..blockdance_core.auto.profile import Library, Profile
-from ..blockdance_core.comfy.attach import fingerprint_of, versions
+from ..blockdance_core.comfy.attach import fingerprint_of
+from ..blockdance_core.comfy.provenance import versions
+from ..blockdance_core.comfy.weights_digest import weights_digest
 from ..blockdance_core.plan.schedule import Quantity, SamplerTraits
 
 logger = logging.getLogger(__name__)
@@ -32,10 +35,11 @@ class Measured:
 
     def __init__(self, model: ModelPatcher):
         self._fingerprint = fingerprint_of(model)
+        self._weights = weights_digest(model)
         self._seen: dict[str, SamplerTraits] = {}  # of samplers, as long as there is no profile to keep it in
 
-    def kernel(self, quantity: Quantity, steps: int) -> Kernel | None:
-        profile = library().find(self._fingerprint, quantity, steps)
+    def kernel(self, quantity: Quantity, times: Sequence[float]) -> Kernel | None:
+        profile = library().find(self._fingerprint, quantity, times, self._weights)
         return profile and profile.kernel
 
     def check(self, profile: Profile, source: str) -> None:
@@ -44,7 +48,8 @@ class Measured:
     def save(self, quantity: Quantity, kernel: Kernel, runs: int = 1, **settings: str | int | float) -> str:
         """Keep a profile; returns the name of its file."""
         settings = {"steps": len(kernel.times), **settings}
-        profile = Profile(self._fingerprint, quantity, kernel, runs, settings, versions(), dict(self._seen))
+        profile = Profile(self._fingerprint, quantity, kernel, runs, settings, versions(), dict(self._seen),
+                          self._weights)
         return library().add(profile).name
 
     def learn(self, quantity: Quantity, kernel: Kernel) -> str:

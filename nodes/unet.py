@@ -22,12 +22,12 @@ class DeltaCacheUNetPatch(PatchNode):
         return io.Schema(
             node_id="DeltaCacheUNetPatch",
             display_name="Delta-Cache Patch (U-Net)",
-            category=CATEGORY,
-            description="Makes SD1.5 and SDXL faster: on most steps only the outermost blocks of the U-Net are "
-                        "computed, and what its inside changed at the last full step is added (or, as in DeepCache, "
-                        "what it returned is reused).",
-            search_aliases=["deepcache", "delta-cache", "delta cache", "blockdance", "speed up", "cache", "faster",
-                            "sd1.5", "sdxl", "unet"],
+            category=f"{CATEGORY}/papers",
+            description="The methods Delta-Cache and DeepCache on SD1.5, SD2 and SDXL, for researchers; for everyday "
+                        "use take BlockDance Auto. On most steps only the outermost blocks of the U-Net are computed,"
+                        " and what its inside changed at the last full step is added (or, as in DeepCache, what it "
+                        "returned is reused).",
+            search_aliases=["deepcache", "delta-cache", "delta cache", "blockdance paper", "sd1.5", "sdxl", "unet"],
             inputs=[
                 io.Model.Input("model", tooltip="A U-Net: SD1.5, SD2 or SDXL."),
                 io.Int.Input(

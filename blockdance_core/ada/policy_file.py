@@ -1,7 +1,6 @@
 """Trained policies as files: safetensors, with what they are for in the metadata."""
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from ..auto.profile import Fingerprint
+from ..shared_files import replacing
 from .method import AdaMethod
 from .network import DecisionNetwork, Sizes
 
@@ -80,10 +80,8 @@ def write(path: Path, card: Card, network: DecisionNetwork) -> None:
 
 def save_whole(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> None:
     """Write all of a safetensors file or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    save_file(tensors, temporary, metadata)
-    os.replace(temporary, path)
+    with replacing(path) as written:
+        save_file(tensors, written, metadata)
 
 
 def read(path: Path, operations=torch.nn) -> PolicyFile:

@@ -28,7 +28,6 @@ ACROSS_BEND = .5  # what outputs on both sides of a bend have in common; hardly 
 KERNEL_LENGTHS = np.geomspace(.03, 10, 20)
 
 # Measurement
-MEASURED_RANGE = .9, .05  # it begins at least as noisy and ends at least as clean as this
 FEWEST_MEASURED = 8  # evaluations: fewer say too little of the times in between
 MOST_MEASURED = 240  # evaluations of a kernel; of longer runs some are left out
 

@@ -6,6 +6,7 @@ from ..engine.controller import GiveUp, Moment, PlanController, Setup
 from ..plan.plan import Plan, SkipModel
 from ..plan.schedule import Schedule
 from .outputs import Outputs
+from .streams import StreamOutputs, outputs_of
 
 TAKES_MORE = ("this sampler takes more from an evaluation than its output, and only that was to be forecast, so "
               "everything is computed")
@@ -22,7 +23,8 @@ class OutputController(PlanController):
         super().__init__(setup, schedule)
         self._flow_time = schedule.flow_time
         sampler = setup.plan.sampler or schedule.sampler
-        self._outputs = Outputs(setup.plan.extrapolation, schedule.stretches if sampler.counted else ())
+        self._outputs = outputs_of(setup.plan.extrapolation, schedule.stretches if sampler.counted else (),
+                                   schedule.streams)
 
     @property
     def bytes(self) -> int:
@@ -56,7 +58,7 @@ class OutputController(PlanController):
         self._outputs.clear()
 
     @property
-    def _kept(self) -> Outputs:
+    def _kept(self) -> Outputs | StreamOutputs:
         return self._outputs
 
     def _follow(self, plan: Plan) -> None:

@@ -20,11 +20,15 @@ class Kernel:
     v is the model's output as the velocity of a flow, noise minus picture; times descend from noise (1) to picture (0).
     proven: choices of evaluations to compute at these times that came closest in runs of the model (calibration.py).
     growth: how errors of the latent grow (latent_error.Rules); None where it was not measured.
+    end: the time that the last evaluation leads to. streams: the kernels of the latent's streams where it has several,
+    such as picture and sound, of which `gram` is the mean (streams.py).
     """
     times: np.ndarray  # (T,)
     gram: np.ndarray  # (T, T)
     proven: tuple[tuple[int, ...], ...] = ()
     growth: float | None = None
+    end: float = 0.
+    streams: tuple["Kernel", ...] = ()
 
     def __post_init__(self):
         count = len(self.times)
@@ -40,16 +44,25 @@ class Kernel:
             raise ValueError("the numbers of a kernel are no inner products: not symmetric, or not positive")
         if self.growth is not None and not LEAST_GROWTH <= self.growth <= MOST_GROWTH:
             raise ValueError(f"growth is {self.growth:g}; use {LEAST_GROWTH:g} to {MOST_GROWTH:g}")
+        if not 0 <= self.end <= self.times[-1]:
+            raise ValueError(f"a kernel ends at a time between 0 and its last, {self.times[-1]:g}, not {self.end:g}")
+        if any(not np.array_equal(stream.times, self.times) for stream in self.streams):
+            raise ValueError("the streams of a kernel are measured at its times")
         for choice in self.proven:
             if not choice or list(choice) != sorted(set(choice) & set(range(count))) or choice[0] != 0:
                 raise ValueError(f"{str(choice)[:80]} is no choice of some of {count} evaluations, ascending from 0")
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Kernel) and (self.proven, self.growth) == (other.proven, other.growth) and (
-            np.array_equal(self.times, other.times) and np.array_equal(self.gram, other.gram))
+        return (isinstance(other, Kernel) and self._plain == other._plain and np.array_equal(self.times, other.times)
+                and np.array_equal(self.gram, other.gram))
 
     def __hash__(self) -> int:
-        return hash((self.times.tobytes(), self.gram.tobytes(), self.proven, self.growth))
+        return hash((self.times.tobytes(), self.gram.tobytes(), self._plain))
+
+    @property
+    def _plain(self) -> tuple:
+        """All of it but the arrays."""
+        return self.proven, self.growth, self.end, self.streams
 
     def proven_at(self, times: Sequence[float], count: int) -> tuple[int, ...] | None:
         """The choice of so many evaluations that did best at these times; None where none was tried."""
@@ -89,7 +102,9 @@ class Kernel:
 
 def mean(kernels: Sequence[Kernel]) -> Kernel:
     """Of kernels at the same times."""
-    return Kernel(kernels[0].times, sum(kernel.gram for kernel in kernels) / len(kernels))
+    streams = zip(*(kernel.streams for kernel in kernels))
+    return Kernel(kernels[0].times, sum(kernel.gram for kernel in kernels) / len(kernels), end=kernels[0].end,
+                  streams=tuple(map(mean, streams)))
 
 
 def log_snr(times: np.ndarray) -> np.ndarray:

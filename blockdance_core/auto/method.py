@@ -14,7 +14,7 @@ from .constants import FEWEST_MEASURED
 from .controller import controller_of
 from .kernel import Kernel
 from .latent_error import Rules
-from .measurement import measurement_of, quantity_of, shows_all
+from .measurement import measurable, measurement_of, quantity_of
 from .planner import best, count_of, enough
 from .replanning import Replanning
 from .sampler_observation import Samplers, setup_for
@@ -25,8 +25,7 @@ MOST = 4.  # times faster
 KEPT = 4  # choices for schedules that were planned before, as the tiles of a picture are sampled by the same
 RECORDING = "this model was not measured yet, so this run computes everything and records it"
 RECORDING_ANEW = "measuring anew: this run computes everything and records it"
-UNMEASURABLE = (f"this run cannot measure, which takes {FEWEST_MEASURED} steps from noise to a picture, evaluated once "
-                "each")
+UNMEASURABLE = f"this run cannot measure, which takes {FEWEST_MEASURED} steps of falling noise, evaluated once each"
 OFF = "the speed-up is 1, so everything is computed"
 NAMED = 6  # steps that a note names one by one
 UNMEASURED = "how close it comes is not known yet"
@@ -41,7 +40,8 @@ class AutoMethod:
     """Settings of Auto.
 
     speedup: how many times fewer evaluations are computed, 1 to 4.
-    measured: gives the kernel of a quantity for a number of steps, or None where the model was not measured yet.
+    measured: gives the kernel of a quantity for a run through these times, or None where the model was not measured
+    there yet.
     fallback: the kernel of a quantity that serves any model.
     save: takes what a full run has shown and says what came of it; None where nothing is to be recorded.
     least_quality: lowers the speed-up until the result is expected this close to the full one, in dB; 0 = as asked.
@@ -51,7 +51,7 @@ class AutoMethod:
     anew: whether every run that can measure the model does, whatever is known of it.
     """
     speedup: float
-    measured: Callable[[Quantity, int], Kernel | None]
+    measured: Callable[[Quantity, Sequence[float]], Kernel | None]
     fallback: Callable[[Quantity], Kernel]
     save: Callable[[Quantity, Kernel], str] | None = None
     least_quality: float = 0.
@@ -93,7 +93,7 @@ class AutoMethod:
             return Setup(Plan.from_reuses(
                 full, "nothing to forecast: the noise does not fall over two steps or more"))
         quantity = quantity_of(schedule)
-        kernel, note = self.measured(quantity, len(stretches[0])), ""
+        kernel, note = self.measured(quantity, stretches[0].times), ""
         own = self.expects and kernel is not None
         if records and (kernel is None or self.anew) and self._records(schedule, quantity):
             return Setup(Plan.from_reuses(full, RECORDING_ANEW if self.anew else RECORDING),
@@ -129,11 +129,11 @@ class AutoMethod:
     def _records(self, schedule: Schedule, quantity: Quantity) -> bool:
         """Whether this run is to measure the model. A sampler that is not known is none to do so where the model was
         measured by another."""
-        if self.save is None or not shows_all(schedule):
+        if self.save is None or not measurable(schedule):
             return False
-        steps = schedule.steps
+        times = max(schedule.stretches, key=len).times
         return schedule.sampler.origin is not Origin.GUESS or not any(
-            self.measured(other, steps) for other in Quantity if other is not quantity)
+            self.measured(other, times) for other in Quantity if other is not quantity)
 
     def _advice(self, schedule: Schedule) -> str:
         """What would measure the model for runs like this, if anything would."""

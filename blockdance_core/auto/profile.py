@@ -3,20 +3,27 @@
 import hashlib
 import json
 import logging
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Sequence
 
 import numpy as np
 
 from ..files import Files
 from ..plan.schedule import Origin, Quantity, SamplerTraits
+from ..shared_files import alone, replacing
 from .kernel import Kernel
+from .ranges import covers, merged, within
 
+logger = logging.getLogger(__name__)
 FORMAT = "blockdance profile 1"
+SUFFIX = ".json"
+GENERAL = Path(__file__).parent / "general"  # a profile for each quantity
 LARGEST = 16 * 2 ** 20  # bytes of a file
 MOST_TIMES = 500
 MOST_RUNS, MOST_PARAMETERS = 10 ** 6, 10 ** 15
-MOST_SAMPLERS = 200
+MOST_SAMPLERS, MOST_STREAMS = 200, 16
 TRAITS = "counted", "steady", "whole"
 
 
@@ -26,9 +33,9 @@ class ProfileError(ValueError):
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What a model has to share with the one that was measured: its class, blocks, size and kind of diffusion.
+    """The class of a model: its name, blocks, size and kind of diffusion.
 
-    Not the weights: fine-tunes and LoRAs of a model may use its profile.
+    Not the weights: fine-tunes and LoRAs of a model may use its profile where they have none of their own.
     """
     name: str
     stacks: tuple[int, ...]
@@ -44,7 +51,8 @@ class Fingerprint:
 class Profile:
     """quantity, kernel: what was measured. runs: how many it is the mean of. settings, versions: how, for people.
 
-    samplers: what was observed of samplers that are not known by name, by their keys.
+    samplers: what was observed of samplers that are not known by name, by their keys. weights: a digest of the measured
+    model's; empty in older files, which serve the whole class.
     """
     fingerprint: Fingerprint
     quantity: Quantity
@@ -53,6 +61,7 @@ class Profile:
     settings: dict[str, str | int | float]
     versions: dict[str, str]
     samplers: dict[str, SamplerTraits] = field(default_factory=dict)
+    weights: str = ""
 
     @property
     def steps(self) -> int:
@@ -61,6 +70,10 @@ class Profile:
     def dump(self) -> str:
         head = {"format": FORMAT, "model": asdict(self.fingerprint), "runs": self.runs, "settings": self.settings,
                 "versions": self.versions, "quantity": self.quantity.value}
+        if self.weights:
+            head["weights"] = self.weights
+        if self.kernel.end:
+            head["end"] = self.kernel.end
         if self.kernel.proven:
             head["proven"] = self.kernel.proven
         if self.kernel.growth is not None:
@@ -69,8 +82,10 @@ class Profile:
             head["samplers"] = {key: {name: getattr(traits, name) for name in TRAITS}
                                 for key, traits in self.samplers.items()}
         lines = [f'"{key}": {json.dumps(value)}' for key, value in head.items()]
-        rows = ",\n  ".join(map(_row, self.kernel.gram))
-        return "{" + ",\n ".join([*lines, f'"times": {_row(self.kernel.times)}', f'"gram": [\n  {rows}]']) + "}\n"
+        lines += [f'"times": {_row(self.kernel.times)}', f'"gram": {_rows(self.kernel.gram)}']
+        if self.kernel.streams:
+            lines.append(f'"streams": [{", ".join(_rows(stream.gram) for stream in self.kernel.streams)}]')
+        return "{" + ",\n ".join(lines) + "}\n"
 
     @classmethod
     def parse(cls, text: str, source: str) -> "Profile":
@@ -89,9 +104,14 @@ class Profile:
                 raise ValueError(f"its times are no list of up to {MOST_TIMES} numbers")
             proven = tuple(tuple(map(int, choice)) for choice in found.get("proven", ()))
             growth = None if found.get("growth") is None else float(found["growth"])
-            kernel = Kernel(times, np.array(found["gram"], float), proven, growth)
+            end, streams = float(found.get("end", 0)), found.get("streams", ())
+            if len(streams) > MOST_STREAMS:
+                raise ValueError(f"{len(streams)} streams are too many")
+            kernel = Kernel(times, np.array(found["gram"], float), proven, growth, end, tuple(
+                Kernel(times, np.array(gram, float), end=end) for gram in streams))
             return cls(fingerprint, Quantity(found["quantity"]), kernel, _count(found["runs"], MOST_RUNS),
-                       dict(found["settings"]), dict(found["versions"]), _samplers(found.get("samplers", {})))
+                       dict(found["settings"]), dict(found["versions"]), _samplers(found.get("samplers", {})),
+                       str(found.get("weights", "")))
         except KeyError as error:
             raise ProfileError(f"{source} is no usable profile: {error} is missing") from None
         except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
@@ -115,15 +135,15 @@ def _row(numbers: np.ndarray) -> str:
     return "[" + ", ".join(f"{number:.12g}" for number in numbers) + "]"
 
 
+def _rows(gram: np.ndarray) -> str:
+    rows = ",\n  ".join(map(_row, gram))
+    return f"[\n  {rows}]"
+
+
 def _count(number: int, most: int) -> int:
     if not 1 <= number <= most:
         raise ValueError(f"{str(number)[:20]} is no count of 1 to {most:.0e}")
     return int(number)
-
-
-logger = logging.getLogger(__name__)
-SUFFIX = ".json"
-GENERAL = Path(__file__).parent / "general"  # a profile for each quantity
 
 
 @dataclass(frozen=True)
@@ -142,10 +162,25 @@ class Library:
         """The profile in a file of this name. Raises ProfileError."""
         return read(self._files.find(name))
 
-    def find(self, fingerprint: Fingerprint, quantity: Quantity, steps: int) -> Profile | None:
-        """The profile of this model and quantity that was measured with the number of steps nearest to `steps`."""
-        return min((profile for _, profile in self._of(fingerprint) if profile.quantity is quantity),
-                   key=lambda profile: abs(profile.steps - steps), default=None)
+    def find(self, fingerprint: Fingerprint, quantity: Quantity, times: Sequence[float], weights: str = ""
+             ) -> Profile | None:
+        """The profile for a run through these times: of the model with these weights, else of another of its class.
+
+        Of each model it is the one that was measured with the nearest number of steps there, or all of them as one
+        where only together they cover the run.
+        """
+        if len(times) < 2:
+            return None
+        models: dict[str, list[Profile]] = {}
+        for _, profile in self._of(fingerprint):
+            if profile.quantity is quantity:
+                models.setdefault(profile.weights, []).append(profile)
+        own = [models.pop(weights)] if weights in models else []
+        for group in (own, list(models.values())):
+            usable = [profile for found in group for profile in _covering(found, times)]
+            if usable:
+                return min(usable, key=lambda profile: abs(within(profile.kernel, times) - len(times) + 1))
+        return None
 
     def _of(self, fingerprint: Fingerprint) -> list[tuple[str, Profile]]:
         """The profiles of a model, by the names of their files; damaged ones are told of and passed over."""
@@ -165,27 +200,31 @@ class Library:
         """Changes with what is in the files, whenever one comes, goes or says something else."""
         digest = hashlib.sha256()
         for name in self.names():
-            path = self._files.find(name)
-            if path.stat().st_size <= LARGEST:
-                digest.update(name.encode() + path.read_bytes())
+            with suppress(OSError, ProfileError):  # it may have gone meanwhile
+                path = self._files.find(name)
+                if path.stat().st_size <= LARGEST:
+                    digest.update(name.encode() + path.read_bytes())
         return digest.hexdigest()
 
     def add(self, profile: Profile) -> Path:
-        """Keep a profile, in place of an older one of the same model, quantity and number of steps, whose samplers it
-        takes over."""
-        name = f"{_stem(profile.fingerprint)}{profile.quantity.value}-{profile.steps}{SUFFIX}"
-        older = next((old for other, old in self._of(profile.fingerprint) if other == name), None)
-        if older is not None and older.samplers:
-            profile = replace(profile, samplers=older.samplers | profile.samplers)
-        return self._write(name, profile)
+        """Keep a profile, in place of an older one of the same model, quantity, range and number of steps, whose
+        samplers it takes over."""
+        name = _name(profile)
+        with self._alone():
+            older = next((old for other, old in self._of(profile.fingerprint) if other == name), None)
+            if older is not None and older.samplers:
+                profile = replace(profile, samplers=older.samplers | profile.samplers)
+            return self._write(name, profile)
 
     def _write(self, name: str, profile: Profile) -> Path:
         path = self.folders[0] / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text(profile.dump(), encoding="utf-8")
-        temporary.replace(path)
+        with replacing(path) as written:
+            written.write_text(profile.dump(), encoding="utf-8")
         return path
+
+    def _alone(self) -> AbstractContextManager[None]:
+        """While no other process changes the profiles."""
+        return alone(self.folders[0])
 
     def sampler(self, fingerprint: Fingerprint, key: str) -> SamplerTraits | None:
         """What runs of this model have shown of a sampler."""
@@ -193,11 +232,13 @@ class Library:
 
     def keep_sampler(self, fingerprint: Fingerprint, traits: SamplerTraits) -> bool:
         """Keep what a run of this model has shown of a sampler, in its profiles; False where it has none."""
-        found = self._of(fingerprint)
-        for name, profile in found:
-            others = [(key, other) for key, other in profile.samplers.items() if key != traits.key]
-            self._write(name, replace(profile, samplers=dict([*others, (traits.key, traits)][-MOST_SAMPLERS:])))
-        return bool(found)
+        if not self._of(fingerprint):
+            return False
+        with self._alone():
+            for name, profile in self._of(fingerprint):
+                others = [(key, other) for key, other in profile.samplers.items() if key != traits.key]
+                self._write(name, replace(profile, samplers=dict([*others, (traits.key, traits)][-MOST_SAMPLERS:])))
+        return True
 
 
 def read(path: Path) -> Profile:
@@ -210,6 +251,24 @@ def read(path: Path) -> Profile:
         raise ProfileError(f"{path} is no usable profile: it is not text") from None
     except OSError as error:
         raise ProfileError(f"{path} cannot be read: {error}") from None
+
+
+def _covering(profiles: Sequence[Profile], times: Sequence[float]) -> list[Profile]:
+    """Of the profiles of one model those that cover a run; what they are together where none does alone."""
+    singly = [profile for profile in profiles if covers(profile.kernel, times)]
+    if singly or len(profiles) < 2:
+        return singly
+    finest = sorted(profiles, key=lambda profile: -profile.steps)
+    together = merged([profile.kernel for profile in finest])
+    return [replace(finest[0], kernel=kernel) for kernel in together if covers(kernel, times)]
+
+
+def _name(profile: Profile) -> str:
+    """Of its file. Full runs, which begin in noise and end in a picture, are named without their range."""
+    times, end = profile.kernel.times, profile.kernel.end
+    weights = f"{profile.weights}-" if profile.weights else ""
+    part = "" if covers(profile.kernel, (1., 0.)) else f"-from-{times[0] * 100:.0f}-to-{end * 100:.0f}"
+    return f"{_stem(profile.fingerprint)}{weights}{profile.quantity.value}-{profile.steps}{part}{SUFFIX}"
 
 
 def _stem(fingerprint: Fingerprint) -> str:

@@ -39,6 +39,11 @@ class Places:
         self._chosen: torch.Tensor | None = None
         self._size = 0
 
+    @property
+    def count(self) -> int:
+        """How many numbers it takes of each tensor."""
+        return min(self._most, self._size)
+
     def of(self, tensor: torch.Tensor) -> torch.Tensor:
         """(B, C, ...) -> (n,), a copy in float32."""
         if self._chosen is None or self._size != tensor.numel() or self._chosen.device != tensor.device:

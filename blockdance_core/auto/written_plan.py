@@ -18,9 +18,9 @@ from .weights import KernelExtrapolation
 
 @dataclass(frozen=True)
 class WrittenPlanMethod:
-    """written: the plan. kernel: gives that of a quantity for a number of steps. samplers: as of AutoMethod."""
+    """written: the plan. kernel: gives that of a quantity for a run through these times. samplers: as of AutoMethod."""
     written: WrittenPlan
-    kernel: Callable[[Quantity, int], Kernel]
+    kernel: Callable[[Quantity, Sequence[float]], Kernel]
     name: str = "BlockDance Plan"
     samplers: Samplers | None = None
 
@@ -46,5 +46,6 @@ class WrittenPlanMethod:
         quantity = quantity_of(schedule)
         if not schedule.sampler.whole:  # such a sampler takes more than the output
             reuses = [reuse and Reuse(reuse.span, Kind.DELTA) for reuse in reuses]
-        extrapolation = KernelExtrapolation.of(self.kernel(quantity, schedule.steps), quantity)
+        times = max(schedule.stretches, key=len).times if schedule.stretches else ()
+        extrapolation = KernelExtrapolation.of(self.kernel(quantity, times), quantity)
         return Setup(Plan.from_reuses(reuses, extrapolation=extrapolation))

@@ -10,7 +10,8 @@ from ..ada.policy_file import Card
 from ..ada.training import Progress, Settings, Training, start_logits
 from ..ada.workers import Workers
 from .ada_rollouts import Rollouts
-from .attach import fingerprint_of, versions
+from .attach import fingerprint_of
+from .provenance import versions
 
 NETWORKS = {"full": (1344, 21), "small": (64, 4)}  # width and heads: 0.08 billion parameters, 0.2 million
 CHECKPOINT = ".training"

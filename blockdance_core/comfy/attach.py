@@ -1,28 +1,26 @@
 """Put a method on a MODEL, as keyed wrappers on a clone of its patcher; and what a profile knows that MODEL by."""
 
 import logging
+import math
 from copy import copy
+from dataclasses import replace
 from functools import partial
 from typing import Callable
 
-import comfyui_version
-import torch
 from comfy.model_management import InterruptProcessingException
 from comfy.model_patcher import ModelPatcher
 from comfy.model_sampling import CONST
 from comfy.patcher_extension import WrappersMP
 from torch.nn import Module
 
-from .. import __version__
-from ..auto.digest import digest
 from ..auto.profile import Fingerprint
-from ..auto.weights import KernelExtrapolation
 from ..engine.report import Report
 from ..methods.method import Method
 from ..plan.plan import Plan
 from ..plan.schedule import FlowTime, SamplerTraits, Schedule
 from .messages import words_of
 from .models.architectures import ANY_MODEL, TRANSFORMERS, Family
+from .provenance import provenance
 from .run import Run
 from .run_history import MOST, History, Result
 from .step_tracking import traits_of
@@ -127,6 +125,8 @@ def _sample(executor, noise, latent_image, sampler, sigmas, *args, begin, finish
     masked = next(iter(args), kwargs.get("denoise_mask")) is not None
     schedule = schedule_of(patcher.get_model_object("model_sampling"), tuple(sigmas.tolist()),
                            traits_of(sampler, shown=undisturbed and not masked))
+    if len(shapes := kwargs.get("latent_shapes") or ()) > 1:
+        schedule = replace(schedule, streams=tuple(math.prod(shape[1:]) for shape in shapes))
     run = begin(schedule, patcher.model.diffusion_model, undisturbed)
     enclosing = options.get(KEY)
     options[KEY] = run
@@ -183,15 +183,3 @@ def fingerprint_of(model: ModelPatcher) -> Fingerprint:
     transformer = ANY_MODEL.transformer_of(diffusion_model)
     return Fingerprint(transformer.name, transformer.stacks, sum(p.numel() for p in diffusion_model.parameters()),
                        is_flow(model.get_model_object("model_sampling")))
-
-
-def versions() -> dict[str, str]:
-    return {"comfyui": comfyui_version.__version__, "blockdance": __version__, "torch": str(torch.__version__)}
-
-
-def provenance(plan: Plan) -> dict[str, str]:
-    """What it takes to make the same picture again: the versions, and where the plan forecasts by a profile the digest
-    of that."""
-    extrapolation = plan.extrapolation
-    profile = {"profile": digest(extrapolation.kernel)} if isinstance(extrapolation, KernelExtrapolation) else {}
-    return {**versions(), **profile}

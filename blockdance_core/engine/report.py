@@ -169,7 +169,7 @@ class Report:
             rows.append(f"{number:>10} {evaluation.step:>5} {blocks:>9} {evaluation.seconds:>8.3f} "
                         f"{evaluation.cache_bytes / 2 ** 20:>7.1f} {saved:>11}  {_decision(evaluation)}")
         made_with = ", ".join(f"{name} {value}" for name, value in self.provenance.items())
-        head = [f"{self.method} on {self.transformer.name}", self.line(), self.savings(), made_with]
+        head = [f"{self.method} on {self.transformer.name}", self.line(), self.savings(), *filter(None, [made_with])]
         return "\n".join([*head, "", *rows])
 
     def as_dict(self) -> dict:

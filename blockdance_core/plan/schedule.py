@@ -115,6 +115,8 @@ class SamplerTraits:
 class Schedule:
     """The sigmas of a run, one more than it has steps, and the model's map from a percent of sampling to a sigma.
 
+    streams: the sizes of what is packed one after the other in the last dimension of the latent, where that is several.
+
     Percents are those of ComfyUI's start/end inputs: equal to the fraction of the steps for uniform schedulers in a
     full run, and tied to the noise level, not to the step number, for img2img and split runs.
     """
@@ -122,6 +124,7 @@ class Schedule:
     percent_to_sigma: Callable[[float], float]
     flow_time: FlowTime = FlowTime()
     sampler: SamplerTraits = SamplerTraits()
+    streams: tuple[int, ...] = ()
 
     @classmethod
     def even(cls, steps: int) -> "Schedule":

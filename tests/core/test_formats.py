@@ -48,8 +48,8 @@ def test_a_profile():
 def test_a_profile_is_found_for_its_model():
     """By the name that it was given."""
     library = Library((FORMATS,))
-    assert library.find(MODEL, Quantity.VELOCITY, 20).steps == 10
-    assert library.find(replace(MODEL, parameters=1), Quantity.VELOCITY, 20) is None
+    assert library.find(MODEL, Quantity.VELOCITY, Schedule.even(20).times).steps == 10
+    assert library.find(replace(MODEL, parameters=1), Quantity.VELOCITY, Schedule.even(20).times) is None
 
 
 @pytest.mark.parametrize("name", PLANS)

@@ -12,10 +12,10 @@ from blockdance.demo.model import build
 UNKNOWN_DEPTH = 8  # blocks of a model that nobody has measured
 
 
-def write_random_weights(path: Path, depth: int = PIXART.config["depth"]) -> None:
+def write_random_weights(path: Path, depth: int = PIXART.config["depth"], seed: int = 0) -> None:
     """A weights file of the demo's model, or of one with another number of blocks."""
     config = PIXART.config | {"depth": depth}
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(seed)
     state = {name: torch.randn(value.shape, generator=generator) * .1
              for name, value in build(PIXART, config).diffusion_model.state_dict().items()}
     save_file(state, path, {"config": json.dumps(config)})

@@ -13,6 +13,7 @@ from blockdance.demo.picture import blocks
 from blockdance.tests.models.random_weights import UNKNOWN_DEPTH, write_random_weights
 from blockdance.tests.server.test_timeline import PIXART, ask
 from lab.headless import client
+from lab.headless.graph import replace_links
 
 AUTO = {"speedup": 2., "profile": "auto", "least_quality": 0.}
 FULL, HALF = (8 * UNKNOWN_DEPTH, 8 * UNKNOWN_DEPTH), (4 * UNKNOWN_DEPTH, 8 * UNKNOWN_DEPTH)  # blocks of 8 steps
@@ -53,6 +54,44 @@ def calibrated(seed: int, **inputs) -> workflow.Prompt:
         "steps": 8, "cfg": 3., "sampler_name": "euler", "scheduler": "simple"} | inputs}
     prompt[workflow.node_id(prompt, workflow.PATCH)]["inputs"]["model"] = ["calibrate", 0]
     return prompt
+
+
+def experts(seed: int, other: str) -> workflow.Prompt:
+    """Two models in two samplers, for the first and the second half of 20 steps at shift 5, with Auto before each."""
+    prompt = auto(seed)
+    sampler = workflow.node_id(prompt, "Sampler")
+    before = prompt[sampler]["inputs"]
+    for number, weights in enumerate((WEIGHTS, other)):
+        nodes = {
+            f"model {number}": ("ShapesWorldModelLoader", {"weights": weights}),
+            f"shift {number}": ("ModelSamplingSD3", {"model": [f"model {number}", 0], "shift": 5.}),
+            f"auto {number}": ("BlockDanceAuto", {"model": [f"shift {number}", 0], **AUTO}),
+            f"sampler {number}": ("KSamplerAdvanced", {
+                **{name: before[name] for name in ("positive", "negative", "cfg", "sampler_name", "scheduler")},
+                "model": [f"auto {number}", 0], "noise_seed": seed, "steps": 20,
+                "latent_image": ["sampler 0", 0] if number else before["latent_image"],
+                "add_noise": "disable" if number else "enable", "start_at_step": 10 * number,
+                "end_at_step": 10 + 10 * number, "return_with_leftover_noise": "disable" if number else "enable"})}
+        prompt |= {name: {"class_type": kind, "inputs": inputs, "_meta": {"title": name}}
+                   for name, (kind, inputs) in nodes.items()}
+    replace_links(prompt, [sampler, 0], ["sampler 1", 0])
+    del prompt[sampler], prompt[workflow.node_id(prompt, workflow.PATCH)]
+    return prompt
+
+
+def test_two_experts_are_both_measured_by_the_first_prompt(comfyui, profiles):
+    write_random_weights(comfyui.log.parent / "models" / "shapes_world" / "low.safetensors", UNKNOWN_DEPTH, seed=1)
+
+    def shown(prompt: workflow.Prompt) -> list[str]:
+        result = client.submit(comfyui.url, prompt)
+        return [result.texts[f"auto {number}"][-1] for number in (0, 1)]
+    assert all("the next run will be faster" in line for line in shown(experts(131, "low.safetensors")))
+    kept = [json.loads(file.read_text()) for file in profiles.iterdir()]
+    assert len(kept) == 2 and len({profile["weights"] for profile in kept}) == 2
+    assert sorted((profile["times"][0], profile.get("end", 0)) for profile in kept) == [
+        (pytest.approx(.833, abs=.01), 0), (1, pytest.approx(.833, abs=.01))]
+    assert all("2.00x" in line for line in shown(experts(132, "low.safetensors")))
+    assert len(list(profiles.iterdir())) == 2
 
 
 def submit(comfyui, prompt: workflow.Prompt) -> tuple[tuple[int, int], str]:

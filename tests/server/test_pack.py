@@ -25,7 +25,7 @@ class Schema:
     folder: str = ""
 
 
-ADA, ANALYSIS, DIT = "/ada", "/analysis", "/dit"
+ADA, ANALYSIS, DIT, PAPERS = "/ada", "/analysis", "/dit", "/papers"
 PATCH = {"model": None}
 KEPT = {"storage": "model", "offload": "auto"}
 ON = {"enabled": True}
@@ -38,17 +38,20 @@ NODES = {
                              {"quality": "balanced"} | ON),
     "BlockDancePatch": Schema(
         "BlockDance Patch", PATCH | {"N": 2, "block_index": -1, "start": .40, "end": .95},
-        {"forecast": "off"} | KEPT | ON),
+        {"forecast": "off"} | KEPT | ON, folder=PAPERS),
     "DeltaCachePatch": Schema(
         "Delta-Cache Patch", PATCH | {"N": 2, "first_block": 0, "n_cached": -1, "start": 0., "end": 1.},
-        {"forecast": "off"} | KEPT | ON),
+        {"forecast": "off"} | KEPT | ON, folder=PAPERS),
     "DeltaDiTPatch": Schema(
-        "Delta-DiT Patch", PATCH | {"N": 2, "b": .6, "n_cached": -1, "budget": 0.}, {"forecast": "off"} | KEPT | ON),
+        "Delta-DiT Patch", PATCH | {"N": 2, "b": .6, "n_cached": -1, "budget": 0.}, {"forecast": "off"} | KEPT | ON,
+        folder=PAPERS),
     "DeltaCacheUNetPatch": Schema(
-        "Delta-Cache Patch (U-Net)", PATCH | {"N": 2, "depth": 2, "mode": "delta", "start": 0., "end": 1.}, KEPT | ON),
-    "BlockDancePreset": Schema("BlockDance Preset", PATCH | {"preset": None}, ON),
+        "Delta-Cache Patch (U-Net)", PATCH | {"N": 2, "depth": 2, "mode": "delta", "start": 0., "end": 1.}, KEPT | ON,
+        folder=PAPERS),
+    "BlockDancePreset": Schema("BlockDance Preset", PATCH | {"preset": None}, ON, folder=PAPERS),
     "BlockDancePlan": Schema("BlockDance Plan", PATCH | {"plan": ANY}, ON),
-    "BlockDanceAdaPatch": Schema("BlockDance-Ada Patch", PATCH | {"policy": None}, {"threshold": .5} | ON),
+    "BlockDanceAdaPatch": Schema("BlockDance-Ada Patch", PATCH | {"policy": None}, {"threshold": .5} | ON,
+                                 folder=PAPERS),
     "BlockDanceCalibrate": Schema(
         "BlockDance Calibrate",
         PATCH | {"positive": None, "negative": None, "latent_image": None, "seed": 0, "runs": 2, "steps": 30}

@@ -31,3 +31,8 @@ def kernel(steps: int = 20, roughness: float = 0.) -> Kernel:
 
 def auto(speedup: float, measured: Kernel | None = None, **more) -> AutoMethod:
     return AutoMethod(speedup, lambda quantity, steps: measured, general, **more)
+
+
+def run(steps: int, begin: float = 1., end: float = 0.) -> tuple[float, ...]:
+    """The times of a run through this range of noise, in even steps."""
+    return tuple(np.linspace(begin, end, steps + 1).tolist())

@@ -22,7 +22,7 @@ from blockdance.blockdance_core.auto.written_plan import WrittenPlanMethod
 from blockdance.blockdance_core.plan.plan import Kind, SkipModel
 from blockdance.blockdance_core.plan.plan_text import read, written
 from blockdance.blockdance_core.plan.schedule import FlowTime, Quantity, SamplerTraits, Schedule
-from blockdance.tests.core.auto.imagined_model import FINGERPRINT, PIXART, auto, curve, even, kernel
+from blockdance.tests.core.auto.imagined_model import FINGERPRINT, PIXART, auto, curve, even, kernel, run
 from blockdance.tests.memory import bytes_held
 
 
@@ -220,7 +220,7 @@ class TestPolicy:
 
     @pytest.mark.parametrize("schedule", [
         Schedule.even(4), replace(Schedule.even(20), sampler=SamplerTraits(counted=False)),
-        replace(Schedule.even(20), sigmas=tuple(.6 * sigma for sigma in Schedule.even(20).sigmas))])
+        replace(Schedule.even(20), sigmas=Schedule.even(20).sigmas[:6])])
     def test_a_run_that_says_too_little_is_not_recorded(self, schedule):
         setup = auto(2., save=lambda *_: "").setup(schedule, PIXART)
         assert setup.observer is None and setup.plan.reused_steps
@@ -262,7 +262,8 @@ class TestMeasurement:
     def test_it_measures_the_velocity(self, flow):
         """Of a straight path from noise to picture the velocity never changes."""
         flow_time, noise, picture, kept = FlowTime(flow), torch.randn(64), torch.randn(64), []
-        measurement = Measurement(flow_time, Quantity.VELOCITY, lambda quantity, found: kept.append(found) or "")
+        schedule = replace(Schedule.even(10), flow_time=flow_time)
+        measurement = Measurement(schedule, Quantity.VELOCITY, lambda quantity, found: kept.append(found) or "")
         for time in even(10):
             sigma = time if flow else time / (1 - min(time, .999))
             latent = (1 - time) * picture + time * noise if flow else picture + sigma * noise
@@ -271,7 +272,7 @@ class TestMeasurement:
         assert np.allclose(kept[0].gram, 1, atol=1e-5)
 
     def test_memory_is_bounded(self):
-        measurement = Measurement(FlowTime(), Quantity.PICTURE, lambda *_: "")
+        measurement = Measurement(Schedule.even(3), Quantity.PICTURE, lambda *_: "")
         big, held = torch.randn(3 * SAMPLED), []
         for sigma in (.9, .8, .7):
             measurement.observe(big, big, sigma)
@@ -280,7 +281,7 @@ class TestMeasurement:
 
     def test_the_report_of_a_run_keeps_nothing_of_it(self):
         for outputs in (torch.randn(3, 2 * SAMPLED), torch.full((3, 8), float("nan"))):
-            measurement = Measurement(FlowTime(), Quantity.PICTURE, lambda *_: "kept")
+            measurement = Measurement(Schedule.even(3), Quantity.PICTURE, lambda *_: "kept")
             for time, output in zip((1., .5, .1), outputs):
                 measurement.observe(output, output, time)
             if outputs.isnan().any():
@@ -309,10 +310,10 @@ class TestProfile:
             library.add(self.profile(kernel=kernel(steps)))
         library.add(self.profile(kernel=kernel(20), quantity=Quantity.PICTURE))
         library.add(self.profile(kernel=kernel(30), fingerprint=replace(FINGERPRINT, parameters=1)))
-        assert [library.find(FINGERPRINT, Quantity.VELOCITY, steps).steps for steps in (4, 20, 30, 200)] == [
+        assert [library.find(FINGERPRINT, Quantity.VELOCITY, run(steps)).steps for steps in (4, 20, 30, 200)] == [
             10, 28, 28, 50]
-        assert library.find(FINGERPRINT, Quantity.PICTURE, 50).steps == 20
-        assert library.find(replace(FINGERPRINT, flow=True), Quantity.VELOCITY, 20) is None
+        assert library.find(FINGERPRINT, Quantity.PICTURE, run(50)).steps == 20
+        assert library.find(replace(FINGERPRINT, flow=True), Quantity.VELOCITY, run(20)) is None
 
     def test_another_model_is_refused_by_name(self):
         with pytest.raises(ProfileError, match="my.json.*PixArtMS, 28 blocks.*Flux"):
@@ -335,7 +336,7 @@ class TestProfile:
         path.write_text(damage(path.read_text()))
         with pytest.raises(ProfileError, match=path.name):
             library.load(path.name)
-        assert library.find(FINGERPRINT, Quantity.VELOCITY, 20) is None and path.name in caplog.text
+        assert library.find(FINGERPRINT, Quantity.VELOCITY, run(20)) is None and path.name in caplog.text
 
     @pytest.mark.parametrize("name", ["../secret.json", "missing.json", "/etc/passwd"])
     def test_only_files_of_the_folder_are_read(self, name, tmp_path):
