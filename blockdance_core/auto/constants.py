@@ -11,6 +11,7 @@ RESPONSE_UNCERTAINTY = 1.  # of the response, in the same runs
 # five demo models FINISH was .25 to .5, and growth 0 to .8 for shapes, 2 to 3 for pictures. GROWTH is for models where
 # it was not measured: with .5 less pictures were up to 3 dB less close at 3x, with .5 more shapes.
 FINISH, GROWTH = .42, 1.
+CAREFUL_GROWTH = 2.  # by which quality is expected where growth was not measured: right for pictures, low for shapes
 LEAST_GROWTH, MOST_GROWTH = .3, 5.  # of a measured one; with less, plans leave out what decides the picture
 
 # Planner

@@ -10,12 +10,12 @@ import numpy as np
 from ..engine.controller import PlanController, Setup
 from ..plan.plan import Kind, Plan, Reuse, SkipModel, Span, Transformer
 from ..plan.schedule import Origin, Quantity, SamplerTraits, Schedule, Stretch
-from .constants import FEWEST_MEASURED
+from .constants import CAREFUL_GROWTH, FEWEST_MEASURED
 from .controller import controller_of
 from .kernel import Kernel
 from .latent_error import Rules
 from .measurement import measurable, measurement_of, quantity_of
-from .planner import best, count_of, enough
+from .planner import Candidate, best, count_of, enough, search
 from .replanning import Replanning
 from .sampler_observation import Samplers, setup_for
 from .speedup import Speed, speed
@@ -178,17 +178,25 @@ class Choice:
 
 def _choose(extrapolation: KernelExtrapolation, times: tuple[float, ...], speedup: float, least_quality: float
             ) -> Choice:
-    steps = len(times) - 1
+    steps, kernel = len(times) - 1, extrapolation.kernel
     wanted = count_of(steps, speedup)
     known = extrapolation.gram(times[:-1]), np.array(times), extrapolation.rules, extrapolation.quantity
-    asked = best(*known, wanted)[0]
+    careful = known
+    if kernel.growth is None:
+        careful = *known[:2], replace(extrapolation.rules, growth=CAREFUL_GROWTH), extrapolation.quantity
+
+    def plan_of(count: int) -> Candidate:
+        """With the quality that is to be expected where errors grow as they do in models of pictures."""
+        found = best(*known, count)[0]
+        return found if careful is known else search(*careful, only=found.computed)[0]
+    asked = plan_of(wanted)
     chosen = asked
     if asked.quality < least_quality and wanted < steps:
-        for count in enough(*known, asked, least_quality):
-            chosen = best(*known, count)[0]
+        for count in enough(*careful, asked, least_quality):
+            chosen = plan_of(count)
             if chosen.quality >= least_quality:
                 break
-    proven = extrapolation.kernel.proven_at(times[:-1], len(chosen.computed))
+    proven = kernel.proven_at(times[:-1], len(chosen.computed))
     return Choice(extrapolation, proven or chosen.computed, chosen.quality, asked.quality, steps,
                   wanted, proven is not None)
 

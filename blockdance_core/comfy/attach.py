@@ -1,7 +1,9 @@
 """Put a method on a MODEL, as keyed wrappers on a clone of its patcher; and what a profile knows that MODEL by."""
 
 import logging
+import math
 from copy import copy
+from dataclasses import replace
 from functools import partial
 from typing import Callable
 
@@ -127,6 +129,8 @@ def _sample(executor, noise, latent_image, sampler, sigmas, *args, begin, finish
     masked = next(iter(args), kwargs.get("denoise_mask")) is not None
     schedule = schedule_of(patcher.get_model_object("model_sampling"), tuple(sigmas.tolist()),
                            traits_of(sampler, shown=undisturbed and not masked))
+    if len(shapes := kwargs.get("latent_shapes") or ()) > 1:
+        schedule = replace(schedule, streams=tuple(math.prod(shape[1:]) for shape in shapes))
     run = begin(schedule, patcher.model.diffusion_model, undisturbed)
     enclosing = options.get(KEY)
     options[KEY] = run
