@@ -74,9 +74,7 @@ def write(page: ComfyPage, workflow: Workflow, painter: Painter) -> None:
 def show_where(page: ComfyPage) -> None:
     """The README's picture of the graph."""
     shown, auto = put_it_here.workflow()
-    build(page, shown)
-    for _ in range(2):  # the first measures, if nothing has before; the second is the faster one
-        page.run_and_wait()
+    build(page, shown)  # before a run: its times would be those of a busy machine
     put_it_here.take(page, shown, auto).save(put_it_here.PATH, quality=88)
 
 

@@ -1,4 +1,4 @@
-"""The picture of the README that shows where BlockDance Auto belongs: a short graph, after a run."""
+"""The picture of the README that shows where BlockDance Auto belongs: a short graph, with the plan on the node."""
 
 import io
 
@@ -14,17 +14,16 @@ PATH = REPOSITORY / "docs" / "put-it-here.jpg"
 FRAME, WORDS = "#ffb020", 22
 SCALE, LEFT, TOP = .95, 120, 190  # of the graph in the page's window
 OPEN = 50  # pixels around the nodes
-MORE = 24  # a seed that no workflow has: what was drawn before is not drawn again
 
 
 def workflow() -> tuple[Workflow, Node]:
     """The graph of the demo's model, and of it Auto."""
     emoji = source()
     auto = AUTO.on(emoji.model)
-    sampler = emoji.sampler(auto[0], MORE, "")
+    sampler = emoji.sampler(auto[0], emoji.seed, "")
     larger = Node("ImageScaleBy", {"image": emoji.decode(sampler)[0], "upscale_method": "nearest-exact",
                                    "scale_by": 4.})
-    saved = Node("SaveImage", {"images": larger[0], "filename_prefix": "blockdance/emoji"}, size=(300, 360))
+    saved = Node("SaveImage", {"images": larger[0], "filename_prefix": "blockdance/emoji"}, size=(300, 120))
     decode = larger.inputs["image"].node
     return Workflow(NAME, (
         (Group("", emoji.loading[:1]), Group("", emoji.prompting[:2])),
@@ -35,7 +34,7 @@ def workflow() -> tuple[Workflow, Node]:
 
 
 def take(page: ComfyPage, shown: Workflow, auto: Node) -> Image.Image:
-    """Of the open workflow, after a run: its first four columns, with a frame around Auto."""
+    """Of the open workflow its first four columns, with a frame around Auto."""
     ids = shown.ids()
     nodes = [ids[node] for column in shown.columns[:4] for group in column for node in group.nodes]
     boxes = page.evaluate("""([ids, auto, scale, left, top]) => {
@@ -48,7 +47,7 @@ def take(page: ComfyPage, shown: Workflow, auto: Node) -> Image.Image:
         return boxes.map(([bx, by, width, height]) =>
             [left + (bx - x) * scale, top + (by - y) * scale, width * scale, height * scale]);
     }""", [nodes, ids[auto], SCALE, LEFT, TOP])
-    page.page.wait_for_timeout(1500)  # pictures on the nodes arrive
+    page.page.wait_for_timeout(1500)  # the plan arrives
     window = Image.open(io.BytesIO(page.page.screenshot())).convert("RGB")
     *others, (x, y, width, height) = boxes
     draw = ImageDraw.Draw(window)
