@@ -13,6 +13,7 @@ export function menuOf(node, run, plan) {
     const profile = node.widgets.find(({ name }) => name === "profile");
     const finished = run?.phase === "finished";
     return [
+        null, // a line between ComfyUI's own and these
         ...profile ? [{ content: words("Measure anew"), callback: () => measureAnew(profile) }] : [],
         { content: words("Copy plan"), disabled: !plan, callback: () => copy(plan) },
         { content: words("Open report"), disabled: !finished, callback: () => openReport(run) },
