@@ -11,9 +11,11 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Error, sync_playwright
 
+from lab.headless.errors import ServerLost
+
 from ...demo import host
 from ...demo.base import link_folder
-from ...demo.server import comfyui_server
+from ...demo.server import ServerError, comfyui_server
 from ...tests.browser import chromium
 from ...tests.browser.comfy_page import ComfyPage, make_page_base
 from . import document, options, outcome, packages
@@ -44,8 +46,12 @@ def main() -> int:
     waiting = [template for template in wanted if given.again
                or (found := record.find(package.version, template.name)) is None or found.status == outcome.FAILS]
     print(f"{len(wanted)} templates of {package.version} sample, {len(waiting)} are to be tried", flush=True)
-    if waiting:
-        try_all(waiting, record, package.version)
+    try:
+        if waiting:
+            try_all(waiting, record, package.version)
+    except (ServerLost, ServerError) as error:
+        print(f"error: {error}\nThe same command goes on from here.", file=sys.stderr)
+        return 1
     print(dict(Counter(found.status for template in wanted
                        if (found := record.find(package.version, template.name)))))
     if given.publish:
@@ -81,11 +87,14 @@ def all_opened(browser: Browser, server: Server, some: list[Template]) -> list[O
 
 
 def one(server: Server, template: Template, version: str, opened: Opened | Error) -> Outcome:
-    """The outcome of a template; what breaks in it does not cost the others theirs."""
+    """The outcome of a template; what breaks in it does not cost the others theirs. A lost server says nothing of it.
+    """
     try:
         if isinstance(opened, Error):
             raise opened
         return tried(server, template, version, opened)
+    except ServerLost:
+        raise
     except (Error, RuntimeError, KeyError, TypeError, ValueError) as error:
         return Outcome(template.name, template.title, version, template.usage, outcome.FAILS,
                        f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")
