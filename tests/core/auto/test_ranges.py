@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from blockdance.blockdance_core.auto.kernel import Kernel
-from blockdance.blockdance_core.auto.measurement import kernel_of
-from blockdance.blockdance_core.auto.method import AutoMethod, MeasureMethod
+from blockdance.blockdance_core.auto.measurement import MeasureMethod, kernel_of
+from blockdance.blockdance_core.auto.method import AutoMethod
 from blockdance.blockdance_core.auto.profile import Library, Profile, general
 from blockdance.blockdance_core.auto.ranges import covers, merged
 from blockdance.blockdance_core.engine.controller import Setup
