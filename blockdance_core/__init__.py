@@ -10,4 +10,4 @@ figures   all of this as pictures
 comfy     ComfyUI: attaching to a MODEL, a run's lifetime, its passes, its architectures (the only part that imports it)
 """
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"

@@ -73,7 +73,9 @@ def draw_all(url: str, showcase: Showcase, options: Options, pictures: Pictures)
             progress.drawn()
             print(f"{progress.label()} {arm.name:20} {picture.seconds:6.2f} s  {caption}", flush=True)
         # Of all captions so far
-        sheet.sheet(pictures, table.rows(pictures, showcase)).save(options.out / "sheet.png")
+        whole = sheet.sheet(pictures, table.rows(pictures, showcase))
+        whole.save(options.out / "sheet.png")
+        sheet.excerpt(whole).save(options.out / "excerpt.jpg", quality=85)
 
 
 def _step(label: str) -> client.Progress | None:

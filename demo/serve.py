@@ -1,7 +1,7 @@
 """ComfyUI's page with both packs and the demo's models, until Ctrl-C: `python3 -m demo.serve`, any Python from 3.10.
 
-It opens in your browser. The template browser has the workflows blockdance_picture_world, blockdance_shapes_world and
-blockdance_shapes_world_video, which any CPU runs.
+It opens in your browser. Its template browser has workflows that any CPU runs, in "blockdance_demo": emoji with
+BlockDance Auto, shapes and moving shapes with BlockDance.
 """
 
 import argparse

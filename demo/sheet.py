@@ -13,6 +13,7 @@ from .table import Row
 
 TILE = 192  # pixels a side
 GAP = 12
+EXCERPT_ARMS, EXCERPT_CAPTIONS = 5, 2
 AMPLIFIED = 4  # how many times as bright differences are shown as they are
 TITLE, SMALL = 22, 19  # sizes of letters, legible where the sheet is shown at half its size
 TOP = GAP + TITLE + 2 * SMALL + 4 * GAP  # a column's name, speed-up and distance
@@ -47,6 +48,18 @@ def sheet(pictures: dict[Arm, list[Picture]], table: list[Row]) -> Image.Image:
             else:
                 draw.multiline_text((left, below + TILE // 3), f"difference from\nfull sampling,\n{AMPLIFIED} times as "
                                     "bright", "black", small)
+    return image
+
+
+def excerpt(whole: Image.Image) -> Image.Image:
+    """Of a sheet what a page has room for: the first ways of sampling and the first captions, without differences."""
+    width, kept = min(size(0, EXCERPT_ARMS)[0], whole.width), SMALL + GAP + TILE + 2
+    captions = min(EXCERPT_CAPTIONS, (whole.height - TOP) // ROW)
+    image = Image.new("RGB", (width, TOP + captions * (kept + GAP)), "white")
+    image.paste(whole.crop((0, 0, width, TOP)), (0, 0))
+    for index in range(captions):
+        top = TOP + index * ROW
+        image.paste(whole.crop((0, top, width, top + kept)), (0, TOP + index * (kept + GAP)))
     return image
 
 

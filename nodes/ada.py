@@ -16,7 +16,7 @@ from ..blockdance_core.comfy.attach import fingerprint_of
 from ..blockdance_core.files import Files
 from ..blockdance_core.plan.plan import COMPUTE, Plan, Transformer
 from ..blockdance_core.plan.schedule import Schedule
-from .patch import CATEGORY, TRANSFORMER, PatchNode
+from .patch import CATEGORY, TRANSFORMER, PatchNode, enabled_input
 
 FOLDER = "blockdance_ada"  # below models/
 KINDS = ["ssim", "distance", "clip", "image_reward", "named"]  # of rewards
@@ -87,11 +87,13 @@ class BlockDanceAdaPatch(PatchNode):
         return io.Schema(
             node_id="BlockDanceAdaPatch",
             display_name="BlockDance-Ada Patch",
-            category=CATEGORY,
-            description="Makes a diffusion transformer faster by as much as the picture allows: a small network looks "
-                        "at it once its structure has settled and chooses which of the later steps reuse the blocks "
-                        "of earlier ones. Put it between the model loader and the sampler.",
-            search_aliases=["blockdance", "ada", "adaptive", "speed up", "faster", "cache", "policy"],
+            category=f"{CATEGORY}/papers",
+            description="The method of BlockDance-Ada, which needs a trained network, for researchers; for everyday "
+                        "use take BlockDance Auto. Makes a diffusion transformer faster by as much as the picture "
+                        "allows: a small network looks at it once its structure has settled and chooses which of the "
+                        "later steps reuse the blocks of earlier ones. Put it between the model loader and the "
+                        "sampler.",
+            search_aliases=["ada", "adaptive", "blockdance paper", "policy"],
             inputs=[
                 io.Model.Input("model", tooltip=TRANSFORMER + " The one that the policy was trained on."),
                 Policy.Input("policy", tooltip="From Load BlockDance-Ada Policy or Train BlockDance-Ada."),
@@ -99,6 +101,7 @@ class BlockDanceAdaPatch(PatchNode):
                                tooltip="A step is computed where the policy gives it more than this. 0.5 is the "
                                        "paper's; more reuses more steps, in the policy's own order. 0.4 to 0.7 are "
                                        "sensible."),
+                enabled_input(),
             ],
             outputs=[io.Model.Output(display_name="model", tooltip="The same model, reusing blocks as the policy "
                                                                    "chooses.")],

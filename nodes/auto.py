@@ -8,9 +8,11 @@ from ..blockdance_core.auto.method import MOST, AutoMethod
 from ..blockdance_core.auto.profile import Profile, ProfileError, general
 from ..blockdance_core.comfy.models.architectures import ANY_MODEL
 from . import profiles
-from .patch import CATEGORY, PatchNode
+from .patch import CATEGORY, PatchNode, enabled_input
 
-AUTO, ANEW, GENERAL = "auto", "measure anew", "general"
+AUTO, ANEW, GENERAL, ASKED = "auto", "measure anew", "general", "measure only when asked"
+CUSTOM, BALANCED = "custom", "balanced"
+QUALITIES = {"safe": (1.5, 40.), BALANCED: (2., 30.), "fast": (3., 20.)}  # speed-up and least quality
 
 
 class BlockDanceAuto(PatchNode):
@@ -26,7 +28,8 @@ class BlockDanceAuto(PatchNode):
                         "computed, the others are forecast from them, by a measurement of your own model. The first "
                         "run of a model measures it and is not faster. Put it between the model loader and the "
                         "sampler.",
-            search_aliases=["blockdance", "speed up", "faster", "cache", "teacache", "easycache", "forecast", "auto"],
+            search_aliases=["blockdance", "blockdance auto", "speed up", "speedup", "faster", "accelerate", "cache",
+                            "teacache", "magcache", "wavespeed", "easycache", "first block cache", "forecast"],
             inputs=[
                 io.Model.Input("model", tooltip="Any diffusion model: transformers and U-Nets, for pictures, video or "
                                                 "sound, with LoRAs, ControlNets and patches."),
@@ -36,18 +39,26 @@ class BlockDanceAuto(PatchNode):
                             "2 to 2.5 suits most, 3 and 4 are for previews. 1 turns it off. With few steps, below 8 "
                             "or so, there is little to gain."),
                 io.Combo.Input(
-                    "profile", options=[AUTO, GENERAL, ANEW, *profiles.library().names()], default=AUTO,
+                    "profile", options=[AUTO, GENERAL, ANEW, ASKED, *profiles.library().names()], default=AUTO,
                     tooltip="auto = what was measured of this model; where nothing was, the first full run measures "
                             "it, which costs no extra time, and the next is faster. general = faster at once, by what "
                             "a toy model has shown; how close that comes to your model's full result is not known. "
-                            "measure anew = full runs that measure again. Or a file in models/blockdance, measured by "
-                            "BlockDance Calibrate or by others."),
+                            "measure anew = full runs that measure again. measure only when asked = as auto, but no "
+                            "run measures by itself, so that the first and the second run of a seed are the same. Or "
+                            "a file in models/blockdance, measured by BlockDance Calibrate or by others."),
                 io.Float.Input(
                     "least_quality", default=30., min=0., max=100., step=1., advanced=True,
                     tooltip="Computes more steps than the speed-up asks for until the result is expected this close "
-                            "to the full one, in dB: 40 is hard to tell apart, 30 shows small changes. 25 to 45 "
+                            "to the full one, in dB: 40 is hard to tell apart, 28 shows small changes. 25 to 45 "
                             "are sensible, 0 = as fast as asked. For a model that was not measured it is a rule of "
                             "thumb."),
+                io.Combo.Input(
+                    "quality", options=[*QUALITIES, CUSTOM], default=BALANCED, optional=True,
+                    extra_dict={"numbers": QUALITIES},
+                    tooltip="safe = speedup 1.5 and least_quality 40, hard to tell apart from the full result. "
+                            "balanced = 2 and 30, small details differ. fast = 3 and 20, the composition may change. "
+                            "custom = the two numbers as they are set; changing one of them chooses it."),
+                enabled_input(),
             ],
             outputs=[io.Model.Output(display_name="model", tooltip="The same model, sampling with forecasts.")],
             hidden=[io.Hidden.unique_id], not_idempotent=True,  # server.py says why
@@ -57,7 +68,7 @@ class BlockDanceAuto(PatchNode):
     def validate_inputs(cls, profile: str | None = None) -> bool | str:
         library = profiles.library()
         # None for a link; what is in a file is read when the node runs
-        if profile in (None, AUTO, ANEW, GENERAL) or profile in library.names():
+        if profile in (None, AUTO, ANEW, GENERAL, ASKED) or profile in library.names():
             return True
         try:
             library.load(profile)
@@ -68,18 +79,27 @@ class BlockDanceAuto(PatchNode):
     @classmethod
     def fingerprint_inputs(cls, profile: str | None = None, **_) -> str:
         """A run may have measured since, or a file have changed under its name."""
-        if profile in (None, AUTO, ANEW):  # None for a link
+        if profile in (None, AUTO, ANEW, ASKED):  # None for a link
             return f"{profile} {profiles.library().state()}"
         return profile if profile == GENERAL else profiles.library().load(profile).dump()
 
     @classmethod
+    def meaning(cls, quality: str = CUSTOM, **settings) -> dict:
+        """Prompts of before there was a choice of words have none."""
+        if quality != CUSTOM:
+            if quality not in QUALITIES:
+                raise ValueError(f"quality is {quality!r}; use {', '.join(QUALITIES)} or {CUSTOM}")
+            settings["speedup"], settings["least_quality"] = QUALITIES[quality]
+        return settings
+
+    @classmethod
     def method(cls, speedup: float, profile: str, least_quality: float) -> AutoMethod:
-        if profile not in (AUTO, ANEW):
+        if profile not in (AUTO, ANEW, ASKED):
             return _by_profile(speedup, _chosen(profile), least_quality)
         # what was measured of the model is known when a run begins
         usual = AutoMethod(speedup, lambda quantity, _: general(quantity), general, least_quality=least_quality,
                            expects=False)
-        return usual if profile == AUTO else replace(usual, save=lambda *_: "", anew=True)
+        return usual if profile in (AUTO, ASKED) else replace(usual, save=lambda *_: "", anew=True)
 
     @classmethod
     def method_for(cls, model, speedup: float, profile: str, least_quality: float) -> AutoMethod:
@@ -89,6 +109,8 @@ class BlockDanceAuto(PatchNode):
             return usual
         if profile == ANEW:
             return replace(usual, save=measured.learn_anew, anew=True)
+        if profile == ASKED:
+            return replace(usual, save=None, samplers=profiles.ToRead(measured))
         found = _chosen(profile)
         if found is not None:
             measured.check(found, profile)
@@ -97,7 +119,7 @@ class BlockDanceAuto(PatchNode):
 
 def _chosen(profile: str) -> Profile | None:
     """The profile in a file, if the choice is one. Raises ProfileError."""
-    return None if profile in (AUTO, ANEW, GENERAL) else profiles.library().load(profile)
+    return None if profile in (AUTO, ANEW, GENERAL, ASKED) else profiles.library().load(profile)
 
 
 def _by_profile(speedup: float, profile: Profile | None, least_quality: float, samplers: profiles.Measured | None = None

@@ -8,7 +8,7 @@ from ..blockdance_core.methods.delta_cache import DeltaCacheMethod
 from ..blockdance_core.methods.delta_dit import DeltaDiTMethod
 from ..blockdance_core.methods.method import Method, with_forecast, with_storage
 from ..blockdance_core.methods.presets import PRESETS
-from .patch import CATEGORY, TRANSFORMER, PatchNode, forecast_input, storage_inputs
+from .patch import CATEGORY, TRANSFORMER, PatchNode, enabled_input, forecast_input, storage_inputs
 
 
 class BlockDancePatch(PatchNode):
@@ -18,11 +18,12 @@ class BlockDancePatch(PatchNode):
         return io.Schema(
             node_id="BlockDancePatch",
             display_name="BlockDance Patch",
-            category=CATEGORY,
-            description="Makes a diffusion transformer faster: once the structure of the picture has settled, most "
-                        "steps reuse the output of the first three quarters of the blocks and compute only the rest. "
-                        "Put it between the model loader and the sampler.",
-            search_aliases=["blockdance", "speed up", "cache", "faster", "teacache", "feature reuse", "dit"],
+            category=f"{CATEGORY}/papers",
+            description="The method of the paper BlockDance (CVPR 2025), for researchers; for everyday use take "
+                        "BlockDance Auto. Once the structure of the picture has settled, most steps reuse the output "
+                        "of the first three quarters of the blocks and compute only the rest. Put it between the "
+                        "model loader and the sampler.",
+            search_aliases=["blockdance paper", "feature reuse", "dit"],
             inputs=[
                 io.Model.Input("model", tooltip=TRANSFORMER),
                 io.Int.Input(
@@ -42,7 +43,7 @@ class BlockDancePatch(PatchNode):
                     "end", default=default.end, min=0., max=1., step=.01,
                     tooltip="Where reuse ends, as a fraction of sampling. The last steps finish the fine detail; 0.9 "
                             "to 1 are sensible, later is faster."),
-                forecast_input(), *storage_inputs(),
+                forecast_input(), *storage_inputs(), enabled_input(),
             ],
             outputs=[io.Model.Output(display_name="model", tooltip="The same model, sampling with block reuse.")],
             hidden=[io.Hidden.unique_id], not_idempotent=True,  # server.py says why
@@ -62,11 +63,12 @@ class DeltaCachePatch(PatchNode):
         return io.Schema(
             node_id="DeltaCachePatch",
             display_name="Delta-Cache Patch",
-            category=CATEGORY,
-            description="Makes a diffusion transformer faster: on most steps a span of blocks is skipped and the "
+            category=f"{CATEGORY}/papers",
+            description="The method Delta-Cache of the paper Delta-DiT, with blocks of your choice, for researchers; "
+                        "for everyday use take BlockDance Auto. On most steps a span of blocks is skipped and the "
                         "change that it made at the last full step is added instead. Keeps closer to the full result "
                         "than reusing the features themselves.",
-            search_aliases=["delta-cache", "delta cache", "blockdance", "speed up", "cache", "faster", "dit"],
+            search_aliases=["delta-cache", "delta cache", "blockdance paper", "dit"],
             inputs=[
                 io.Model.Input("model", tooltip=TRANSFORMER),
                 io.Int.Input(
@@ -90,7 +92,7 @@ class DeltaCachePatch(PatchNode):
                     "end", default=default.end, min=0., max=1., step=.01,
                     tooltip="Where reuse ends, as a fraction of sampling. 1 as in the paper; 0.9 to 0.95 gives the "
                             "finest detail full steps and saves less."),
-                forecast_input(), *storage_inputs(),
+                forecast_input(), *storage_inputs(), enabled_input(),
             ],
             outputs=[io.Model.Output(display_name="model", tooltip="The same model, sampling with Delta-Cache.")],
             hidden=[io.Hidden.unique_id], not_idempotent=True,  # server.py says why
@@ -118,11 +120,11 @@ class DeltaDiTPatch(PatchNode):
         return io.Schema(
             node_id="DeltaDiTPatch",
             display_name="Delta-DiT Patch",
-            category=CATEGORY,
-            description="Makes a diffusion transformer faster: every second step (N = 2) skips the deep blocks while "
-                        "the outline forms and the shallow blocks while the details do, and adds the change that they "
-                        "made at the last full step.",
-            search_aliases=["delta-dit", "delta dit", "blockdance", "speed up", "cache", "faster", "budget"],
+            category=f"{CATEGORY}/papers",
+            description="The method of the paper Delta-DiT, for researchers; for everyday use take BlockDance Auto. "
+                        "Every second step (N = 2) skips the deep blocks while the outline forms and the shallow "
+                        "blocks while the details do, and adds the change that they made at the last full step.",
+            search_aliases=["delta-dit", "delta dit", "blockdance paper", "budget"],
             inputs=[
                 io.Model.Input("model", tooltip=TRANSFORMER),
                 io.Int.Input(
@@ -143,7 +145,7 @@ class DeltaDiTPatch(PatchNode):
                     tooltip="0 = off. Otherwise the target cost as a fraction of full compute, 0.1 to 0.99: lower is "
                             "faster and changes more of the picture, 0.6 to 0.75 are sensible. N and n_cached follow "
                             "from it (Eq. 6 and 7 of the paper) and are shown on the node."),
-                forecast_input(), *storage_inputs(),
+                forecast_input(), *storage_inputs(), enabled_input(),
             ],
             outputs=[io.Model.Output(display_name="model", tooltip="The same model, sampling with Delta-DiT.")],
             hidden=[io.Hidden.unique_id], not_idempotent=True,  # server.py says why
@@ -171,10 +173,11 @@ class BlockDancePreset(PatchNode):
         return io.Schema(
             node_id="BlockDancePreset",
             display_name="BlockDance Preset",
-            category=CATEGORY,
-            description="The exact settings of a published run of BlockDance or Delta-DiT, or of a baseline that they "
-                        "compare with. Steps, sampler and guidance are yours to set as the entry says.",
-            search_aliases=["blockdance", "delta-dit", "delta-cache", "deepcache", "faster diffusion", "preset"],
+            category=f"{CATEGORY}/papers",
+            description="For researchers; for everyday use take BlockDance Auto. The exact settings of a published "
+                        "run of BlockDance or Delta-DiT, or of a baseline that they compare with. Steps, sampler and "
+                        "guidance are yours to set as the entry says.",
+            search_aliases=["blockdance paper", "delta-dit", "delta-cache", "deepcache", "published settings"],
             inputs=[
                 io.Model.Input("model", tooltip="A diffusion transformer with as many blocks as the entry needs: 28 "
                                                 "unless it names another number."),
@@ -182,6 +185,7 @@ class BlockDancePreset(PatchNode):
                                tooltip="The number of steps in brackets is that of the published run; keep to it. A "
                                        "higher N or Nc is faster and changes more; BlockDance with N = 2 is closest to "
                                        "the full picture."),
+                enabled_input(),
             ],
             outputs=[io.Model.Output(display_name="model", tooltip="The same model, sampling as published.")],
             hidden=[io.Hidden.unique_id], not_idempotent=True,  # server.py says why

@@ -5,14 +5,19 @@ import asyncio
 from aiohttp import web
 from comfy_api.latest import io
 
-from ..blockdance_core.comfy.attach import attach, preview
-from ..blockdance_core.comfy.models.architectures import TRANSFORMERS, Family
+from ..blockdance_core.comfy.attach import attach, is_patched, preview
+from ..blockdance_core.comfy.models.architectures import ANY_MODEL, TRANSFORMERS, Family
+from ..blockdance_core.comfy.models.detection import UnsupportedModel
+from ..blockdance_core.comfy.run_history import FullRuns
 from ..blockdance_core.engine.report import Report
 from ..blockdance_core.methods.method import Method
+from ..blockdance_core.methods.off import Off
 from ..blockdance_core.plan.extrapolation import FORECASTS
 from ..blockdance_core.plan.plan import DTYPES, OFFLOADS, Plan, Storage, Transformer
+from ..blockdance_core.plan.plan_text import written
 from ..blockdance_core.plan.schedule import Schedule
 from ..blockdance_core.words import count
+from . import metadata
 from . import server as notify
 from .server import callable_by_scripts
 
@@ -46,10 +51,22 @@ def storage_inputs() -> list[io.Combo.Input]:
                     "same.")]
 
 
+def enabled_input() -> io.Boolean.Input:
+    """The last input of every patch node."""
+    return io.Boolean.Input(
+        "enabled", default=True, optional=True, label_on="on", label_off="off",
+        tooltip="off = the picture as without this node, to compare: same seed, once on and once off. The node then "
+                "says how long the full run takes, and from then on how many times faster it makes it.")
+
+
 class PatchNode(io.ComfyNode):
-    """A node that puts a method on a model. EXAMPLE stands for the model as long as that is not known."""
+    """A node that puts a method on a model. EXAMPLE stands for the model as long as that is not known.
+
+    FULL_RUNS: those that this program has seen, of all nodes, to tell how much faster others are.
+    """
     FAMILY: Family = TRANSFORMERS
     EXAMPLE = Transformer("PixArt", (28,))
+    FULL_RUNS = FullRuns()
 
     @classmethod
     def method(cls, **settings) -> Method:
@@ -62,6 +79,11 @@ class PatchNode(io.ComfyNode):
         return cls.method(**settings)
 
     @classmethod
+    def meaning(cls, **settings) -> dict:
+        """The values of the inputs that `method` takes, where some stand for others."""
+        return settings
+
+    @classmethod
     def preview_steps(cls, **settings) -> int:
         """How many steps to tell of as long as the sampler is not known."""
         return PREVIEW_STEPS
@@ -69,17 +91,36 @@ class PatchNode(io.ComfyNode):
     @classmethod
     @callable_by_scripts
     def execute(cls, model, **settings) -> io.NodeOutput:
-        method, node_id = cls.method_for(model, **settings), notify.id_of(cls)
-        plan = preview(model, method, cls.preview_steps(**settings), cls.FAMILY)
-        timeline = notify.Timeline(node_id, {name: value for name, value in settings.items()
-                                             if isinstance(value, (int, float, str))})
+        node_id = notify.id_of(cls)
+        given = {name: value for name, value in settings.items() if isinstance(value, (int, float, str))}
+        on = settings.pop("enabled", True)
+        if not on and is_patched(model):
+            notify.show("switched off: the patch before it stays as it is", node_id)
+            return io.NodeOutput(model)
+        settings = cls.meaning(**settings)
+        method, family = (cls.method_for(model, **settings), cls.FAMILY) if on else (Off(), cls._family_of(model))
+        plan = preview(model, method, cls.preview_steps(**settings) if on else PREVIEW_STEPS, family)
+        timeline = notify.Timeline(node_id, given)
+        weights = model.model_size(), str(model.load_device)
 
         def finished(report: Report) -> None:
+            report.full_seconds = cls.FULL_RUNS.seconds(report, weights)
+            cls.FULL_RUNS.see(report, weights)
             timeline.finished(report)
             notify.show(report.line(), node_id)
-        output = attach(model, method, finished, cls.FAMILY, timeline.running, plan)
-        notify.show(_outlook(cls.FAMILY.transformer_of(model.model.diffusion_model), plan), node_id)
+            metadata.add(report, node_id, given)
+        output = attach(model, method, finished, family, timeline.running, plan)
+        notify.show(_outlook(family.transformer_of(model.model.diffusion_model), plan), node_id)
         return io.NodeOutput(output)
+
+    @classmethod
+    def _family_of(cls, model) -> Family:
+        """One that knows the blocks of the model if any does: what is not to be patched need not be known."""
+        try:
+            cls.FAMILY.transformer_of(model.model.diffusion_model)
+        except UnsupportedModel:
+            return ANY_MODEL
+        return cls.FAMILY
 
 
 def _outlook(transformer: Transformer, plan: Plan) -> str:
@@ -97,7 +138,8 @@ def serve(routes: web.RouteTableDef, nodes: list[type[PatchNode]]) -> None:
     """Offer the ids of these nodes as GET /blockdance/plan, and their plans as POST.
 
     POST takes {"node": id, "settings": values of its inputs, "steps": number or null, "model": fields of its
-    Transformer or null} and answers {"report": of a run that has executed nothing, "hint"} or {"error"}.
+    Transformer or null} and answers {"report": of a run that has executed nothing, "hint", "written": the plan as text}
+    or {"error"}.
     """
     by_id = {node.__name__: node for node in nodes}
 
@@ -121,7 +163,9 @@ def serve(routes: web.RouteTableDef, nodes: list[type[PatchNode]]) -> None:
 
 def _answer(node: type[PatchNode], settings: dict, steps: int | None, model: dict | None) -> dict:
     """Raises ValueError, with the reason for the user, where there is no plan."""
-    method, transformer = node.method(**settings), node.EXAMPLE
+    on, transformer = settings.pop("enabled", True), node.EXAMPLE
+    settings = node.meaning(**settings)
+    method = node.method(**settings) if on else Off()
     hints = []
     if model is not None:
         transformer = type(transformer)(**{name: tuple(value) if isinstance(value, list) else value
@@ -129,7 +173,7 @@ def _answer(node: type[PatchNode], settings: dict, steps: int | None, model: dic
     else:
         hints.append(f"for {transformer.name} as an example, until a run has shown the model")
     if steps is None:
-        steps = node.preview_steps(**settings)
+        steps = node.preview_steps(**settings) if on else PREVIEW_STEPS
         hints.append(f"{count(steps, 'step')}, as no sampler is connected")
     if steps > MOST_STEPS:
         hints.append(f"for {MOST_STEPS} steps in place of {steps}")
@@ -137,4 +181,5 @@ def _answer(node: type[PatchNode], settings: dict, steps: int | None, model: dic
     if not 1 <= transformer.depth <= MOST_BLOCKS:
         raise ValueError(f"no plan for a model of {count(transformer.depth, 'block')}")
     plan = method.plan(Schedule.even(steps), transformer)
-    return {"report": Report(method.name, transformer, plan).as_dict(), "hint": "; ".join(hints)}
+    report = Report(method.name, transformer, plan)
+    return {"report": report.as_dict(), "hint": "; ".join(hints), "written": written(plan)}

@@ -11,7 +11,7 @@ from ..blockdance_core.comfy.models.architectures import ANY_MODEL
 from ..blockdance_core.plan.plan_text import MEASURED, read
 from ..blockdance_core.plan.schedule import Quantity
 from . import profiles
-from .patch import CATEGORY, PatchNode
+from .patch import CATEGORY, PatchNode, enabled_input
 
 EXAMPLE = """{
   "blockdance_plan": 1,
@@ -42,6 +42,7 @@ class BlockDancePlan(PatchNode):
                     tooltip="JSON. Steps count from 0, and those that are not named are computed. kind: output, or "
                             "feature or delta with the blocks [first, last]. forecast: measured (by the model's "
                             "profile, as Auto), off, linear or quadratic."),
+                enabled_input(),
             ],
             outputs=[io.Model.Output(display_name="model", tooltip="The same model, sampling by the plan.")],
             hidden=[io.Hidden.unique_id], not_idempotent=True,  # server.py says why

@@ -5,7 +5,7 @@ from comfy_api.latest import io
 from PIL import Image
 
 from ..blockdance_core.analysis.metrics import radial_spectrum
-from ..blockdance_core.analysis.recommendation import TOLERANCE, recommend
+from ..blockdance_core.analysis.recommendation import TOLERANCE, Recommendation, recommend
 from ..blockdance_core.analysis.similarity import Similarity
 from ..blockdance_core.comfy.probe import MOST, attach_probe
 from ..blockdance_core.figures import curves
@@ -96,23 +96,29 @@ class BlockDanceSimilarity(io.ComfyNode):
         if block_index >= depth:
             raise ValueError(f"block_index is {block_index}, but {name} has {count(depth, 'block')}: use 0 to "
                              f"{depth - 1}, or -1 for the recommended one")
-        recommended, reason = _advice(similarity, tolerance)
-        block, colors = recommended if block_index == -1 else block_index, THEMES[theme]
+        found, reason = _advice(similarity, tolerance)
+        block, colors = block_index, THEMES[theme]
+        if block == -1:
+            block = three_quarters(depth) - 1 if found is None else found.block_index
         text = "\n".join((reason, *similarity.notes))
         notify.show(text, notify.id_of(cls))
-        return shown(cls, [text], [
+        output = shown(cls, [text], [
             *(figures.changes(similarity, kind, block, colors) for kind in Kind),
             figures.matrices(similarity, block, colors), figures.feature_pictures(similarity, colors),
             _spectrum(image_a, image_b, colors)])
+        # for the button on the node
+        output.ui["recommended"] = () if found is None else (
+            {"block_index": found.block_index, "start": found.start, "end": found.end},)
+        return output
 
 
-def _advice(similarity: Similarity, tolerance: float) -> tuple[int, str]:
-    """A block to look at, and the recommendation in words, or why there is none."""
+def _advice(similarity: Similarity, tolerance: float) -> tuple[Recommendation | None, str]:
+    """The recommendation and its reason in words, or why there is none."""
     try:
         found = recommend(similarity, tolerance)
     except ValueError as error:
-        return three_quarters(similarity.transformer.depth) - 1, str(error)
-    return found.block_index, found.reason
+        return None, str(error)
+    return found, found.reason
 
 
 def _spectrum(image_a: torch.Tensor | None, image_b: torch.Tensor | None, theme: Theme) -> Image.Image:

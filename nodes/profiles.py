@@ -2,6 +2,7 @@
 
 import logging
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Sequence
 
@@ -58,7 +59,7 @@ class Measured:
     def learn_anew(self, quantity: Quantity, kernel: Kernel) -> str:
         """Keep it in place of what was known; the choice to measure stands until the user makes another."""
         self._keep(quantity, kernel)
-        return "measured anew: choose the profile auto, and the next run will be faster"
+        return "measured anew: with the profile auto the next run will be faster"
 
     def _keep(self, quantity: Quantity, kernel: Kernel) -> None:
         """The name of the file is for the log: a node has no room for it."""
@@ -72,3 +73,15 @@ class Measured:
         if not library().keep_sampler(self._fingerprint, traits):
             self._seen[traits.key] = traits
         return True
+
+
+@dataclass(frozen=True)
+class ToRead:
+    """What was observed of samplers, to which nothing is added."""
+    measured: Measured
+
+    def find(self, key: str) -> SamplerTraits | None:
+        return self.measured.find(key)
+
+    def keep(self, traits: SamplerTraits) -> bool:
+        return False

@@ -8,6 +8,7 @@ from kornia.metrics import psnr
 
 from ..blockdance_core.analysis.metrics import lpips as perceptual_distance
 from ..blockdance_core.analysis.metrics import ssim
+from ..blockdance_core.closeness import closeness
 from ..blockdance_core.words import count
 from . import server as notify
 from .report import CATEGORY
@@ -88,7 +89,9 @@ def matched(reference: torch.Tensor, image: torch.Tensor) -> tuple[torch.Tensor,
 def _words(psnr_value: float, ssim_value: float, apart: str = "") -> str:
     if math.isnan(psnr_value):
         return "not comparable: a picture has values that are no numbers (NaN)"
-    return "identical" if math.isinf(psnr_value) else f"PSNR {psnr_value:.2f} dB{apart}, SSIM {ssim_value:.4f}"
+    if math.isinf(psnr_value):
+        return "identical"
+    return f"PSNR {psnr_value:.2f} dB{apart}, SSIM {ssim_value:.4f}, {closeness(psnr_value)}"
 
 
 def _summary(psnrs: list[float], ssims: list[float]) -> str:

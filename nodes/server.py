@@ -18,6 +18,7 @@ from functools import wraps
 from comfy_api.latest import io
 
 from ..blockdance_core.engine.report import Report
+from ..blockdance_core.plan.plan_text import written
 
 logger = logging.getLogger(__name__)
 
@@ -60,9 +61,9 @@ class Timeline:
             self._send(report, "running")
 
     def finished(self, report: Report) -> None:
-        self._send(report, "finished")
+        self._send(report, "finished", text=report.text(), written=written(report.plan))
 
-    def _send(self, report: Report, phase: str) -> None:
+    def _send(self, report: Report, phase: str, **more: str) -> None:
         page = server()
         if page is None or self._node_id is None:
             return
@@ -70,8 +71,8 @@ class Timeline:
             if page.client_id is None:
                 return
             page.send_sync(EVENT, {
-                "workflow": _workflow(page), "node": self._node_id, "settings": self._settings, "phase": phase,
-                "report": report.as_dict(), "model": asdict(report.transformer)}, page.client_id)
+                "workflow": _workflow(), "node": self._node_id, "settings": self._settings, "phase": phase,
+                "report": report.as_dict(), "model": asdict(report.transformer), **more}, page.client_id)
         self._sent = time.monotonic()
 
 
@@ -84,12 +85,23 @@ def _at_no_cost() -> Iterator[None]:
         logger.warning("the page could not be told", exc_info=True)
 
 
-def _workflow(page) -> str | None:
+def executing() -> tuple[dict | None, dict | None]:
+    """The prompt that is executed and what goes into the pictures that it saves: both as the host has them. None where
+    there is no server, or nothing of the kind in what was sent to it."""
+    page = server()
+    queue = getattr(page, "prompt_queue", None)
+    if queue is None:
+        return None, None
+    running, _ = queue.get_current_queue_volatile()
+    for _, _, prompt, extra_data, *_ in running:
+        return prompt, extra_data.get("extra_pnginfo")
+    return None, None
+
+
+def _workflow() -> str | None:
     """The id of the workflow that runs: the page may show another one by now. None for a prompt without a workflow."""
-    running, _ = page.prompt_queue.get_current_queue_volatile()
-    for _, _, _, extra_data, *_ in running:
-        return ((extra_data.get("extra_pnginfo") or {}).get("workflow") or {}).get("id")
-    return None
+    _, pnginfo = executing()
+    return ((pnginfo or {}).get("workflow") or {}).get("id")
 
 
 HIDDEN = {hidden.name for hidden in io.Hidden}

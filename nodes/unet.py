@@ -6,7 +6,7 @@ from ..blockdance_core.comfy.models.unet import UNETS
 from ..blockdance_core.methods.method import Method, with_storage
 from ..blockdance_core.methods.unet import UNet, UNetMethod
 from ..blockdance_core.plan.plan import Kind
-from .patch import CATEGORY, PatchNode, storage_inputs
+from .patch import CATEGORY, PatchNode, enabled_input, storage_inputs
 
 SD15 = UNet("SD1.5", stacks=(1, 2, 2, 1, 2, 2, 1, 2, 2, 1, 1, 1, 3, 1, 1, 2, 2, 2, 3, 2, 2, 3, 2, 2, 2),
             channels=(320,) * 4 + (640,) * 3 + (1280,) * 12 + (640,) * 3 + (320,) * 3)
@@ -22,12 +22,12 @@ class DeltaCacheUNetPatch(PatchNode):
         return io.Schema(
             node_id="DeltaCacheUNetPatch",
             display_name="Delta-Cache Patch (U-Net)",
-            category=CATEGORY,
-            description="Makes SD1.5 and SDXL faster: on most steps only the outermost blocks of the U-Net are "
-                        "computed, and what its inside changed at the last full step is added (or, as in DeepCache, "
-                        "what it returned is reused).",
-            search_aliases=["deepcache", "delta-cache", "delta cache", "blockdance", "speed up", "cache", "faster",
-                            "sd1.5", "sdxl", "unet"],
+            category=f"{CATEGORY}/papers",
+            description="The methods Delta-Cache and DeepCache on SD1.5, SD2 and SDXL, for researchers; for everyday "
+                        "use take BlockDance Auto. On most steps only the outermost blocks of the U-Net are computed,"
+                        " and what its inside changed at the last full step is added (or, as in DeepCache, what it "
+                        "returned is reused).",
+            search_aliases=["deepcache", "delta-cache", "delta cache", "blockdance paper", "sd1.5", "sdxl", "unet"],
             inputs=[
                 io.Model.Input("model", tooltip="A U-Net: SD1.5, SD2 or SDXL."),
                 io.Int.Input(
@@ -51,7 +51,7 @@ class DeltaCacheUNetPatch(PatchNode):
                     "end", default=default.end, min=0., max=1., step=.01,
                     tooltip="Where reuse ends, as a fraction of sampling. 1 as in the paper; 0.9 to 0.95 gives the "
                             "finest detail full steps and saves less."),
-                *storage_inputs(),
+                *storage_inputs(), enabled_input(),
             ],
             outputs=[io.Model.Output(display_name="model", tooltip="The same model, sampling with block reuse.")],
             hidden=[io.Hidden.unique_id], not_idempotent=True,  # server.py says why

@@ -11,7 +11,7 @@ RESPONSE_UNCERTAINTY = 1.  # of the response, in the same runs
 # five demo models FINISH was .25 to .5, and growth 0 to .8 for shapes, 2 to 3 for pictures. GROWTH is for models where
 # it was not measured: with .5 less pictures were up to 3 dB less close at 3x, with .5 more shapes.
 FINISH, GROWTH = .42, 1.
-MOST_GROWTH = 5.  # of a measured one
+LEAST_GROWTH, MOST_GROWTH = .3, 5.  # of a measured one; with less, plans leave out what decides the picture
 
 # Planner
 BEAM, BEAM_STEPS = 12, 150  # alternatives kept for each number of computed evaluations, in runs of so many at most

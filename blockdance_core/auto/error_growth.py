@@ -17,7 +17,7 @@ import torch
 from ..methods.method import Method
 from ..plan.plan import Plan, SkipModel, Transformer
 from ..plan.schedule import Quantity, Schedule
-from .constants import MOST_GROWTH
+from .constants import LEAST_GROWTH, MOST_GROWTH
 from .kernel import Kernel
 
 LEFT_OUT = .9, .7, .2  # times, about
@@ -55,7 +55,7 @@ def _next_to(time: float, times: Sequence[float]) -> int:
 
 
 def growth_of(kernel: Kernel, quantity: Quantity, errors_of: Callable[[Method], Sequence[torch.Tensor]]) -> float:
-    """The growth of errors of the model of a kernel, 0 to MOST_GROWTH.
+    """The growth of errors of the model of a kernel, LEAST_GROWTH to MOST_GROWTH.
 
     errors_of: the latents' errors of some runs by a method, at the times of the kernel. Raises ValueError where they
     say nothing.
@@ -75,4 +75,4 @@ def growth_of(kernel: Kernel, quantity: Quantity, errors_of: Callable[[Method], 
     if len(found) < 2:
         raise ValueError("runs that leave out one evaluation do not differ from full ones")
     slope = np.polyfit(*zip(*found), 1)[0]
-    return float(np.clip(slope, 0., MOST_GROWTH))
+    return float(np.clip(slope, LEAST_GROWTH, MOST_GROWTH))

@@ -6,7 +6,7 @@ from typing import Sequence
 
 import numpy as np
 
-from .constants import KERNEL_LENGTHS, MOST_GROWTH
+from .constants import KERNEL_LENGTHS, LEAST_GROWTH, MOST_GROWTH
 
 SAME = 1e-3  # times that differ by less are those of one schedule
 EDGE = 1e-3  # times this close to 0 and 1 count as one: their log-SNR is infinite
@@ -42,8 +42,8 @@ class Kernel:
             raise ValueError("the numbers of a kernel are not scaled to a mean diagonal of 1")
         if not np.allclose(self.gram, self.gram.T, atol=1e-6) or np.linalg.eigvalsh(self.gram)[0] < -1e-6 * count:
             raise ValueError("the numbers of a kernel are no inner products: not symmetric, or not positive")
-        if self.growth is not None and not 0 <= self.growth <= MOST_GROWTH:
-            raise ValueError(f"growth is {self.growth:g}; use 0 to {MOST_GROWTH:g}")
+        if self.growth is not None and not LEAST_GROWTH <= self.growth <= MOST_GROWTH:
+            raise ValueError(f"growth is {self.growth:g}; use {LEAST_GROWTH:g} to {MOST_GROWTH:g}")
         if not 0 <= self.end <= self.times[-1]:
             raise ValueError(f"a kernel ends at a time between 0 and its last, {self.times[-1]:g}, not {self.end:g}")
         if any(not np.array_equal(stream.times, self.times) for stream in self.streams):

@@ -118,7 +118,9 @@ class AutoMethod:
 
         def plan_of(computed: Collection[int], extrapolation: KernelExtrapolation, news: str = "") -> Plan:
             reuses = [None if step in computed else reuse for step in range(steps)]
-            return Plan.from_reuses(reuses, "; ".join(filter(None, (*words, news))), extrapolation)
+            plan = Plan.from_reuses(reuses, "; ".join(filter(None, (*words, news))), extrapolation)
+            known = own and not news and math.isfinite(choice.expected)
+            return replace(plan, expected=choice.expected if known else None)
         plan = plan_of(chosen, choice.extrapolation)
         if not (self.corrects and schedule.sampler.counted):
             return Setup(plan)

@@ -283,3 +283,17 @@ def general(quantity: Quantity) -> Kernel:
     Outputs change alike enough in other models to plan by it; how close the result comes, it cannot say.
     """
     return read(GENERAL / f"{quantity.value}.json").kernel
+
+
+def general_quality(quantity: Quantity, speedup: float) -> float | None:
+    """How close to its full result a model comes that is planned for by the general profile, in dB: what three of four
+    pictures reach of models that were left out of it. Between the speed-ups that were tried on a line; None beyond them
+    and where none was."""
+    path = GENERAL / "expected.json"
+    if not path.is_file():
+        return None
+    tried = json.loads(path.read_text(encoding="utf-8")).get(quantity.value, {})
+    points = sorted((float(times), float(quality)) for times, quality in tried.items())
+    if not points or not points[0][0] <= speedup <= points[-1][0]:
+        return None
+    return float(np.interp(speedup, *zip(*points)))

@@ -1,9 +1,7 @@
 """Put a method on a MODEL, as keyed wrappers on a clone of its patcher; and what a profile knows that MODEL by."""
 
 import logging
-import math
 from copy import copy
-from dataclasses import replace
 from functools import partial
 from typing import Callable
 
@@ -16,7 +14,9 @@ from comfy.patcher_extension import WrappersMP
 from torch.nn import Module
 
 from .. import __version__
+from ..auto.digest import digest
 from ..auto.profile import Fingerprint
+from ..auto.weights import KernelExtrapolation
 from ..engine.report import Report
 from ..methods.method import Method
 from ..plan.plan import Plan
@@ -49,6 +49,8 @@ def attach(model: ModelPatcher, method: Method, on_report: Callable[[Report], No
 
     def finish(run: Run) -> Report:
         report = run.finish()
+        with run.messages.survive("what this run was made with is not known"):
+            report.provenance = provenance(report.plan)
         logger.info("%s on %s: %s", method.name, report.transformer.name, report.line())
         if on_report is not None:
             with run.messages.survive("the report of this run could not be passed on"):
@@ -77,6 +79,11 @@ def install(model: ModelPatcher, name: str, begin: Callable, finish: Callable, m
         patched.add_wrapper_with_key(kind, KEY, wrapper)
     patched.set_attachments(KEY, results)
     return patched
+
+
+def is_patched(model: ModelPatcher) -> bool:
+    """Whether something was attached to this model, or to one that it is a clone of."""
+    return model.get_attachment(KEY) is not None
 
 
 def last_report(model: ModelPatcher) -> Report | None:
@@ -120,8 +127,6 @@ def _sample(executor, noise, latent_image, sampler, sigmas, *args, begin, finish
     masked = next(iter(args), kwargs.get("denoise_mask")) is not None
     schedule = schedule_of(patcher.get_model_object("model_sampling"), tuple(sigmas.tolist()),
                            traits_of(sampler, shown=undisturbed and not masked))
-    if len(shapes := kwargs.get("latent_shapes") or ()) > 1:
-        schedule = replace(schedule, streams=tuple(math.prod(shape[1:]) for shape in shapes))
     run = begin(schedule, patcher.model.diffusion_model, undisturbed)
     enclosing = options.get(KEY)
     options[KEY] = run
@@ -182,3 +187,11 @@ def fingerprint_of(model: ModelPatcher) -> Fingerprint:
 
 def versions() -> dict[str, str]:
     return {"comfyui": comfyui_version.__version__, "blockdance": __version__, "torch": str(torch.__version__)}
+
+
+def provenance(plan: Plan) -> dict[str, str]:
+    """What it takes to make the same picture again: the versions, and where the plan forecasts by a profile the digest
+    of that."""
+    extrapolation = plan.extrapolation
+    profile = {"profile": digest(extrapolation.kernel)} if isinstance(extrapolation, KernelExtrapolation) else {}
+    return {**versions(), **profile}

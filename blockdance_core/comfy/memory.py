@@ -1,7 +1,8 @@
 """What the passes of a run store: where there is room for it, on the device of the model or in main memory."""
 
 import threading
-from typing import Hashable
+from contextlib import nullcontext
+from typing import ContextManager, Hashable
 
 import comfy.model_management as management
 import torch
@@ -11,6 +12,11 @@ from ..engine.cache import Anchor, Cache, Stored
 from ..engine.report import Report
 from ..plan.plan import DTYPES, Kind, Reuse
 from .messages import Messages
+
+try:
+    import comfy.model_prefetch as prefetch
+except ImportError:  # an older ComfyUI
+    prefetch = None
 
 PASSES = 2  # cond and uncond in one call, as ComfyUI itself estimates a run
 
@@ -65,6 +71,15 @@ def has_room(model: BaseModel, latent: tuple[int, ...], device: torch.device) ->
     used = [loaded for loaded in management.current_loaded_models if loaded.currently_used]
     management.free_memory(needed, device, keep_loaded=used)
     return _free(model, device) >= needed
+
+
+def keeping() -> ContextManager:
+    """Around what is stored in the middle of a call of the model.
+
+    A newer ComfyUI plans the memory of a call from what was allocated in the one before, and gives it to the next call
+    again; what stays has to be allocated outside of that plan.
+    """
+    return getattr(prefetch, "pause_malloc_graph", nullcontext)()
 
 
 def _free(model: BaseModel, device: torch.device) -> int:

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Callable, Hashable
 
 import comfy.ldm.modules.attention
+import comfy.ops
 import torch
 from comfy.model_base import BaseModel
 from comfy.patcher_extension import WrappersMP
@@ -23,7 +24,7 @@ from ..engine.moved_latent import MovingParts
 from ..engine.report import Evaluation, Report
 from ..plan.plan import COMPUTE, Decision, SkipModel
 from ..words import article, count
-from .memory import SpanStore
+from .memory import SpanStore, keeping
 from .messages import Messages
 from .models.architectures import Family, UnsupportedModel
 from .pass_key import identity
@@ -45,6 +46,15 @@ def unseen_attention(transformer_options: dict) -> str | None:
         return "the attention that another node has put in"
     name = comfy.ldm.modules.attention.optimized_attention.__name__
     return None if name in _SEEN else name
+
+
+def unseen_linear(diffusion_model: Module) -> str | None:
+    """The linear layers whose kernel is no operator of torch: int8 ones on a GPU that take the activation before them
+    along, as ComfyUI has them from 0.33 on."""
+    fused = hasattr(comfy.ops, "linear_input_act") and any(
+        getattr(weight, "_layout_cls", "") == "TensorWiseINT8Layout" and weight.device.type != "cpu"
+        for weight in diffusion_model.parameters())
+    return "int8 linear layers that take an activation along" if fused else None
 
 
 @dataclass
@@ -162,11 +172,13 @@ class Passes:
 
     def _can_count(self, model: BaseModel, transformer_options: dict) -> bool:
         """Whether multiply-accumulates can be counted; what cannot is noted."""
-        if compiled := is_compiled(model.diffusion_model, transformer_options):
+        if is_compiled(model.diffusion_model, transformer_options):
             self._messages.leave_out("a model that torch.compile has changed")
-        elif attention := unseen_attention(transformer_options):
-            self._messages.leave_out(f"{attention}, whose kernel is no operator of torch")
-        return not compiled
+            return False
+        for unseen in (unseen_attention(transformer_options), unseen_linear(model.diffusion_model)):
+            if unseen:
+                self._messages.leave_out(f"{unseen}, whose kernel is no operator of torch")
+        return True
 
     def _pass_or_again(self, current: Current, key: Hashable, forward: Callable, model: BaseModel, chain: Chain):
         """A pass that reuse cannot fail: if need be it is computed once more, in full."""
@@ -188,10 +200,10 @@ class Passes:
         stored = None if decision.reuse is None else self._store.get(key, decision.reuse, current.time)
         replay = None if stored is None else Replay(chain, decision.reuse, stored)
         spans = [reuse for reuse in decision.store if not isinstance(reuse, SkipModel)]
-        recorders = tuple(Recorder(chain, reuse) for reuse in spans) if replay is None else ()
+        recorders = tuple(Recorder(chain, reuse, keeping) for reuse in spans) if replay is None else ()
         gate = None
         if decision.undecided is not None and key is not None:
-            gate = Gate(chain, decision.undecided, partial(self._enter, key))
+            gate = Gate(chain, decision.undecided, partial(self._enter, key), keeping)
         counter = MacCounter() if self._counts_macs and key is not None and key not in self._macs else None
         with Interception(chain, replay, recorders if gate is None else (gate,), counter) as interception:
             self._interceptions[id(model)] = interception

@@ -23,6 +23,9 @@ from .models.architectures import Family
 from .passes import Current, Passes
 from .step_tracking import StepTracker
 
+ANOTHER_CACHE = ("another cache (EasyCache, LazyCache or one like them) has skipped the model at some steps: its "
+                 "errors and those of this node add up")
+
 
 class Run:
     """Carries out what the controller of a run decides. undisturbed: whether no wrapper but ours is around its
@@ -35,6 +38,7 @@ class Run:
         self._controller = begin(method, schedule, transformer)
         planning = time.perf_counter() - started
         own = schedule.sampler.known and undisturbed
+        self._undisturbed = undisturbed
         plan = self._controller.plan
         if plan.sampler is not None:
             schedule = replace(schedule, sampler=plan.sampler)
@@ -65,6 +69,8 @@ class Run:
 
     def finish(self) -> Report:
         """The account of a run that has come to its end."""
+        if not self._undisturbed and len(self.report.evaluations) < self.report.plan.steps:
+            self._report_another_cache()
         if self._observes:
             with self.messages.survive("what this run has shown could not be saved"):
                 self.report.outcome = self._controller.finish()
@@ -84,6 +90,7 @@ class Run:
         if decision.reuse is None:
             self._passes.cache.begin_group()
         evaluation = Evaluation(step, decision.reuse)
+        self.report.shape = tuple(x.shape)
         self._current = Current(evaluation, decision, moment.time, x)
         self.report.evaluations.append(evaluation)
         self._report_evaluation()
@@ -94,6 +101,7 @@ class Run:
             denoised = self._skipped(moment)
             if denoised is None:
                 denoised = self._computed(moment, predict())
+                self._notice_another_cache(evaluation)
             if self._observes:
                 self._observe(moment, denoised)
             return denoised
@@ -188,6 +196,19 @@ class Run:
         except Exception as error:  # the evaluation is computed
             self._give_up_now(f"an output cannot be kept for forecasts ({words_of(error)})")
         return denoised
+
+    def _notice_another_cache(self, evaluation: Evaluation) -> None:
+        """After an evaluation that was to be computed: where no block was called, as they were before, another cache
+        has put its own guess in place of the output."""
+        if not evaluation.total and any(past.executed for past in self.report.evaluations):
+            self._report_another_cache()
+
+    def _report_another_cache(self) -> None:
+        self.messages.note(ANOTHER_CACHE)
+        if self._observes:
+            self._observes = False
+            self.messages.fail("nothing was measured in this run, as not all outputs are the model's own: bypass the "
+                               "other cache for one run")
 
     def _observe(self, moment: Moment, denoised) -> None:
         """Let the controller learn from an evaluation; where it cannot, it learns nothing any more."""

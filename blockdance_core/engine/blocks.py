@@ -27,16 +27,19 @@ class Contract:
     keys_values: the argument that brings stored keys and values of attention. The block then returns its own after the
     hidden state, and the loop keeps them where that argument is an empty tuple.
     guessed: from no architecture row, so that it is checked while a span is stored.
+    method: what the model's loop calls on a block to have the hidden state changed.
     """
     names: tuple[str | None, ...]
     positions: tuple[int, ...]
     packed: bool = False
     keys_values: str | None = None
     guessed: bool = False
+    method: str = "forward"
 
     @classmethod
     def of(cls, forward: Callable, arguments: tuple[str | int, ...], **traits) -> "Contract":
-        """The contract of a block class whose unbound `forward` takes these arguments (names, or places in *args)."""
+        """The contract of a block class whose unbound `forward` (or other `method`) takes these arguments (names, or
+        places in *args)."""
         parameters = list(inspect.signature(forward).parameters)[1:]  # without self
         names, positions = [], []
         for argument in arguments:

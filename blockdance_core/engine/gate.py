@@ -4,8 +4,9 @@ Threshold methods (TeaCache, First Block Cache, DiCache) decide so: they compare
 when it was last computed.
 """
 
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Callable
+from typing import Callable, ContextManager
 
 import torch
 from torch.nn import Module
@@ -33,14 +34,17 @@ class _Reached(Exception):
 
 
 class Gate:
-    """A recorder for Interception. `decide` says what replaces the span, or None to have it computed and stored."""
+    """A recorder for Interception. `decide` says what replaces the span, or None to have it computed and stored;
+    keeping: around whatever is stored."""
 
-    def __init__(self, chain: Chain, reuse: Reuse, decide: Callable[[Sight], Stored | None]):
+    def __init__(self, chain: Chain, reuse: Reuse, decide: Callable[[Sight], Stored | None],
+                 keeping: Callable[[], ContextManager] = nullcontext):
         self._sight: Sight | None = None
         self._chain = chain
         self._reuse = reuse
         self._decide = decide
-        self._recorder = Recorder(chain, reuse)
+        self._keeping = keeping
+        self._recorder = Recorder(chain, reuse, keeping)
         self._replay: Replay | None = None
         self._entered: Hidden = ()
         self._modulated: Callable[[], torch.Tensor] | None = None
@@ -51,10 +55,13 @@ class Gate:
 
         def gated(*args, **kwargs):
             if index == 0:
-                self._entered = copy(self._chain.contracts[0].read(args, kwargs))
+                with self._keeping():
+                    self._entered = copy(self._chain.contracts[0].read(args, kwargs))
                 self._modulated = lambda: modulated(self._chain.blocks[0], lambda: forward(*args, **kwargs))
             if index == self._reuse.span.first:
-                self._open(copy(self._chain.contracts[index].read(args, kwargs)))
+                with self._keeping():
+                    arrived = copy(self._chain.contracts[index].read(args, kwargs))
+                self._open(arrived)
             if self._replay is not None and index in self._reuse.span:
                 return self._replay.stand_in(index, forward)(*args, **kwargs)
             return recorded(*args, **kwargs)

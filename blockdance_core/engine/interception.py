@@ -1,16 +1,17 @@
 """One call of a model with its blocks intercepted: counted, recorded, or replaced by what was stored.
 
-Blocks are intercepted through the instance attribute `forward`, for the duration of the call, and put back to what it
-was before. The module tree, the weights' names and the loop between the blocks stay as they are, so whatever a loop
-adds there (ControlNet residuals, adapters) keeps working. Two rules make a replaced span exact for every architecture:
-the first block keeps its input and returns a copy of it, because loops add to it in place and keep references to it;
-the last block ignores its input, because what the loop added on the way is already part of what was stored. Between
-them content does not matter but form does: the loop of a U-Net concatenates, and adds residuals of fixed shapes. Where
-long skip connections carry an output past the end of the span, its block returns what was stored for it, too.
+Blocks are intercepted through the instance attribute `forward` (or that of the method which the model's loop calls in
+its place), for the duration of the call, and put back to what it was before. The module tree, the weights' names and
+the loop between the blocks stay as they are, so whatever a loop adds there (ControlNet residuals, adapters) keeps
+working. Two rules make a replaced span exact for every architecture: the first block keeps its input and returns a copy
+of it, because loops add to it in place and keep references to it; the last block ignores its input, because what the
+loop added on the way is already part of what was stored. Between them content does not matter but form does: the loop
+of a U-Net concatenates, and adds residuals of fixed shapes. Where long skip connections carry an output past the end of
+the span, its block returns what was stored for it, too.
 """
 
-from contextlib import contextmanager
-from typing import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Callable, ContextManager, Iterator
 
 import torch
 from torch.nn import Module
@@ -53,7 +54,9 @@ class Replay:
         def forward(*args, **kwargs):
             hidden = contract.read(args, kwargs)
             if enters:
-                self.refused = form(hidden) != self._stored.entered or contract.collects(kwargs)
+                # Once refused, all of the call is computed: a model that runs its blocks on the prompt and on the
+                # picture in turn, to keep the keys and values of the prompt, brings both forms in one call
+                self.refused |= form(hidden) != self._stored.entered or contract.collects(kwargs)
             if self.refused:
                 return compute(*args, **kwargs)
             self._follow(index)
@@ -83,10 +86,11 @@ class Replay:
 
 
 class Recorder:
-    """Stores what will replace a span later, while the span is computed."""
+    """Stores what will replace a span later, while the span is computed. keeping: around whatever is stored."""
 
-    def __init__(self, chain: Chain, reuse: Reuse):
+    def __init__(self, chain: Chain, reuse: Reuse, keeping: Callable[[], ContextManager] = nullcontext):
         self.reuse = reuse
+        self._keeping = keeping
         self.failure = chain.refusal(reuse.span)
         self._chain = chain
         self._segments = chain.segments(reuse.span)
@@ -153,7 +157,8 @@ class Recorder:
     def _survive(self) -> Iterator[None]:
         """What cannot be stored costs speed, never the picture."""
         try:
-            yield
+            with self._keeping():
+                yield
         except ContractError as error:
             self.failure = str(error)
         except torch.OutOfMemoryError:  # for the run, which has memory to give back
@@ -184,8 +189,8 @@ class Interception:
         self._previous: list[tuple[dict, str, Callable | None]] = []
 
     def __enter__(self) -> "Interception":
-        for index, block in enumerate(self._chain.blocks):
-            self._override(block, "forward", self._intercept(index, block.forward))
+        for index, (block, contract) in enumerate(zip(self._chain.blocks, self._chain.contracts)):
+            self._override(block, contract.method, self._intercept(index, getattr(block, contract.method)))
             if self._replay is not None and index in self._replay.span:
                 # ComfyUI walks the next block's modules to move their weights to the GPU ahead of time
                 self._override(block, "modules", lambda *_, **__: iter(()))

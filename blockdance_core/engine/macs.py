@@ -55,6 +55,16 @@ def _einsum(out: torch.Tensor, equation: str, operands: Sequence[torch.Tensor], 
     return out.numel() * prod(summed) if summed and len(operands) > 1 else 0
 
 
+def _packed_fours(out: torch.Tensor, left: torch.Tensor, *_) -> int:
+    """Two numbers in each byte of `left`."""
+    return out.numel() * 2 * left.shape[-1]
+
+
+def _activated(out: torch.Tensor, inputs: torch.Tensor, weight: torch.Tensor, *_) -> int:
+    """A gated activation of the inputs may be part of the operator, which halves them."""
+    return out.numel() * weight.shape[-1]
+
+
 # In inference mode the operators of modules arrive whole, otherwise in parts, hence both
 _LINEAR: dict[object, Callable[..., int]] = {
     **dict.fromkeys((aten.linear, aten.mm, aten._scaled_mm, aten._int_mm), _matrix_product),
@@ -71,6 +81,16 @@ _ATTENTION: dict[object, Callable[..., int]] = {
         aten._scaled_dot_product_flash_attention_for_cpu, aten._scaled_dot_product_efficient_attention,
         aten._scaled_dot_product_cudnn_attention), _attention),
 }
+# Those that ComfyUI brings for quantised weights, by name, as there may be none of them
+_QUANTISED: dict[str, Callable[..., int]] = {
+    "comfy_kitchen.int8_linear": _activated,
+    "comfy_kitchen.scaled_mm_mxfp8": _matrix_product,
+    "comfy_kitchen.scaled_mm_nvfp4": _packed_fours,
+    "comfy_kitchen.scaled_mm_svdquant_w4a4": _packed_fours,
+    "comfy_kitchen.gemv_awq_w4a16": _matrix_product,
+}
+_QUANTISED_ATTENTION = {
+    "comfy_kitchen.int8_attention": _attention, "comfy_kitchen.int8_attention_masked": _attention}
 
 
 class MacCounter(TorchDispatchMode):
@@ -94,9 +114,9 @@ class MacCounter(TorchDispatchMode):
         out = func(*args, **(kwargs or {}))
         operator = func.overloadpacket
         try:
-            if (formula := _LINEAR.get(operator)) is not None:
+            if (formula := _LINEAR.get(operator) or _QUANTISED.get(str(operator))) is not None:
                 self.linear += formula(out, *args)
-            elif (formula := _ATTENTION.get(operator)) is not None:
+            elif (formula := _ATTENTION.get(operator) or _QUANTISED_ATTENTION.get(str(operator))) is not None:
                 self.attention += formula(out, *args)
         except Exception as error:  # it is computed, and need not be counted
             self.missed = f"{operator} ({type(error).__name__} {error})"

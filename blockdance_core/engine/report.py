@@ -1,9 +1,12 @@
 """What a run has executed: counted, not planned."""
 
 from dataclasses import dataclass, field
+from statistics import median
 
 from .. import words
+from ..closeness import closeness
 from ..plan.plan import Plan, Reuse, SkipModel, Transformer
+from . import headline
 
 
 @dataclass
@@ -24,7 +27,11 @@ class Evaluation:
 
 @dataclass
 class Report:
-    """A run's own account. Seconds are those of the whole sampling, bytes the most that the cache has held."""
+    """A run's own account. Seconds are those of the whole sampling, bytes the most that the cache has held.
+
+    shape: of the latent. full_seconds: what a full run of the same model and size took; None where none was seen.
+    provenance: what it takes to make the same picture again: versions, and the digest of the profile.
+    """
     method: str
     transformer: Transformer
     plan: Plan
@@ -36,6 +43,9 @@ class Report:
     outcome: str = ""  # what came of the run beside its picture
     uncounted: list[str] = field(default_factory=list)  # what the MACs leave out, and why
     planning_seconds: float = 0.  # host time that the plan took, before the run and in it
+    shape: tuple[int, ...] = ()
+    full_seconds: float | None = None
+    provenance: dict[str, str] = field(default_factory=dict)
 
     @property
     def executed(self) -> int:
@@ -66,6 +76,50 @@ class Report:
         """Executed blocks as a fraction of all."""
         return self.executed / self.total if self.total else 1.
 
+    @property
+    def work(self) -> float:
+        """What was computed as a fraction of all: by multiply-accumulates where these were counted, else by blocks."""
+        return self.macs / self.total_macs if self.total_macs else self.share
+
+    @property
+    def is_full(self) -> bool:
+        """Whether everything was computed."""
+        return 0 < self.total == self.executed
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether evaluations are replaced as a whole, so that no block of them runs."""
+        decisions = [decision for decision in self.plan.decisions if decision.reuse]
+        return bool(decisions) and all(len(decision.reuse.span) == self.transformer.depth for decision in decisions)
+
+    @property
+    def warm_seconds(self) -> float:
+        """Seconds, where the first evaluation takes no longer than others do: it also loads and compiles, which the
+        first run of a model does and later ones do not."""
+        computed = [evaluation.seconds for evaluation in self.evaluations[1:]
+                    if 0 < evaluation.total == evaluation.executed]
+        if not computed:
+            return self.seconds
+        return self.seconds - max(0., self.evaluations[0].seconds - median(computed))
+
+    @property
+    def closeness(self) -> str:
+        """How close the picture is expected to be to that of a full run, in words; empty where nothing is known."""
+        return "" if self.plan.expected is None or self.is_full else str(closeness(self.plan.expected))
+
+    @property
+    def headline(self) -> str:
+        """The run, or the plan where nothing was executed yet, in one short sentence."""
+        if not self.evaluations:
+            plan, depth = self.plan, self.transformer.depth
+            share = plan.computed_blocks(depth) / max(1, depth * plan.steps)
+            return headline.of_evaluations(len(plan.reused_steps), plan.steps, self.is_whole, share)
+        if self.is_full:
+            return headline.full(self.warm_seconds)
+        if self.full_seconds is None:
+            return headline.of_evaluations(self.reused, len(self.evaluations), self.is_whole, self.work)
+        return headline.faster(self.full_seconds, self.warm_seconds)
+
     def repeat(self, evaluation: Evaluation) -> None:
         """Account for an evaluation of which nothing was computed: it would have taken what the latest full one did."""
         full = next((past for past in reversed(self.evaluations) if past.passes), evaluation)
@@ -74,20 +128,20 @@ class Report:
     def line(self) -> str:
         """One line for the log and the node."""
         steps = "" if len(self.evaluations) == self.plan.steps else f" in {words.count(self.plan.steps, 'step')}"
-        parts = [f"{self.reused} of {len(self.evaluations)} evaluations{steps} reused, "
+        parts = [] if self.full_seconds is None or self.is_full else [self.headline]
+        parts += [f"{self.reused} of {len(self.evaluations)} evaluations{steps} reused, "
                  f"{self.executed} of {self.total} blocks executed ({self.share:.0%}), {self.seconds:.2f} s, "
                  f"cache {self.cache_bytes / 2 ** 20:.1f} MiB"]
         if self.misses:
             parts.append(f"{words.count(self.misses, 'pass', 'passes')} had nothing stored yet and computed in full")
-        parts.extend(filter(None, (self.plan.note, self._speed(), self.outcome, *self.notes, *self.failures)))
+        parts.extend(filter(None, (
+            self.plan.note, self.closeness, self._speed(), self.outcome, *self.notes, *self.failures)))
         return "; ".join(dict.fromkeys(parts))
 
     def _speed(self) -> str:
         """How much faster it was where evaluations are replaced as a whole and not as many were as the plan has."""
-        whole = any(decision.reuse and len(decision.reuse.span) == self.transformer.depth
-                    for decision in self.plan.decisions)
         made, computed = len(self.evaluations), len(self.evaluations) - self.reused
-        if not whole or not computed or (made, self.reused) == (self.plan.steps, len(self.plan.reused_steps)):
+        if not self.is_whole or not computed or (made, self.reused) == (self.plan.steps, len(self.plan.reused_steps)):
             return ""
         return f"this run: {made / computed:.2f}x, {computed} of {made} evaluations computed"
 
@@ -114,7 +168,9 @@ class Report:
             saved = f"{(evaluation.total_macs - evaluation.macs) / unit:.4g}" if evaluation.total_macs else "-"
             rows.append(f"{number:>10} {evaluation.step:>5} {blocks:>9} {evaluation.seconds:>8.3f} "
                         f"{evaluation.cache_bytes / 2 ** 20:>7.1f} {saved:>11}  {_decision(evaluation)}")
-        return "\n".join([f"{self.method} on {self.transformer.name}", self.line(), self.savings(), "", *rows])
+        made_with = ", ".join(f"{name} {value}" for name, value in self.provenance.items())
+        head = [f"{self.method} on {self.transformer.name}", self.line(), self.savings(), *filter(None, [made_with])]
+        return "\n".join([*head, "", *rows])
 
     def as_dict(self) -> dict:
         """All of it, for JSON."""
@@ -135,7 +191,9 @@ class Report:
                  "stored": [_reuse(reuse) for reuse in evaluation.stored], "cache_bytes": evaluation.cache_bytes,
                  "seconds": evaluation.seconds}
                 for evaluation in self.evaluations],
-            "planning_seconds": self.planning_seconds,
+            "planning_seconds": self.planning_seconds, "shape": list(self.shape), "full_seconds": self.full_seconds,
+            "headline": self.headline, "expected_quality": self.plan.expected, "closeness": self.closeness,
+            "provenance": self.provenance,
         }
 
 
@@ -150,7 +208,7 @@ def _decision(evaluation: Evaluation) -> str:
     if (reuse := evaluation.reuse) is None or evaluation.executed >= evaluation.total:
         did.insert(0, "computed")
     elif isinstance(reuse, SkipModel):
-        did.insert(0, "output forecast from earlier steps")
+        did.insert(0, "forecast from earlier steps")
     else:
         did.insert(0, f"reused {_named(reuse)}")
     if evaluation.misses:

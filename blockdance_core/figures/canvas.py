@@ -74,15 +74,17 @@ def levels(low: float, high: float, most: int) -> list[float]:
 
 def axes(image: Image.Image, theme: Theme, corner: tuple[int, int], cell: tuple[int, int], count: tuple[int, int],
          x_label: str, y_label: str) -> None:
-    """Numbers of columns below and of rows beside a map with this upper left corner, and what they number."""
+    """Numbers of columns below and of rows beside a map with this upper left corner, and what they number; none of
+    rows that have no label."""
     (left, top), (width, height) = corner, (cell[0] * count[0], cell[1] * count[1])
     for column in ticks(count[0], cell[0]):
         write(image, (left + (column + .5) * cell[0], top + height + 4), str(column), theme, anchor="ma")
-    for row in ticks(count[1], cell[1], apart=SMALL + 6):
+    for row in ticks(count[1] if y_label else 0, cell[1], apart=SMALL + 6):
         write(image, (left - 6, top + (row + .5) * cell[1]), str(row), theme, anchor="rm")
     write(image, (left + width / 2, top + height + SMALL + 8), x_label, theme, anchor="ma")
-    label = upright(y_label, theme)
-    image.paste(label, (0, max(0, round(top + height / 2 - label.height / 2))))
+    if y_label:
+        label = upright(y_label, theme)
+        image.paste(label, (0, max(0, round(top + height / 2 - label.height / 2))))
 
 
 def beside(images: Sequence[Image.Image], theme: Theme, gap: int = GAP) -> Image.Image:

@@ -1,4 +1,5 @@
-"""What a run has executed, as a map of evaluations x blocks with the time of each evaluation above."""
+"""What a run has executed, as a map of evaluations x blocks with the time of each evaluation above; as a strip of
+evaluations where each was computed or left out as a whole."""
 
 from enum import Enum
 from itertools import accumulate
@@ -9,7 +10,7 @@ from ..engine.report import Evaluation, Report
 from ..plan.plan import Kind, SkipModel
 from .canvas import GAP, SMALL, Theme, axes, sheet, text_width, write
 
-_WIDTH, _HEIGHT, _BARS = 900, 420, 80  # of the map, and of the times above it, in pixels
+_WIDTH, _HEIGHT, _STRIP, _BARS = 900, 420, 40, 80  # of the map, and of the times above it, in pixels
 _TIME = "#8b97a8"
 _MOST_STACKS = 4
 
@@ -17,11 +18,11 @@ _MOST_STACKS = 4
 class Cell(Enum):
     """What became of one block in one evaluation: its label and its color."""
     COMPUTED = "computed", "#4a72ad"
-    STORED = "computed, output stored", "#f0a830"
-    FEATURE = "reused feature", "#35b18b"
-    DELTA = "reused delta", "#bd6fd6"
-    OUTPUT = "output forecast", "#5cc8e0"
-    PARTLY = "reused by some passes only", "#a7c957"
+    STORED = "computed, kept for later", "#f0a830"
+    FEATURE = "reused", "#35b18b"
+    DELTA = "change reused", "#bd6fd6"
+    OUTPUT = "forecast", "#5cc8e0"
+    PARTLY = "partly reused", "#a7c957"
 
     @property
     def label(self) -> str:
@@ -36,10 +37,11 @@ _REUSED = {Kind.FEATURE: Cell.FEATURE, Kind.DELTA: Cell.DELTA}
 
 
 def cells(evaluation: Evaluation, depth: int) -> list[Cell]:
-    """One per block."""
+    """One per block. What is kept is marked where it is a part of the blocks: of the others all is, all the time."""
     found = [Cell.COMPUTED] * depth
     for reuse in evaluation.stored:
-        found[reuse.span.last] = Cell.STORED
+        if len(reuse.span) < depth:
+            found[reuse.span.last] = Cell.STORED
     if evaluation.reuse is not None and evaluation.executed < evaluation.total:
         skipped = isinstance(evaluation.reuse, SkipModel)
         reused = Cell.PARTLY if evaluation.misses else Cell.OUTPUT if skipped else _REUSED[evaluation.reuse.kind]
@@ -52,12 +54,15 @@ def run_map(report: Report, theme: Theme) -> Image.Image:
     """The picture of a finished run, about 1000 x 700."""
     table = [cells(evaluation, report.transformer.depth) for evaluation in report.evaluations]
     caption = "; ".join(filter(None, (report.line(), report.savings())))
-    return sheet(f"{report.method} on {report.transformer.name}", caption, _map(report, table, theme), theme)
+    stacks = report.transformer.stacks
+    if all(len(set(column)) == 1 for column in table):
+        table, stacks = [column[:1] for column in table], (1,)
+    return sheet(f"{report.method} on {report.transformer.name}", caption, _map(report, table, stacks, theme), theme)
 
 
-def _map(report: Report, table: list[list[Cell]], theme: Theme) -> Image.Image:
-    depth, count = report.transformer.depth, max(1, len(table))
-    cell = max(3, min(40, _WIDTH // count)), max(4, _HEIGHT // depth)
+def _map(report: Report, table: list[list[Cell]], stacks: tuple[int, ...], theme: Theme) -> Image.Image:
+    depth, count = sum(stacks), max(1, len(table))
+    cell = max(3, min(40, _WIDTH // count)), _STRIP if depth == 1 else max(4, _HEIGHT // depth)
     legend = [kind for kind in Cell if any(kind in column for column in table)]
     slowest = max((evaluation.seconds for evaluation in report.evaluations), default=0)
     scale = f"{slowest * 1000:.0f} ms"
@@ -78,8 +83,8 @@ def _map(report: Report, table: list[list[Cell]], theme: Theme) -> Image.Image:
     write(image, (left - 6, 0), scale, theme, anchor="ra")
     write(image, (left - 6, SMALL + 6), "time", theme, anchor="ra")
     write(image, (left - 6, _BARS), "0", theme, anchor="rm")
-    axes(image, theme, (left, top), cell, (len(table), depth), "evaluation", "block")
-    for border in _borders(report.transformer.stacks):
+    axes(image, theme, (left, top), cell, (len(table), depth), "evaluation", "block" if depth > 1 else "")
+    for border in _borders(stacks):
         draw.line((left - 4, top + border * cell[1] - 1, left + width, top + border * cell[1] - 1), theme.text)
     x, y = left, top + height + 2 * SMALL + 24
     for kind in legend:

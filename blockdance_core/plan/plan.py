@@ -116,12 +116,14 @@ class Plan:
     extrapolation: how what is reused is made of several stored ones; None repeats the latest, as the papers do.
     storage: how hidden states are kept between steps.
     sampler: what the plan knows of the sampler, where that is more than its name tells.
+    expected: how close the result is expected to be to that of a full run, in dB; None where nothing is known of it.
     """
     decisions: tuple[Decision, ...]
     note: str = ""
     extrapolation: Extrapolation | None = None
     storage: Storage = Storage()
     sampler: SamplerTraits | None = None
+    expected: float | None = None
 
     @classmethod
     def from_reuses(cls, reuses: Sequence[Reuse | SkipModel | None], note: str = "",

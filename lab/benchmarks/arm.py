@@ -1,6 +1,7 @@
 """A method at one point of its knob: a point of a curve in the end."""
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Callable, TypeVar
 
 from comfy.model_patcher import ModelPatcher
@@ -8,6 +9,7 @@ from comfy.model_patcher import ModelPatcher
 from ...blockdance_core.comfy.attach import attach
 from ...blockdance_core.methods.method import Method
 from .captions import CALIBRATION
+from .kept import kept
 from .setting import Setting
 from .subject import Drawing, Subject
 
@@ -16,10 +18,12 @@ Learned = TypeVar("Learned")
 
 @dataclass(frozen=True)
 class Calibration:
-    """What a method may learn from before it is measured: runs of other captions, in the setting at hand."""
+    """What a method may learn from before it is measured: runs of other captions, in the setting at hand. folder: where
+    what took long is kept, None for nowhere."""
     subject: Subject
     setting: Setting
     captions: int = 2
+    folder: Path | None = None
     _learned: dict[str, object] = field(default_factory=dict)
 
     def learn(self, name: str, how: Callable[["Calibration"], Learned]) -> Learned:
@@ -27,6 +31,13 @@ class Calibration:
         if name not in self._learned:
             self._learned[name] = how(self)
         return self._learned[name]
+
+    def keep(self, name: str, how: Callable[["Calibration"], Learned], dump: Callable[[Learned], object],
+             parse: Callable[[object], Learned]) -> Learned:
+        """As learn, and for later runs of the benchmark, too."""
+        whole = f"{self.subject.name}, {self.setting.name}, {name}"
+        return self.learn(name, lambda calibration: kept(
+            self.folder, whole, lambda: how(calibration), dump, parse))
 
     def draw(self, patched: ModelPatcher) -> list[Drawing]:
         """The calibration captions, each in a run of its own."""

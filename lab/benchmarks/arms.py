@@ -10,6 +10,7 @@ from comfy_extras.nodes_easycache import EasyCacheNode, LazyCacheNode
 
 from ...blockdance_core.ada.policy_file import SUFFIX, read
 from ...blockdance_core.auto.calibration import refined
+from ...blockdance_core.auto.error_growth import growth_of
 from ...blockdance_core.auto.kernel import Kernel
 from ...blockdance_core.auto.method import AutoMethod
 from ...blockdance_core.auto.profile import general
@@ -18,11 +19,12 @@ from ...blockdance_core.comfy.models.architectures import ANY_MODEL
 from ...blockdance_core.methods.blockdance import BlockDanceMethod
 from ...blockdance_core.methods.delta_cache import DeltaCacheMethod
 from ...blockdance_core.methods.delta_dit import DeltaDiTMethod
-from ...blockdance_core.methods.method import Extrapolated
+from ...blockdance_core.methods.method import Extrapolated, Method
 from ...blockdance_core.plan.schedule import Quantity
 from .arm import Arm, Calibration, method_arm
 from .compare import FEWER_STEPS
 from .measured import counted, kernel
+from .others import of_others
 from .planned import (
     SPEEDUPS,
     ceiling_of_measurements,
@@ -49,13 +51,19 @@ from .rivals.seacache import SeaCache
 from .rivals.spectrum import Spectrum
 from .rivals.taylorseer import TaylorSeer
 from .rivals.teacache import ChangeLog, TeaCache
+from .tuned import dpcaches, l2ps, meancaches, tuned
 
 POLICIES = Path(__file__).resolve().parents[2] / "demo" / "policies"
-AUTO, REFINED, BUDCACHE, CEILING = "Auto", "Auto, refined", "BudCache", "ceiling: "
+AUTO, CALIBRATED, REFINED, BUDCACHE, CEILING = "Auto", "Auto, calibrated", "Auto, refined", "BudCache", "ceiling: "
+OTHERS = "Auto, profile of other models"
+RIVALS = "L2P", "MeanCache", "DPCache"  # those that are ahead of the others, each with a row of its own when tuned
 BNS = CEILING + "BNS, trained through the model"
-BASE_ONLY = BUDCACHE, BNS  # hundreds of runs before the first that is measured, so in one setting
-SLOW = REFINED, *BASE_ONLY  # dozens at least, so not in a quick benchmark
-REFINED_ON, TRIES = 6, 6  # calibration captions, and plans for each speed-up
+SLOW = REFINED, BUDCACHE, BNS  # dozens of runs and more before the first that is measured
+MAIN = "fewer steps", AUTO, OTHERS, *RIVALS  # what is measured in every setting; all the rest in the first alone
+MAIN_POINTS, MAIN_SHARE = ("2x", "3x"), .6  # of fewer steps the points around these
+QUICK = *MAIN, CALIBRATED, "TaylorSeer order 1", "SeaCache", "BlockDance"  # with a few others, and minutes in all
+CALIBRATED_ON, TRIES = 6, 6  # calibration captions, and plans for each speed-up where they are tried
+BUDCACHE_SEARCH = 60, 4  # tries by annealing and climbs; the authors have 200 and 20 on a GPU
 
 
 def rival(method: str, point: str, of: Rival) -> Arm:
@@ -78,25 +86,51 @@ def native(method: str, node: type, threshold: float) -> Arm:
         model, reuse_threshold=threshold, start_percent=.15, end_percent=.95, verbose=False).args[0])
 
 
-def auto(method: str, speedup: float, measured: bool = True, refine: bool = False) -> Arm:
-    """Auto, by a measurement of the calibration captions, refined by more of them, or by what models have in common."""
-    def try_plans(calibration: Calibration) -> tuple[Quantity, Kernel]:
-        quantity, measurement = kernel(calibration)
-        more, model = replace(counted(calibration), captions=REFINED_ON), calibration.subject.patcher
-        full = more.draw(model)
-
-        def errors_of(method: AutoMethod) -> list[torch.Tensor]:
-            return [drawn.latents - wanted.latents
-                    for drawn, wanted in zip(more.draw(attach(model, method, family=ANY_MODEL)), full)]
-        return quantity, refined(measurement, quantity, TRIES, errors_of)
-
+def auto(method: str, speedup: float, known: Callable[[Calibration], tuple[Quantity, Kernel]] | None = kernel) -> Arm:
+    """Auto, by what is known of the model from calibration captions; without it, by what models have in common."""
     def patch(model: ModelPatcher, calibration: Calibration) -> ModelPatcher:
-        known, measurement = None, None
-        if measured:
-            known, measurement = calibration.learn("refined", try_plans) if refine else kernel(calibration)
-        settings = AutoMethod(speedup, lambda quantity, _: measurement if quantity is known else None, general)
+        of, measurement = known(calibration) if known else (None, None)
+        settings = AutoMethod(speedup, lambda quantity, _: measurement if quantity is of else None, general)
         return attach(model, settings, family=ANY_MODEL)
     return Arm(method, f"{speedup:g}x", patch)
+
+
+def calibrated(calibration: Calibration) -> tuple[Quantity, Kernel]:
+    """As Calibrate measures it with its default settings, on more captions: how errors grow, too."""
+    def measure(calibration: Calibration) -> tuple[Quantity, Kernel]:
+        quantity, measurement = kernel(calibration)
+        return quantity, replace(measurement, growth=growth_of(measurement, quantity, errors(calibration)))
+    return replace(calibration, captions=CALIBRATED_ON).learn("calibrated", measure)
+
+
+def refined_plans(calibration: Calibration) -> tuple[Quantity, Kernel]:
+    """As Calibrate refines what it has measured."""
+    def try_plans(calibration: Calibration) -> tuple[Quantity, Kernel]:
+        quantity, measurement = calibrated(calibration)
+        more = replace(calibration, captions=CALIBRATED_ON)
+        return quantity, refined(measurement, quantity, TRIES, errors(more))
+    return calibration.learn("refined", try_plans)
+
+
+def errors(calibration: Calibration) -> Callable[[Method], list[torch.Tensor]]:
+    """Those of the latents of calibration captions, by a method."""
+    same, model = counted(calibration), calibration.subject.patcher
+    full = same.draw(model)
+
+    def errors_of(method: Method) -> list[torch.Tensor]:
+        return [drawn.latents - wanted.latents
+                for drawn, wanted in zip(same.draw(attach(model, method, family=ANY_MODEL)), full)]
+    return errors_of
+
+
+def of_other_models(speedup: float) -> Arm:
+    """Auto on a model that nobody has measured: by the mean of the other demo models."""
+    def patch(model: ModelPatcher, calibration: Calibration) -> ModelPatcher:
+        def others(quantity: Quantity) -> Kernel:
+            return of_others(calibration.subject.name, quantity)
+        others(Quantity.VELOCITY)  # raises ValueError where there are none
+        return attach(model, AutoMethod(speedup, lambda *_: None, others), family=ANY_MODEL)
+    return Arm(OTHERS, f"{speedup:g}x", patch)
 
 
 def ada(model: ModelPatcher, _: Calibration) -> ModelPatcher:
@@ -111,8 +145,10 @@ def ada(model: ModelPatcher, _: Calibration) -> ModelPatcher:
 ALL: tuple[Arm, ...] = (
     *FEWER_STEPS,
     *(auto(AUTO, speedup) for speedup in (1.5, 2., 2.5, 3., 4.)),
-    *(auto(REFINED, speedup, refine=True) for speedup in (1.5, 2., 2.5, 3., 4.)),
-    *(auto("Auto, general profile", speedup, measured=False) for speedup in (1.5, 2., 2.5, 3., 4.)),
+    *(auto(CALIBRATED, speedup, calibrated) for speedup in (1.5, 2., 2.5, 3., 4.)),
+    *(auto(REFINED, speedup, refined_plans) for speedup in (1.5, 2., 2.5, 3., 4.)),
+    *(of_other_models(speedup) for speedup in (1.5, 2., 2.5, 3., 4.)),
+    *(auto("Auto, general profile", speedup, known=None) for speedup in (1.5, 2., 2.5, 3., 4.)),
     *(replace(arm, method=f"fewer steps, {sampler}", sampler=sampler)
       for sampler in ("dpmpp_2m", "res_multistep", "uni_pc", "deis") for arm in FEWER_STEPS[1:]),
     *(on_best_grid("fewer steps, euler, grid by GITS", speedup, published=True) for speedup in SPEEDUPS),
@@ -142,9 +178,12 @@ ALL: tuple[Arm, ...] = (
     *(rival("SeaCache", f"{threshold:g}", SeaCache(threshold)) for threshold in (.06, .1, .2, .35)),
     *(planned("L2P", speedup, recorded(on_interval)) for speedup in SPEEDUPS),
     *(planned("Auto's plan, weights of L2P", speedup, on_auto_plan) for speedup in SPEEDUPS),
-    *(planned("MeanCache", speedup, recorded(meancache)) for speedup in SPEEDUPS),
+    *(planned("MeanCache", speedup, recorded(meancache, steady=True)) for speedup in SPEEDUPS),
     *(planned("DPCache", speedup, recorded(dpcache)) for speedup in SPEEDUPS),
-    *(planned(BUDCACHE, speedup, searched()) for speedup in SPEEDUPS),
+    *(planned("L2P, tuned", speedup, tuned(l2ps)) for speedup in (2., 3., 4.)),
+    *(planned("MeanCache, tuned", speedup, tuned(meancaches)) for speedup in (2., 3., 4.)),
+    *(planned("DPCache, tuned", speedup, tuned(dpcaches)) for speedup in (2., 3., 4.)),
+    *(planned(BUDCACHE, speedup, searched(*BUDCACHE_SEARCH)) for speedup in (2., 3.)),
     *(ceiling_of_weights(BNS, speedup) for speedup in SPEEDUPS),
     *(ceiling_of_measurements(CEILING + "Auto, measured on the very picture", speedup) for speedup in SPEEDUPS),
 )

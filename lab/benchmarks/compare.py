@@ -21,6 +21,7 @@ from ...blockdance_core.comfy.step_tracking import traits_of
 from . import memory
 from .arm import FULL, Arm, Calibration
 from .captions import Scene
+from .expectation import expected
 from .quality import compare as judge
 from .record import Memory, Record
 from .row import Row, rows
@@ -36,16 +37,18 @@ class Contest:
     `refused` has those that turned out not to fit, and why.
 
     many: steps of a run that all are compared with, too, where the sampler adds no noise; None for no such run.
+    folder: where what arms have learnt is kept.
     """
 
-    def __init__(self, subject: Subject, arms: Sequence[Arm], setting: Setting, many: int | None = None):
+    def __init__(self, subject: Subject, arms: Sequence[Arm], setting: Setting, many: int | None = None,
+                 folder: Path | None = None):
         self.refused: dict[Arm, str] = {}
         self._many = many if traits_of(sampler_object(setting.sampler)).steady else None
         self._subject = subject
         self._setting = setting
         self._arms = tuple(arms)
         self._patched: dict[Arm, ModelPatcher] = {}
-        self._calibration = Calibration(subject, setting)
+        self._calibration = Calibration(subject, setting, folder=folder)
 
     def prepared(self, wanted: Callable[[Arm], bool] = lambda _: True) -> list[tuple[Arm, ModelPatcher]]:
         """Those of the wanted arms that fit, on the model."""
@@ -69,11 +72,11 @@ class Contest:
         for place, (arm, patched) in enumerate(arms[shift:] + arms[:shift]):
             if place % REFERENCE_EVERY == 0:
                 full = self._draw(FULL, self._subject.patcher, captions, seed)
-            drawing = self._draw(arm, patched, captions, seed)
+            drawing, announced = self._announced(arm, patched, captions, seed)
             yield Record(
                 self._subject.name, self._setting, number, arm.method, arm.point, drawing.work.macs,
                 drawing.work.blocks, drawing.seconds, drawing.cpu, full.work.macs, full.work.blocks, full.seconds,
-                full.cpu, tuple(map(judge, drawing.latents, full.latents, captions, exact)))
+                full.cpu, tuple(map(judge, drawing.latents, full.latents, captions, exact)), announced)
 
     def memory(self, captions: list[Scene], seed: int, wanted: Callable[[Arm], bool]) -> Iterator[Memory]:
         """What arms take of it, the full one included, in one more run of each."""
@@ -84,9 +87,15 @@ class Contest:
 
     def _draw(self, arm: Arm, patched: ModelPatcher, captions: list[Scene], seed: int,
               on_step: Callable[[], None] | None = None) -> Drawing:
+        return self._announced(arm, patched, captions, seed, on_step)[0]
+
+    def _announced(self, arm: Arm, patched: ModelPatcher, captions: list[Scene], seed: int,
+                   on_step: Callable[[], None] | None = None) -> tuple[Drawing, float | None]:
+        """A run, and the PSNR that it announced."""
         def draw(patched: ModelPatcher) -> Drawing:
             return self._subject.draw(patched, arm.setting(self._setting), captions, seed, on_step)
-        return draw(arm.inform(patched, draw) if arm.inform else patched)
+        model = arm.inform(patched, draw) if arm.inform else patched
+        return draw(model), expected(model)
 
 
 def compare(weights: str | Path | Subject, arms: Sequence[Arm], captions: int = 8, steps: int = 30,

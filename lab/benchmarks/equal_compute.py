@@ -16,6 +16,7 @@ SPEEDUPS = (1.5, 2., 2.5, 3.)
 # Rivals that continue features or outputs instead of repeating them
 FORECASTS = ("TaylorSeer", "HiCache", "Spectrum", "L2P", "MeanCache", "DPCache")
 OURS = (AUTO, "BlockDance", "Delta")
+ROUNDING = 1e-6  # of a fraction of compute
 Curves = dict[str, list[tuple[float, float]]]
 
 
@@ -36,7 +37,7 @@ def heights(table: Sequence[Row]) -> dict[str, list[float | None]]:
 
 def _height(macs: float, curve: Sequence[tuple[float, float]]) -> float | None:
     between = at(macs, curve)
-    cheaper = [psnr for cost, psnr in curve if cost <= macs]
+    cheaper = [psnr for cost, psnr in curve if cost <= macs * (1 + ROUNDING)]
     return max(cheaper if between is None else [*cheaper, between], default=None)
 
 

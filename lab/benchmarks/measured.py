@@ -31,15 +31,20 @@ def kernel(calibration: Calibration) -> tuple[Quantity, Kernel]:
                            family=ANY_MODEL)
         counted(calibration).draw(recording)
         return found[0][0], mean([measurement for _, measurement in found])
-    return calibration.learn("kernel", record)
+    return calibration.learn(f"kernel of {calibration.captions} captions", record)
 
 
-def trajectories(calibration: Calibration, steps: int | None = None) -> list[Trajectory]:
-    """Full runs of RECORDED_ON calibration captions, of so many steps, or the setting's."""
+def trajectories(calibration: Calibration, steps: int | None = None, steady: bool = False) -> list[Trajectory]:
+    """Full runs of RECORDED_ON calibration captions, of so many steps, or the setting's. steady: by Euler where the
+    setting's sampler adds noise, which the latents of a run then show as well as what the model says."""
+    sampler = sampler_object(calibration.setting.sampler)
+    if steady and not traits_of(sampler).steady:
+        calibration = replace(calibration, setting=replace(calibration.setting, sampler="euler"))
+
     def record(calibration: Calibration) -> list[Trajectory]:
         setting = replace(counted(calibration).setting, steps=steps or calibration.setting.steps)
         found: list[Trajectory] = []
         recording = attach(calibration.subject.patcher, RecordTrajectory(found.append), family=ANY_MODEL)
         replace(calibration, setting=setting, captions=RECORDED_ON).draw(recording)
         return found
-    return calibration.learn(f"trajectories of {steps} steps", record)
+    return calibration.learn(f"trajectories of {steps} steps by {calibration.setting.sampler}", record)

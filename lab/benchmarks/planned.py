@@ -34,13 +34,14 @@ def planned(method: str, speedup: float, cook: Cook) -> Arm:
     """A static cache. cook: makes its recipe of what it learns."""
     def patch(model: ModelPatcher, calibration: Calibration) -> ModelPatcher:
         name, count = f"{method} {speedup:g}x", count_of(calibration.setting.steps, speedup)
-        return attach_static(model, name, calibration.learn(name, lambda calibration: cook(calibration, count)))
+        recipe = calibration.keep(name, lambda calibration: cook(calibration, count), Recipe.dump, Recipe.parse)
+        return attach_static(model, name, recipe)
     return Arm(method, f"{speedup:g}x", patch)
 
 
-def recorded(of: Callable[[Sequence[Trajectory], int], Recipe]) -> Cook:
-    """By a function of full runs and of the number of computed evaluations."""
-    return lambda calibration, count: of(trajectories(calibration), count)
+def recorded(of: Callable[[Sequence[Trajectory], int], Recipe], steady: bool = False) -> Cook:
+    """By a function of full runs and of the number of computed evaluations. steady: as of trajectories."""
+    return lambda calibration, count: of(trajectories(calibration, steady=steady), count)
 
 
 def on_interval(runs: Sequence[Trajectory], count: int) -> Recipe:
@@ -97,7 +98,7 @@ def ceiling_of_weights(method: str, speedup: float, rounds: int = ROUNDS) -> Arm
         return min(found, key=lambda pair: pair[1])[0]
 
     def patch(model: ModelPatcher, calibration: Calibration) -> ModelPatcher:
-        return solved(model, calibration.learn(f"{method} {speedup:g}x", train))
+        return solved(model, calibration.keep(f"{method} {speedup:g}x", train, Solver.dump, Solver.parse))
     return Arm(method, f"{speedup:g}x", patch)
 
 

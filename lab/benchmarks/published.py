@@ -16,6 +16,7 @@ _SETTING = tuple(field.name for field in fields(Setting))
 _PSNR = {"mean": "psnr", "low": "psnr_low", "high": "psnr_high", "spread": "psnr_spread"}
 _ROW = tuple(field.name for field in fields(Row) if field.name != "psnr")
 _READ = {"method": str, "point": str, "equal": "True".__eq__,
+         "each": lambda cell: tuple(map(float, cell.split())),
          **dict.fromkeys(("samples", "right", "objects", "peak", "held"), int)}  # the others are float
 
 
@@ -29,6 +30,7 @@ def write(path: Path, tables: Iterable[Table]) -> Path:
             for row in table.rows:
                 cells = asdict(row)
                 psnr = cells.pop("psnr") or {}
+                cells["each"] = " ".join(f"{value:g}" for value in row.each)
                 writer.writerow({"model": table.model, **asdict(table.setting), **cells, **table.versions,
                                  **{column: psnr.get(name) for name, column in _PSNR.items()}, "note": table.note})
     return path
@@ -57,7 +59,8 @@ def joined(published: Sequence[Table], measured: Sequence[Table]) -> list[Table]
 
 def _setting(line: dict[str, str]) -> Setting:
     return Setting(int(line["steps"]), line["sampler"], line["scheduler"], float(line["cfg"]),
-                   line["together"] == "True", int(line["batch"]))
+                   line["together"] == "True", int(line["batch"]), float(line["shift"]) if line.get("shift") else None,
+                   line.get("precision") or "float32")
 
 
 def _row(line: dict[str, str]) -> Row:
@@ -65,4 +68,5 @@ def _row(line: dict[str, str]) -> Row:
         of = _READ.get(name, float)
         return of(line[name]) if line.get(name) or of is str else None
     psnr = {name: value(column) for name, column in _PSNR.items()}
-    return Row(**{name: value(name) for name in _ROW}, psnr=None if psnr["mean"] is None else Estimate(**psnr))
+    cells = {name: value(name) for name in _ROW}
+    return Row(**cells | {"each": cells["each"] or ()}, psnr=None if psnr["mean"] is None else Estimate(**psnr))

@@ -6,6 +6,7 @@ import torch
 
 from ...blockdance_core.analysis.metrics import ssim
 from ...demo import checker, model
+from . import bands
 from .captions import PictureCaption, Scene
 
 
@@ -13,7 +14,8 @@ from .captions import PictureCaption, Scene
 class Quality:
     """psnr: dB, infinite for equal pictures; ssim: 1 for equal pictures; l1: mean |latent - full| / mean |full|;
     right of objects: in the right place, colour and shape, by the demo's exact checker, None for what it cannot judge;
-    exact, full_exact: PSNR of this picture and of the full run's to that of very many steps, None where there is none.
+    exact, full_exact: PSNR of this picture and of the full run's to that of very many steps, None where there is none;
+    structure, detail: PSNR in either band (bands.py), None in measurements from before there were these.
     """
     psnr: float
     ssim: float
@@ -22,6 +24,8 @@ class Quality:
     right: int | None
     exact: float | None = None
     full_exact: float | None = None
+    structure: float | None = None
+    detail: float | None = None
 
 
 def compare(latent: torch.Tensor, full: torch.Tensor, scene: Scene,
@@ -35,7 +39,8 @@ def compare(latent: torch.Tensor, full: torch.Tensor, scene: Scene,
         score = checker.check(model.pixels(latent[None].float())[0].numpy(), scene)
         objects, right = score.objects, score.right
     distances = (None, None) if exact is None else (_psnr(some, frames(exact)) for some in (picture, reference))
-    return Quality(_psnr(picture, reference), similar, l1, objects, right, *distances)
+    return Quality(_psnr(picture, reference), similar, l1, objects, right, *distances,
+                   *bands.psnr(picture - reference))
 
 
 def _psnr(picture: torch.Tensor, reference: torch.Tensor) -> float:

@@ -13,7 +13,8 @@ from .setting import Setting
 @dataclass(frozen=True)
 class Record:
     """number: of the batch of captions, and its seed; macs, blocks: work of this run; seconds, cpu: wall clock and time
-    of computing; full_...: the same of the latest full run before it, on the same captions; qualities: one a sample."""
+    of computing; full_...: the same of the latest full run before it, on the same captions; qualities: one a sample;
+    expected: the PSNR that the method announced, None where it did not."""
     model: str
     setting: Setting
     number: int
@@ -28,6 +29,7 @@ class Record:
     full_seconds: float
     full_cpu: float
     qualities: tuple[Quality, ...]
+    expected: float | None = None
 
     @property
     def arm(self) -> tuple[str, str]:
@@ -46,7 +48,7 @@ class Record:
         """JSON has no infinity, which is the PSNR of equal pictures: null stands for it, as for what is not known."""
         fields = asdict(self)
         for quality in fields["qualities"]:
-            for name in ("psnr", "exact", "full_exact"):
+            for name in ("psnr", "exact", "full_exact", "structure", "detail"):
                 if quality[name] is not None and not math.isfinite(quality[name]):
                     quality[name] = None
         return json.dumps({"kind": "run", **fields}, allow_nan=False)
@@ -56,7 +58,7 @@ class Record:
         """From a parsed line."""
         qualities = tuple(Quality(**quality | {"psnr": math.inf if quality["psnr"] is None else quality["psnr"]})
                           for quality in fields["qualities"])
-        known = {name: fields[name] for name in cls.__dataclass_fields__}
+        known = {name: fields[name] for name in cls.__dataclass_fields__ if name in fields}
         return cls(**known | {"setting": Setting(**fields["setting"]), "qualities": qualities})
 
 

@@ -19,7 +19,9 @@ class Row:
     steps of the same sampler give for the same MACs, None outside their curve and where some are equal; ssim, l1:
     means; peak, held: bytes that sampling takes, and that are kept from step to step beyond what full sampling keeps;
     exact, full_exact: mean PSNR of the method and of full sampling to the result of very many steps, None where that is
-    not known. Estimates are over samples."""
+    not known; structure, detail: mean PSNR in either band (bands.py) of the samples that psnr is of, None where it is
+    not known; expected: mean of what the method announced, in dB, None where it did not; each: the PSNR of these
+    samples one by one, empty where only their mean is known. Estimates are over samples."""
     method: str
     point: str
     samples: int
@@ -40,6 +42,10 @@ class Row:
     held: int | None = None
     exact: float | None = None
     full_exact: float | None = None
+    structure: float | None = None
+    detail: float | None = None
+    expected: float | None = None
+    each: tuple[float, ...] = ()
 
     @property
     def name(self) -> str:
@@ -88,7 +94,11 @@ def _row(records: Sequence[Record]) -> Row:
         fmean(quality.ssim for quality in qualities), fmean(quality.l1 for quality in qualities),
         _total(quality.right for quality in qualities), _total(quality.objects for quality in qualities),
         median(r.full_seconds for r in records), exact=_mean(quality.exact for quality in qualities),
-        full_exact=_mean(quality.full_exact for quality in qualities))
+        full_exact=_mean(quality.full_exact for quality in qualities),
+        structure=_mean(quality.structure for quality in qualities if math.isfinite(quality.psnr)),
+        detail=_mean(quality.detail for quality in qualities if math.isfinite(quality.psnr)),
+        expected=_mean(record.expected for record in records),
+        each=tuple(round(psnr, 2) for psnr in differing))
 
 
 def _total(values: Iterable[int | None]) -> int | None:
@@ -100,7 +110,7 @@ def _total(values: Iterable[int | None]) -> int | None:
 def _mean(values: Iterable[float | None]) -> float | None:
     """None where one is not known."""
     known = list(values)
-    return None if None in known else fmean(known)
+    return None if None in known or not known else fmean(known)
 
 
 def _ahead(row: Row, curve: Sequence[tuple[float, float]]) -> float | None:

@@ -20,6 +20,9 @@ BOOT = Path(__file__).with_name("boot.py")
 
 def main() -> int:
     options = parse(sys.argv[1:])
+    if options.rewrite:
+        print(*document.write(document.DOCS, published(document.DOCS / document.CSV)), sep="\n")
+        return 0
     options.out.mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds, so that the workers are stopped
     if options.search:

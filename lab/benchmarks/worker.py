@@ -11,18 +11,19 @@ from typing import Iterable, Iterator, Sequence
 
 import torch
 
+from . import more_steps
 from .arm import FULL, Arm
-from .arms import ALL, AUTO, BASE_ONLY, SLOW, thinned
+from .arms import ALL, AUTO, MAIN, MAIN_POINTS, MAIN_SHARE, QUICK, RIVALS, thinned
 from .compare import Contest, batches
 from .options import Options, parse
 from .record import Memory, Record, load, reopen
 from .row import BASELINE
 from .setting import ALL as SETTINGS
-from .setting import BASE, Setting, around
+from .setting import BASE, OF_BASE, Setting
 from .subject import Subject
 from .versions import versions
 
-MANY_STEPS = 200  # of the run that shows which is nearer to the exact solution; left out of a quick benchmark
+MANY_STEPS = 200  # of the run that shows which is nearer to the exact solution
 
 
 @dataclass(frozen=True)
@@ -54,37 +55,45 @@ def measure(options: Options, share: Share) -> Iterator[Record | Memory]:
     for weights in options.models:
         subject = Subject(weights)
         for setting in chosen_settings(options, subject.base):
-            arms = tuple(arm for arm in chosen_arms(options) if setting == subject.base or arm.method not in BASE_ONLY)
-            contest = Contest(subject, arms, setting, None if options.quick else MANY_STEPS)
-            mine = {arm for place, arm in enumerate(remembering(arms)) if place in share
+            if setting.precision != subject.precision:
+                subject = Subject(weights, setting.precision)
+            first = setting == subject.base
+            arms = chosen_arms(options, first)
+            many = MANY_STEPS if setting.steps == more_steps.STEPS or first and not options.quick else None
+            contest = Contest(subject, arms, setting, many, options.out)
+            mine = {arm for place, arm in enumerate(remembering(arms)) if first and place in share
                     and (subject.name, setting, arm.method) not in done}
             if mine:
                 yield from contest.memory(batches(subject, setting.batch, setting.batch)[0][1], 0, mine.__contains__)
-            for number, captions in batches(subject, options.captions, setting.batch):
+            captions = options.captions if first else options.other_captions
+            for number, some in batches(subject, captions, setting.batch):
                 def missing(arm: Arm) -> bool:
                     return (subject.name, setting, number, arm.method, arm.point) not in done
                 if number not in share or not any(map(missing, arms)):
                     continue
-                yield from contest.run(captions, number, number, missing)
+                yield from contest.run(some, number, number, missing)
                 print(f"{subject.name}, {setting.name}: batch {number + 1} of captions", flush=True)
             for arm, reason in contest.refused.items():
                 print(f"{subject.name}: {arm.name} left out, {reason}", flush=True)
 
 
-def chosen_arms(options: Options) -> tuple[Arm, ...]:
-    """Those that the options ask for, the baseline always among them and our own curves with all their points. What
-    takes dozens of runs before the first that is measured a quick benchmark has only where it is named. Exits where a
+def chosen_arms(options: Options, first: bool = True) -> tuple[Arm, ...]:
+    """Those that the options ask for, the baseline always among them; without a word of theirs all in the first setting
+    of a model, MAIN at a few points in others, and in a quick benchmark QUICK, with our own curves whole. Exits where a
     text names none; one that is a whole name, with its point or without, is no other's."""
     whole_names = {name.lower() for arm in ALL for name in (arm.method, arm.name)}
     parts = [text for text in options.arms if text.lower() not in whole_names]
     _refuse_unknown(parts, [arm.method for arm in ALL], "method")
+    named = {text.lower() for text in options.arms}
 
     def asked(arm: Arm) -> bool:
-        if not options.arms:
-            return not (options.quick and arm.method in SLOW)
-        named = {arm.method.lower(), arm.name.lower()} & {text.lower() for text in options.arms}
-        return bool(named) or _has_one(arm.method, parts)
-    arms = [arm for arm in ALL if arm.method == BASELINE or asked(arm)]
+        if options.arms:
+            return not named.isdisjoint({arm.method.lower(), arm.name.lower()}) or _has_one(arm.method, parts)
+        if not first:
+            return arm.method in MAIN and arm.point in MAIN_POINTS
+        return not options.quick or arm.method in QUICK and (arm.method not in RIVALS or arm.point in MAIN_POINTS)
+    most = 1. if first else MAIN_SHARE
+    arms = [arm for arm in ALL if (arm.share <= most if arm.method == BASELINE else asked(arm))]
     if options.points is None:
         return tuple(arms)
     whole = [arm for arm in arms if arm.method == BASELINE or arm.method.startswith(AUTO)]
@@ -99,7 +108,7 @@ def remembering(arms: tuple[Arm, ...]) -> tuple[Arm, ...]:
 def chosen_settings(options: Options, base: Setting = BASE) -> tuple[Setting, ...]:
     """Those that the options ask for, of a model that is measured in `base` first. Exits where a text names none."""
     _refuse_unknown(options.settings, [setting.name for setting in SETTINGS], "setting")
-    settings = (base,) if options.quick and not options.settings else around(base)
+    settings = (base,) if options.quick and not options.settings else OF_BASE[base]
     return tuple(setting for setting in settings if not options.settings or _has_one(setting.name, options.settings))
 
 

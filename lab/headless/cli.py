@@ -8,11 +8,9 @@ import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 
-from . import bypass, client, graph, outputs, overrides, progress
-from .compared import compared
+from . import acceleration, graph, outputs, overrides, progress, running
 from .errors import HeadlessError, PromptError, UsageError
 from .node_types import Types, node_types
-from .row import front
 from .spelling import meant
 from .stopping import Stopping
 
@@ -27,11 +25,9 @@ EXIT_CODES = """exit codes:
   130  interrupted: by Ctrl-C, which stops the prompt on the server, too, or by somebody on the server
   143  ended by SIGTERM; the prompt is stopped as with Ctrl-C"""
 NEEDS = ("av", "kornia", "numpy", "PIL", "torch")
-EXPLANATION = ("Sampling time: median of {rounds} after a warm-up; speedup: that of the same without BlockDance, "
-               "divided by it. PSNR (of what differs) and SSIM against that, too. Marked: nothing else is both as fast "
-               "and as close.")
 OPTION = re.compile(r"--[a-z]+")
 WIDTH = 120
+HERE = "http://127.0.0.1:8188"
 
 
 class Parser(argparse.ArgumentParser):
@@ -47,6 +43,7 @@ class Parser(argparse.ArgumentParser):
 def main(arguments: list[str] | None = None) -> int:
     """Returns the exit code."""
     options = parser().parse_args(arguments)
+    options.servers = options.servers or [HERE]
     stopping = Stopping()
     try:
         options.action(options)
@@ -66,8 +63,12 @@ def parser() -> argparse.ArgumentParser:
     actions = result.add_subparsers(required=True, metavar="ACTION")
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("workflow", type=Path, help="a workflow in the API format: File > Export (API)")
-    common.add_argument("--server", type=_url, default="http://127.0.0.1:8188", metavar="URL",
-                        help="where ComfyUI listens (default: %(default)s)")
+    common.add_argument("--server", type=_url, action="append", default=[], metavar="URL", dest="servers",
+                        help=f"where ComfyUI listens (default: {HERE}); given several times, a --sweep is spread over "
+                             "these servers")
+    common.add_argument("--accelerate", type=_speedup, metavar="SPEEDUP",
+                        help="put a BlockDance Auto node with this speed-up, such as 2, in front of every sampler, so "
+                             "that the workflow need not be edited; of one model the first run measures")
     inputs = actions.add_parser("inputs", parents=[common], help="list what --set and --sweep can change, and to what")
     inputs.set_defaults(action=_inputs)
     run = actions.add_parser("run", parents=[common], help="run a workflow and save its outputs", epilog=EXIT_CODES,
@@ -99,15 +100,32 @@ def _positive(text: str) -> int:
     return value
 
 
+def _speedup(text: str) -> float:
+    try:
+        return float(text)  # the server knows how far it goes
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number, such as 2") from None
+
+
 def _fail(message: str, code: int) -> int:
     progress.clear()
     print(f"error: {message}", file=sys.stderr)
     return code
 
 
+def _prepared(options: argparse.Namespace, prompt: graph.Prompt) -> tuple[graph.Prompt, Types]:
+    """The workflow with what --accelerate adds, and the types of its nodes."""
+    added = (acceleration.AUTO,) if options.accelerate is not None else ()
+    if len(set(options.servers)) < len(options.servers):
+        raise UsageError("a server is named twice: name each once")
+    if len(options.servers) > 1 and not getattr(options, "sweep", ()):
+        raise UsageError("only a --sweep can be spread over several servers: name one")
+    types, *_ = [node_types(server, prompt, added) for server in options.servers]
+    return (acceleration.accelerate(prompt, types, options.accelerate) if added else prompt), types
+
+
 def _inputs(options: argparse.Namespace) -> None:
-    prompt = graph.read(options.workflow)
-    types = node_types(options.server, prompt)
+    prompt, types = _prepared(options, graph.read(options.workflow))
     for node, value in prompt.items():
         print(graph.name(prompt, node))
         found = types[value["class_type"]].inputs
@@ -125,28 +143,18 @@ def _run(options: argparse.Namespace) -> None:
     prompt = graph.read(options.workflow)
     table = "sweep" if options.sweep else "comparison" if options.compare else None
     outputs.check(options.out, (f"{table}.csv", f"{table}.png") if table else ())
-    types = node_types(options.server, prompt)
+    prompt, types = _prepared(options, prompt)
     settings = [overrides.parse(text, prompt, types) for text in options.set]
     sweeps = [overrides.parse_sweep(text, prompt, types) for text in options.sweep]
     prompt = overrides.apply(prompt, settings)
     if table:
         _compare(options, prompt, types, overrides.combinations(sweeps), table)
     else:
-        result = _submit(options, "", prompt)
+        server, = options.servers
+        result = running.submit(server, "", prompt)
         _print_saved(outputs.save(result, prompt, options.out))
-        _refuse_missing([result])
-
-
-def _submit(options: argparse.Namespace, label: str, prompt: graph.Prompt) -> client.Result:
-    result = client.submit(options.server, prompt, progress.bar(prompt, label))
-    progress.clear()
-    seconds = f"{sum(result.seconds.values()):.2f} s"
-    print(f"{label}: {seconds}" if label else f"done in {seconds}", file=sys.stderr)
-    for node, lines in result.texts.items():
-        print(f"  {graph.name(prompt, node)}: {lines[-1]}", file=sys.stderr)
-    for problem in result.problems:
-        print(f"  {problem}", file=sys.stderr)
-    return result
+        if result.problems:
+            raise PromptError(running.MISSING)
 
 
 def _compare(options: argparse.Namespace, prompt: graph.Prompt, types: Types,
@@ -155,39 +163,14 @@ def _compare(options: argparse.Namespace, prompt: graph.Prompt, types: Types,
     if missing := [package for package in NEEDS if importlib.util.find_spec(package) is None]:
         raise UsageError(f"--compare and --sweep need {', '.join(missing)}, which {sys.executable} does not have: use "
                          "ComfyUI's Python")
-    if not bypass.patches(prompt, types):
-        raise UsageError(f"nothing to compare: {options.workflow} has no node of BlockDance that changes a MODEL")
-    from . import comparison  # not at the top: it brings in torch
-    plain, nodes = bypass.bypass(prompt, types), tuple(bypass.samplers(prompt, types))
-    if not nodes:
-        raise UsageError(f"nothing to compare: no sampler of {options.workflow} that has an output behind it gets the "
-                         "MODEL of a BlockDance node")
-    variants = comparison.variants(prompt, plain, nodes, combinations)
-    explanation = EXPLANATION.format(rounds=f"{options.rounds} round{'s' * (options.rounds > 1)}")
+    from .comparing import Comparing  # not at the top: it brings in torch
     saved: list[Path] = []
     try:
-        rows, results = comparison.compare(
-            variants, options.rounds, compared(plain, nodes, types),
-            lambda label, wanted: _submit(options, label, wanted),
-            lambda variant, result: saved.extend(
-                outputs.save(result, variant.prompt, outputs.new_folder(options.out, variant.label))))
-        best = front(rows)
-        print(f"{outputs.table(rows, best)}\n\n{explanation}\n")
-        saved.append(options.out / f"{table}.csv")
-        outputs.write_csv(saved[-1], rows, best, [variant.columns for variant in variants])
-        if options.sweep:
-            saved.append(options.out / f"{table}.png")
-            outputs.draw(saved[-1], rows, best, explanation)
+        Comparing(options.servers, options.rounds, options.out, saved).compare(prompt, types, combinations, table)
     finally:  # what an interrupted comparison has saved is there, too
         _print_saved(path for path in saved if path.exists())
-    _refuse_missing(results)
 
 
 def _print_saved(paths: Iterable[Path]) -> None:
     for path in paths:
         print(path)
-
-
-def _refuse_missing(results: Iterable[client.Result]) -> None:
-    if any(result.problems for result in results):
-        raise PromptError("some outputs are missing, as is said above; the others are saved")

@@ -46,13 +46,14 @@ class Result:
         return {node: [file.data for file in files] for node, files in self.files.items()}
 
 
-def submit(url: str, prompt: Prompt, on_progress: Progress | None = None) -> Result:
-    """Run `prompt` and wait for it; Ctrl-C stops it on the server, too.
+def submit(url: str, prompt: Prompt, on_progress: Progress | None = None, prompt_id: str = "") -> Result:
+    """Run `prompt` and wait for it; Ctrl-C stops it on the server, too. prompt_id: a new one, by which it can be
+    cancelled meanwhile.
 
     Raises PromptError or one of its kinds, and ServerLost. Outputs that could not be made or fetched while others were
     are no reason to lose those: they are `problems` of the result.
     """
-    prompt_id = str(uuid.uuid4())  # ours, so that we can stop a prompt before we have read the server's answer
+    prompt_id = prompt_id or str(uuid.uuid4())  # ours, so that it can be stopped before the server has answered
     try:
         with _reaching(url):
             return asyncio.run(_submit(url, prompt, prompt_id, on_progress))

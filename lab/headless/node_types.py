@@ -51,17 +51,20 @@ class NodeType:
 Types = dict[str, NodeType]  # by class
 
 
-def node_types(url: str, prompt: Prompt) -> Types:
-    """Those of the prompt. Raises ServerLost, and MissingNodes naming every node whose class the server lacks."""
-    info = client.object_info(url, {PACK, *(node["class_type"] for node in prompt.values())})
-    if missing := [node for node, value in prompt.items() if value["class_type"] not in info]:
-        raise MissingNodes(_missing(url, prompt, missing, PACK in info))
+def node_types(url: str, prompt: Prompt, others: Iterable[str] = ()) -> Types:
+    """Those of the prompt, and other classes. Raises ServerLost, and MissingNodes naming every node whose class the
+    server lacks, and such classes."""
+    others = list(others)
+    info = client.object_info(url, {PACK, *others, *(node["class_type"] for node in prompt.values())})
+    missing = [name(prompt, node) for node, value in prompt.items() if value["class_type"] not in info]
+    if missing := missing + [other for other in others if other not in info]:
+        raise MissingNodes(_missing(url, missing, PACK in info))
     pack = info.get(PACK, {}).get("python_module")
     return {node_class: _node_type(found, pack) for node_class, found in info.items()}
 
 
-def _missing(url: str, prompt: Prompt, nodes: Iterable[str], has_pack: bool) -> str:
-    lines = [f"the server at {url} does not have these nodes:", *(f"  {name(prompt, node)}" for node in nodes)]
+def _missing(url: str, nodes: Iterable[str], has_pack: bool) -> str:
+    lines = [f"the server at {url} does not have these nodes:", *(f"  {node}" for node in nodes)]
     lines.append("Install the packs that they are from and restart ComfyUI." if has_pack else
                  "It does not have BlockDance either: install it, or see the server's log for why it was not loaded.")
     return "\n".join(lines)

@@ -14,7 +14,7 @@ class Row:
     ssim: float
     pictures: int = 1  # or frames, that were compared
     equal: int = 0  # of them
-
+    server: str = ""  # that measured it
 
     @property
     def apart(self) -> str:
@@ -24,7 +24,7 @@ class Row:
 
 def front(rows: list[Row]) -> list[bool]:
     """Whether each row is on the Pareto front of those with its reference: none is at least as fast and as close, and
-    better in one of them."""
+    better in one of them. Speedups, as the seconds of two servers say nothing of each other."""
     return [not math.isnan(row.psnr) and not any(
-        other.reference == row.reference and other.seconds <= row.seconds and other.psnr >= row.psnr
-        and (other.seconds < row.seconds or other.psnr > row.psnr) for other in rows) for row in rows]
+        other.reference == row.reference and other.speedup >= row.speedup and other.psnr >= row.psnr
+        and (other.speedup > row.speedup or other.psnr > row.psnr) for other in rows) for row in rows]

@@ -1,4 +1,6 @@
-"""`python3 -m lab.workflow_builder [name ...]`, with any Python from 3.10, writes all templates or those named."""
+"""`python3 -m lab.workflow_builder [name ...]`, with any Python from 3.10, writes all templates, and the README's
+picture of a graph, or those named.
+"""
 
 import sys
 

@@ -12,8 +12,9 @@ from ...blockdance_core.plan.schedule import Schedule
 from .graph import Node, Output, Value
 
 
-def _auto(speedup: float, profile: str, least_quality: float) -> AutoMethod:
-    """As for a model with the general profile: what is measured of yours is in no workflow."""
+def _auto(speedup: float, profile: str, least_quality: float, quality: str = "custom") -> AutoMethod:
+    """As for a model with the general profile: what is measured of yours is in no workflow. `quality` is a name for the
+    numbers."""
     return AutoMethod(speedup, lambda *_: None, general, least_quality=least_quality)
 
 
@@ -42,7 +43,8 @@ class Accelerator:
         return f"{plan.computed_blocks(transformer.depth) / (transformer.depth * steps):.0%}".replace("%", " %")
 
 
-AUTO = Accelerator("BlockDance Auto", "BlockDanceAuto", {"speedup": 2., "profile": "auto", "least_quality": 30.})
+AUTO = Accelerator("BlockDance Auto", "BlockDanceAuto", {
+    "speedup": 2., "profile": "auto", "least_quality": 30., "quality": "balanced"})  # last, as numbers make it custom
 BLOCKDANCE = Accelerator("BlockDance Patch", "BlockDancePatch", {"N": 2, "block_index": -1, "start": .40, "end": .95})
 DELTA_CACHE = Accelerator(
     "Delta-Cache Patch (deep blocks)", "DeltaCachePatch",

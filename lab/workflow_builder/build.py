@@ -13,8 +13,10 @@ from ...demo import host
 from ...demo.server import comfyui_server
 from ...tests.browser import chromium
 from ...tests.browser.comfy_page import ComfyPage, make_page_base
-from . import catalogue, thumbnail
+from . import catalogue, put_it_here, thumbnail
 from .graph import REPOSITORY, Workflow
+from .painter import Painter
+from .picture_world import picture_world
 
 SCRIPT = Path(__file__).with_name("build.js").read_text(encoding="utf-8")
 LEGIBLE = .6  # below this zoom the classic renderer draws no words
@@ -24,9 +26,10 @@ WEIGHTS = REPOSITORY / "demo" / "weights" / "pixart.safetensors"
 def main() -> int:
     workflows = catalogue.workflows()
     parser = argparse.ArgumentParser(prog="python3 -m lab.workflow_builder", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(workflows)}; without one, all")
-    names = parser.parse_args().names or list(workflows)
-    if unknown := set(names) - set(workflows):
+    parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(workflows)}, and {put_it_here.NAME}, "
+                        "which is a picture in the README; without one, all")
+    names = parser.parse_args().names or [*workflows, put_it_here.NAME]
+    if unknown := set(names) - {*workflows, put_it_here.NAME}:
         parser.error(f"no workflow is called {', '.join(unknown)}; there are {', '.join(workflows)}")
     if (program := chromium.installed()) is None:
         parser.error("no Chromium: install one, or name its program in BLOCKDANCE_CHROMIUM")
@@ -37,14 +40,18 @@ def main() -> int:
             browser = chromium.launch(playwright, program)
             page = ComfyPage(browser.new_page(viewport=thumbnail.VIEWPORT), server.url)
             page.set("LiteGraph.Canvas.MinFontSizeForLOD", 0)  # words also on small nodes
+            painter = Painter(server.url, build(page, picture_world())["prompt"])
             for name in names:
-                write(page, workflows[name])
+                if name == put_it_here.NAME:
+                    show_where(page)
+                else:
+                    write(page, workflows[name], painter)
                 print(name, flush=True)
             browser.close()
     return 0
 
 
-def write(page: ComfyPage, workflow: Workflow) -> None:
+def write(page: ComfyPage, workflow: Workflow, painter: Painter) -> None:
     """workflows/<name>.json and .jpg, and workflows/api/<name>.json, in the workflow's folder."""
     exported = build(page, workflow)
     saved = exported["saved"]
@@ -53,15 +60,24 @@ def write(page: ComfyPage, workflow: Workflow) -> None:
         path = workflow.folder / folder / f"{workflow.name}.json"
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    shown = workflow
     if workflow.demonstration:
-        shown = workflow.demonstration
+        shown = workflow.demonstration.workflow
         build(page, shown)
-        for _ in range(2):  # Auto measures in the first
-            page.run_and_wait()
-    ids = shown.ids()
-    picture = thumbnail.take(page, [ids[node] for node in shown.shown], workflow.caption)
+        page.run_and_wait()
+        ids = shown.ids()
+        picture = thumbnail.nodes(page, [ids[node] for node in workflow.demonstration.shown], workflow.name)
+    else:
+        picture = painter.paint(workflow.name, workflow.pictured)
     picture.save(workflow.folder / "workflows" / f"{workflow.name}.jpg", quality=85)
+
+
+def show_where(page: ComfyPage) -> None:
+    """The README's picture of the graph."""
+    shown, auto = put_it_here.workflow()
+    build(page, shown)
+    for _ in range(2):  # the first measures, if nothing has before; the second is the faster one
+        page.run_and_wait()
+    put_it_here.take(page, shown, auto).save(put_it_here.PATH, quality=88)
 
 
 def build(page: ComfyPage, workflow: Workflow) -> dict:

@@ -29,7 +29,7 @@ class Source:
     sampling: Sampling
     seed: int = 1
 
-    def sampler(self, model: Output, seed: Output, title: str, steps: int | None = None) -> Node:
+    def sampler(self, model: Output, seed: int | Output, title: str, steps: int | None = None) -> Node:
         return Node("KSampler", {
             "model": model, "seed": seed, "steps": steps or self.sampling.steps, "cfg": self.sampling.cfg,
             "sampler_name": self.sampling.sampler, "scheduler": self.sampling.scheduler, "positive": self.positive,
@@ -57,9 +57,11 @@ def branch(source: Source, model: Output, seed: Node, title: str, steps: int | N
     return Branch(title, sampler, source.decode(sampler))
 
 
-def slider(before: Output, after: Output) -> Node:
-    """Two pictures, one over the other."""
-    return Node("ImageCompare", {"image_a": before, "image_b": after}, size=VIEW)
+def side_by_side(before: Output, after: Output) -> tuple[Node, Node]:
+    """Two pictures in one, which both renderers of the page show."""
+    stitched = Node("ImageStitch", {"image1": before, "direction": "right", "match_image_size": True,
+                                    "spacing_width": 8, "spacing_color": "black", "image2": after}, size=(400, 0))
+    return stitched, Node("PreviewImage", {"images": stitched[0]}, title="In full | accelerated", size=(400, 300))
 
 
 def distance(baseline: Branch, other: Branch) -> Node:
@@ -67,13 +69,13 @@ def distance(baseline: Branch, other: Branch) -> Node:
     return Node("BlockDanceQuality", {"reference": baseline.decode[0], "image": other.decode[0]}, size=(400, 480))
 
 
-def judged(baseline: Branch, other: Branch) -> tuple[Node, Node]:
-    """The two pictures under a slider, and their distance."""
-    return slider(baseline.decode[0], other.decode[0]), distance(baseline, other)
+def judged(baseline: Branch, other: Branch) -> tuple[Node, ...]:
+    """The two pictures side by side, and their distance."""
+    return *side_by_side(baseline.decode[0], other.decode[0]), distance(baseline, other)
 
 
-def saved(of: Branch, prefix: str) -> Node:
-    return Node("SaveImage", {"images": of.decode[0], "filename_prefix": f"{prefix}/{of.title}"},
+def saved(of: Branch, folder: str) -> Node:
+    return Node("SaveImage", {"images": of.decode[0], "filename_prefix": f"{folder}/{of.title}"},
                 title=f"Save {of.title}", size=VIEW)
 
 
@@ -99,12 +101,13 @@ def sides(source: Source, about: Node, accelerator: Accelerator) -> Sides:
          Group("4 Sample accelerated", (accelerated.sampler, accelerated.decode)))))
 
 
-def comparison(name: str, caption: str, source: Source, about: Node, accelerator: Accelerator) -> Workflow:
-    """The workflow with a baseline and one accelerated branch."""
+def comparison(name: str, folder: str, source: Source, about: Node, accelerator: Accelerator, pictured: int
+               ) -> Workflow:
+    """The workflow with a baseline and one accelerated branch, which saves in this folder of ComfyUI's output."""
     made = sides(source, about, accelerator)
-    files = saved(made.baseline, name), saved(made.accelerated, name)
+    files = saved(made.baseline, folder), saved(made.accelerated, folder)
     columns = (
         *made.columns,
         (Group("5 Compare", judged(made.baseline, made.accelerated)),),
         (Group("6 Save", files),))
-    return Workflow(name, columns, (made.patch,), caption, saved=files)
+    return Workflow(name, columns, pictured)

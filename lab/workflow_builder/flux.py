@@ -1,12 +1,12 @@
-"""Flux.1-dev at 1024 x 1024."""
+"""Flux.1-dev and Flux.2-dev at 1024 x 1024, as in ComfyUI's own templates."""
 
-from .accelerators import AUTO, BLOCKDANCE
+from .accelerated import Chain, about, chain, custom_sampling, picture
+from .accelerators import AUTO
 from .comparison import Sampling, Source, comparison
 from .graph import File, Node, Workflow
 from .notes import note
 from .pixart import T5
 
-STACKS = 19, 38
 PROMPT = ("A fairy tale scene of a young girl with silver curly hair wearing a delicate white dress, standing among "
           "crystal butterflies and glowing glass roses, soft magical light")
 UNET = File("flux1-dev.safetensors",
@@ -16,6 +16,16 @@ CLIP = File("clip_l.safetensors",
             "text_encoders")
 VAE = File("ae.safetensors", "https://huggingface.co/Comfy-Org/Lumina_Image_2.0_Repackaged/resolve/main/split_files/"
                              "vae/ae.safetensors", "vae")
+PROMPT_2 = ("high fashion, vintage couture, street photography, luxury fashion shoot, neo brutalist architecture, "
+            "pastel paints")
+STEPS_2 = 20
+_REPACKAGED_2 = "https://huggingface.co/Comfy-Org/flux2-dev/resolve/main/split_files/"
+UNET_2 = File("flux2_dev_fp8mixed.safetensors", f"{_REPACKAGED_2}diffusion_models/flux2_dev_fp8mixed.safetensors",
+              "diffusion_models")
+CLIP_2 = File("mistral_3_small_flux2_bf16.safetensors",
+              f"{_REPACKAGED_2}text_encoders/mistral_3_small_flux2_bf16.safetensors", "text_encoders")
+VAE_2 = File("full_encoder_small_decoder.safetensors", "https://huggingface.co/black-forest-labs/FLUX.2-small-decoder/"
+                                                       "resolve/main/full_encoder_small_decoder.safetensors", "vae")
 
 
 def source() -> Source:
@@ -33,34 +43,48 @@ def source() -> Source:
 
 
 def flux1_dev() -> Workflow:
-    flux, name = source(), "blockdance_flux1_dev"
-    about = note("BlockDance on Flux.1-dev", f"""
-ComfyUI's own template for this model, sampled in full and with **BlockDance Patch** from the same seed.
+    flux = source()
+    made = chain(flux, "flux1-dev")
+    return made.workflow(
+        "Flux.1-dev with BlockDance Auto",
+        about("Flux.1-dev", made, flux.sampling.steps,
+              "Flux.1-schnell and Turbo LoRAs have so few steps that there is nothing to gain."),
+        4)
 
-Blocks are counted through both stacks, {STACKS[0]} double and {STACKS[1]} single ones. In these 20 steps
-{BLOCKDANCE.computed(flux.sampling.steps, *STACKS)} of the blocks are computed. No quality was published for Flux: the
-node **Compare Image Quality** measures it for your prompt.
 
-**First knob: N**. 3 and 4 are faster and change more. *start* is the next: later is safer.
+def before_and_after() -> Workflow:
+    flux = source()
+    text = note("Flux.1-dev, before and after", f"""
+One seed of Flux.1-dev, in full and with **BlockDance Auto**, side by side.
 
-Flux.1-schnell's 4 steps leave nothing to reuse.
+**Run it twice, with another seed the second time** (*Seed of all samplers*). The first run measures the model, so both
+pictures are equal. In the second {AUTO.inputs["speedup"]:g} times fewer steps are computed for the right picture.
+
+**Compare Image Quality** says how far the pictures are apart: 40 dB and more are hard to tell apart, at 30 dB small
+details differ.
+
+**quality** is the one setting to turn: *safe* changes least, *fast* is for previews.
 """, flux.loading)
-    return comparison(name, "Flux.1-dev", flux, about, BLOCKDANCE)
+    return comparison("Before and after, with Flux.1-dev", "blockdance/before and after", flux, text, AUTO,
+                      0)
 
 
-def auto_flux1_dev() -> Workflow:
-    flux, name = source(), "blockdance_auto_flux1_dev"
-    steps = flux.sampling.steps
-    about = note("BlockDance Auto on Flux.1-dev", f"""
-ComfyUI's own template for this model, sampled in full and with **BlockDance Auto** from the same seed.
-
-**The first run measures the model and is not faster**: both pictures are equal. Change *Seed of all samplers* and run
-again. Then about {AUTO.computed(steps, *STACKS)} of the {steps} steps are computed and the others forecast. The
-measurement is kept in *models/blockdance*, for other workflows, too.
-
-The node says how close to the full picture it expects to get, and computes more steps where that would be below
-*least_quality*. **Compare Image Quality** measures it for your prompt.
-
-**First knob: speedup**. 1.5 changes less, 3 is for previews.
-""", flux.loading)
-    return comparison(name, "Auto on Flux.1-dev", flux, about, AUTO)
+def flux2_dev() -> Workflow:
+    unet = Node("UNETLoader", {"unet_name": UNET_2.name, "weight_dtype": "default"}, files=(UNET_2,), size=(330, 0))
+    clip = Node("CLIPLoader", {"clip_name": CLIP_2.name, "type": "flux2", "device": "default"}, files=(CLIP_2,))
+    vae = Node("VAELoader", {"vae_name": VAE_2.name}, files=(VAE_2,))
+    positive = Node("CLIPTextEncode", {"clip": clip[0], "text": PROMPT_2}, title="Prompt", size=(320, 150))
+    guided = Node("FluxGuidance", {"conditioning": positive[0], "guidance": 4.})
+    latent = Node("EmptyFlux2LatentImage", {"width": 1024, "height": 1024, "batch_size": 1})
+    auto = AUTO.on(unet[0])
+    guider = Node("BasicGuider", {"model": auto[0], "conditioning": guided[0]})
+    sigmas = Node("Flux2Scheduler", {"steps": STEPS_2, "width": 1024, "height": 1024})
+    sampling = custom_sampling(guider, sigmas, "euler", latent[0])
+    decode = Node("VAEDecode", {"samples": sampling[-1][0], "vae": vae[0]})
+    made = Chain((unet, clip, vae), (positive, guided, latent), (auto,), (*sampling, decode),
+                 (picture(decode[0], "flux2-dev"),))
+    return made.workflow(
+        "Flux.2-dev with BlockDance Auto",
+        about("Flux.2-dev", made, STEPS_2, "Editing with reference pictures works, too. The Turbo LoRA has eight "
+                                           "steps, which leave nothing to gain."),
+        3)

@@ -52,15 +52,15 @@ Columns = tuple[tuple[Group, ...], ...]
 
 @dataclass(frozen=True)
 class Workflow:
-    """name: of the files; shown: the nodes on the thumbnail; caption: below them; folder: where workflows/ and
-    workflows/api/ are; demonstration: the same on the demo's model, run for the thumbnail."""
+    """name: of the files, and the title that ComfyUI's page shows; pictured: the number, from 0, of the demo's caption
+    that its model draws in full and faster for the thumbnail; folder: where workflows/ and workflows/api/ are.
+
+    With a demonstration, which is the same on the demo's model, the thumbnail shows its nodes after a run instead."""
     name: str
     columns: Columns
-    shown: tuple[Node, ...]
-    caption: str
+    pictured: int = 0
     folder: Path = REPOSITORY
-    demonstration: "Workflow | None" = None
-    saved: tuple[Node, ...] = ()  # the nodes that save the pictures
+    demonstration: "Demonstration | None" = None
 
     def ids(self) -> dict[Node, int]:
         """Counted along the columns."""
@@ -85,3 +85,10 @@ class Workflow:
                  "files": [vars(file) for file in node.files],
                  "inputs": {name: value(given) for name, given in node.inputs.items()}}
                 for node in group.nodes]} for group in column] for column in self.columns]}
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """shown: the nodes on the thumbnail."""
+    workflow: Workflow
+    shown: tuple[Node, ...]

@@ -1,11 +1,10 @@
 """All methods on one seed of PixArt-Sigma, and what fewer steps do for the same compute."""
 
-from . import shapes_world
 from .accelerators import AUTO, BLOCKDANCE, DELTA_CACHE, DELTA_DIT
-from .comparison import Source, branch, judged, saved, seed_of
-from .graph import Group, Node, Workflow
+from .comparison import branch, judged, saved, seed_of
+from .graph import Group, Workflow
 from .notes import note
-from .pixart import BLOCKS, sigma
+from .pixart import BLOCKS, source
 
 METHODS = (
     AUTO,
@@ -14,15 +13,16 @@ METHODS = (
     DELTA_DIT,
 )
 STEPS, FEWER_STEPS = 30, 23  # the compute of BlockDance at N = 2
-NAME = "compare_methods_pixart_sigma"
+NAME = "For researchers, all methods on one seed of PixArt-Sigma"
+FOLDER = "blockdance/methods"
 
 
 def compare_methods() -> Workflow:
-    source = sigma(STEPS)
+    model = source()
     computed = "\n".join(f"- {method.method}: {method.computed(STEPS, BLOCKS)}" for method in METHODS)
     about = note("Methods compared", f"""
-One seed of PixArt-Sigma: in full, by each method, and in {FEWER_STEPS} steps without any. Each has a slider against the
-full picture, and **Compare Image Quality** with PSNR and SSIM.
+One seed of PixArt-Sigma: in full, by each method, and in {FEWER_STEPS} steps without any. Each is shown beside the
+full picture, and **Compare Image Quality** says how far it is from it.
 
 Blocks computed:
 
@@ -35,23 +35,18 @@ BlockDance did (53.2 dB against 47.6 dB), the Delta methods did not (36.5 dB aga
 **BlockDance Auto** computes less: {STEPS / AUTO.inputs["speedup"]:.0f} steps cost as much. Its first run measures the
 model and draws the full picture; change *Seed of all samplers* and run again.
 
-**First knob: speedup** of Auto, **N** of each patch. Bypass (Ctrl+B) what you do not want to wait for.
-""", source.loading)
-    return _lanes(source, about, _lanes(shapes_world.source(), Node("MarkdownNote")))
-
-
-def _lanes(source: Source, about: Node, demonstration: Workflow | None = None) -> Workflow:
-    """A column for the baseline, for each method and for fewer steps."""
-    seed = seed_of(source)
-    baseline = branch(source, source.model, seed, "baseline")
-    patches = [method.on(source.model) for method in METHODS]
-    lanes = [((patch,), branch(source, patch[0], seed, method.method)) for method, patch in zip(METHODS, patches)]
-    lanes.append(((), branch(source, source.model, seed, f"{FEWER_STEPS} steps", FEWER_STEPS)))
+**Turn first: quality** of Auto, **N** of each patch. Bypass (Ctrl+B) what you do not want to wait for.
+""", model.loading)
+    seed = seed_of(model)
+    baseline = branch(model, model.model, seed, "baseline")
+    patches = [method.on(model.model) for method in METHODS]
+    lanes = [((patch,), branch(model, patch[0], seed, method.method)) for method, patch in zip(METHODS, patches)]
+    lanes.append(((), branch(model, model.model, seed, f"{FEWER_STEPS} steps", FEWER_STEPS)))
     columns = (
         (Group("", (about,)),),
-        (Group("1 Models", source.loading),),
-        (Group("2 Prompt", (*source.prompting, seed)),),
-        (Group("3 In full", (baseline.sampler, baseline.decode, saved(baseline, NAME))),),
-        *((Group(f"4 {lane.title}", (*patch, lane.sampler, lane.decode, *judged(baseline, lane), saved(lane, NAME))),)
-          for patch, lane in lanes))
-    return Workflow(NAME, columns, tuple(patches), "All methods", demonstration=demonstration)
+        (Group("1 Models", model.loading),),
+        (Group("2 Prompt", (*model.prompting, seed)),),
+        (Group("3 In full", (baseline.sampler, baseline.decode, saved(baseline, FOLDER))),),
+        *((Group(f"4 {lane.title}", (*patch, lane.sampler, lane.decode, *judged(baseline, lane),
+                                     saved(lane, FOLDER))),) for patch, lane in lanes))
+    return Workflow(NAME, columns, 3)

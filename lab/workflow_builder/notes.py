@@ -8,16 +8,13 @@ from .graph import File, Node
 WIDTH = 400
 LINE, CHARACTERS = 20, 58  # height of a line in pixels, and how many characters fit on one
 
-SLIDER = "The slider of **Compare Images** is drawn by Nodes 2.0 only (a switch in ComfyUI's menu)."
-
-
 def note(title: str, text: str, loading: Iterable[Node] = ()) -> Node:
     """A MarkdownNote of the text, followed by links to the files of these nodes.
 
     Without code spans, which Nodes 2.0 prints blue on blue.
     """
     files = [file for node in loading for file in node.files]
-    paragraphs = [f"## {title}", *map(_unwrapped, text.strip().split("\n\n")), SLIDER, *_links(files)]
+    paragraphs = [f"## {title}", *map(_unwrapped, text.strip().split("\n\n")), *_links(files)]
     markdown = "\n\n".join(paragraphs)
     rows = sum(-(-max(1, len(line)) // CHARACTERS) for line in _visible(markdown).splitlines())
     return Node("MarkdownNote", {"text": markdown}, title="About this workflow", size=(WIDTH, rows * LINE + 40))

@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 from .accelerators import AUTO
-from .comparison import Branch, Sampling, Source, judged, saved, sides
+from .comparison import Branch, Sampling, Sides, Source, judged, saved, sides
 from .graph import REPOSITORY, Group, Node, Workflow
 from .notes import note
 
-STEPS, STACKS = 30, (8, 16)
+STEPS, FOLDER = 30, "blockdance/emoji"
 CAPTION = "hamburger, noto, large, center, on checkered yellow"
 
 
@@ -22,32 +22,35 @@ def source() -> Source:
 
 
 def picture_world() -> Workflow:
-    name = "blockdance_picture_world"
-    about = note("BlockDance Auto on the demo's pictures", f"""
+    about = note("Emoji with BlockDance Auto", f"""
 A 24-block Flux that draws 64 x 64 pixels, on any CPU in some seconds: emoji on grounds, as captions in words ask for.
 
-**The first run measures the model and is not faster**: both pictures are equal. Change *Seed of all samplers* and run
-again. Then about {AUTO.computed(STEPS, *STACKS)} of the {STEPS} steps are computed and the others forecast.
+**Run it twice, with another seed the second time** (*Seed of all samplers*). The first run measures the model, so both
+pictures are equal. From the second on some {round(STEPS / AUTO.inputs["speedup"])} of the {STEPS} steps are computed
+for the picture on the right.
 
-**First knob: speedup**.
+**quality** is the one setting to turn.
 
 Captions: a name such as fox face or rocket, or two with *and*; a set (noto, fluent, twemoji); large, medium or small;
 center, left, right, top or bottom; *on* plain, gradient, striped, dotted, checkered or cloudy; a color. All but the
 name can be left out.
 """)
+    made, before, after, files = _parts(about)
+    return Workflow("Emoji with BlockDance Auto, on any CPU", (
+        *made.columns,
+        (Group("5 Compare", judged(before, after)),),
+        (Group("6 Save", (before.decode, files[0], after.decode, files[1])),)), 1, REPOSITORY / "demo")
+
+
+def _parts(about: Node) -> tuple[Sides, Branch, Branch, tuple[Node, Node]]:
+    """The two ways to the picture, both enlarged, and the nodes that save them."""
     made = sides(source(), about, AUTO)
     before, after = (_enlarged(side) for side in (made.baseline, made.accelerated))
-    files = saved(before, name), saved(after, name)
-    columns = (
-        *made.columns,
-        (Group("5 Compare", judged(made.baseline, made.accelerated)),),
-        (Group("6 Save", (before.decode, files[0], after.decode, files[1])),))
-    workflow = Workflow(name, columns, (made.patch,), "The demo's pictures", folder=REPOSITORY / "demo", saved=files)
-    return replace(workflow, demonstration=replace(workflow, shown=(made.patch, *files)))
+    return made, before, after, (saved(before, FOLDER), saved(after, FOLDER))
 
 
 def _enlarged(side: Branch) -> Branch:
     """The same pictures, large enough to look at."""
-    larger = Node("ImageScaleBy", {"image": side.decode[0], "upscale_method": "nearest-exact", "scale_by": 6.},
+    larger = Node("ImageScaleBy", {"image": side.decode[0], "upscale_method": "nearest-exact", "scale_by": 4.},
                   title=f"Enlarge {side.title}")
     return replace(side, decode=larger)

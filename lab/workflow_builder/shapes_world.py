@@ -3,12 +3,12 @@
 from dataclasses import dataclass, replace
 
 from .accelerators import BLOCKDANCE
-from .comparison import Sampling, Source, comparison
-from .graph import REPOSITORY, Node, Workflow
+from .comparison import Sampling, Source, judged, saved, sides
+from .graph import REPOSITORY, Demonstration, Group, Node, Workflow
 from .notes import note
 from .video import video_comparison
 
-STEPS = 30
+STEPS, FOLDER = 30, "blockdance/shapes"
 VIDEO_CAPTION = "a red circle moving right from top left, a yellow cross staying at bottom, on navy"
 CAPTION = "a red circle at top left, a green triangle at center, on navy"
 
@@ -24,7 +24,8 @@ def source() -> Source:
 
 
 def shapes_world() -> Workflow:
-    about = note("BlockDance on the demo's model", f"""
+    model = source()
+    about = note("BlockDance on the demo's shapes", f"""
 A 28-block PixArt that draws 48 x 48 pixels, on any CPU in two seconds: everything that the pack does can be watched
 without a download.
 
@@ -35,8 +36,13 @@ faster at PSNR 53.2 dB; with 3 1.27x at 48.4 dB; with 4 1.31x at 47.1 dB.
 
 Captions are one to four times "a color shape at place", then "on background".
 """)
-    made = comparison("blockdance_shapes_world", "The demo's model", source(), about, BLOCKDANCE)
-    return replace(made, folder=REPOSITORY / "demo", demonstration=replace(made, shown=made.shown + made.saved))
+    made = sides(model, about, BLOCKDANCE)
+    files = saved(made.baseline, FOLDER), saved(made.accelerated, FOLDER)
+    workflow = Workflow("Shapes with BlockDance, on any CPU", (
+        *made.columns,
+        (Group("5 Compare", judged(made.baseline, made.accelerated)),),
+        (Group("6 Save", files),)), folder=REPOSITORY / "demo")
+    return replace(workflow, demonstration=Demonstration(workflow, (made.patch, *files)))
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,6 @@ A 24-block Wan that draws 16 frames of 24 x 24 pixels, on any CPU in a few secon
 Captions are once or twice "a color shape moving direction from place" or "a color shape staying at place", then "on
 background".
 """)
-    made = video_comparison("blockdance_shapes_world_video", "The demo's video model", source, about, BLOCKDANCE,
-                            frames=16, rate=8., enlarge=8.)
-    return replace(made, folder=REPOSITORY / "demo", demonstration=made)
+    made, patch = video_comparison("Moving shapes with BlockDance, on any CPU", f"{FOLDER} moving", source, about,
+                                   BLOCKDANCE, frames=16, rate=8., enlarge=8.)
+    return replace(made, folder=REPOSITORY / "demo", demonstration=Demonstration(made, (patch,)))

@@ -1,4 +1,4 @@
-"""The picture of a workflow in the template browser: the nodes that it is about, as the page draws them."""
+"""The picture of a workflow in the template browser: what the demo's model draws in full and faster, or nodes."""
 
 import io
 
@@ -8,13 +8,29 @@ from ...tests.browser.comfy_page import ComfyPage
 
 VIEWPORT = {"width": 1600, "height": 1000}
 SIZE = 512, 384  # of the thumbnail, in pixels
-CAPTION = 44  # height of the line below the nodes
+TITLE, LINE = 56, 28  # heights of the line above the pictures, and of each of the two below
+GROUND, WORDS, QUIET = "#171718", "#ffffff", "#b0b0b6"
 CENTER = 800, 500  # where nothing of the page lies over the canvas
 
 
-def take(page: ComfyPage, node_ids: list[int], caption: str) -> Image.Image:
+def before_and_after(before: bytes, after: bytes, title: str, labels: tuple[str, str], below: str) -> Image.Image:
+    """Two pictures of the same seed side by side, each with its label, between the title and a line that says whose
+    they are."""
+    image = Image.new("RGB", SIZE, GROUND)
+    side = SIZE[1] - TITLE - 2 * LINE
+    middles = SIZE[0] // 4, 3 * SIZE[0] // 4
+    for picture, middle, label in zip((before, after), middles, labels):
+        drawn = Image.open(io.BytesIO(picture)).convert("RGB").resize((side - 32, side - 32), Image.Resampling.LANCZOS)
+        image.paste(drawn, (middle - drawn.width // 2, TITLE))
+        _write(image, middle, TITLE + side - 14, label, 18, WORDS)
+    _write(image, SIZE[0] // 2, TITLE // 2, title, 26, WORDS)
+    _write(image, SIZE[0] // 2, SIZE[1] - LINE // 2 - 2, below, 15, QUIET)
+    return image
+
+
+def nodes(page: ComfyPage, node_ids: list[int], caption: str) -> Image.Image:
     """These nodes of the open workflow, filling the picture, with the caption below."""
-    width, height = SIZE[0], SIZE[1] - CAPTION
+    width, height = SIZE[0], SIZE[1] - TITLE
     page.evaluate("""([ids, center, size]) => {
         const boxes = ids.map((id) => app.graph.getNodeById(id).getBounding());
         const left = Math.min(...boxes.map(([x]) => x)), top = Math.min(...boxes.map(([, y]) => y));
@@ -29,8 +45,14 @@ def take(page: ComfyPage, node_ids: list[int], caption: str) -> Image.Image:
     page.page.wait_for_timeout(1500)  # pictures on the nodes arrive
     png = page.page.screenshot(clip={
         "x": CENTER[0] - width // 2, "y": CENTER[1] - height // 2, "width": width, "height": height})
-    picture = Image.new("RGB", SIZE, "#171718")
-    picture.paste(Image.open(io.BytesIO(png)), (0, 0))
-    middle = width // 2, height + CAPTION // 2
-    ImageDraw.Draw(picture).text(middle, caption, "white", ImageFont.load_default(24), "mm")
-    return picture
+    image = Image.new("RGB", SIZE, GROUND)
+    image.paste(Image.open(io.BytesIO(png)), (0, 0))
+    _write(image, width // 2, height + TITLE // 2, caption, 22, WORDS)
+    return image
+
+
+def _write(image: Image.Image, x: int, y: int, words: str, size: int, color: str) -> None:
+    """Centred, smaller where it would not fit."""
+    while (font := ImageFont.load_default(size)).getlength(words) > SIZE[0] - 16:
+        size -= 1
+    ImageDraw.Draw(image).text((x, y), words, color, font, "mm")

@@ -61,4 +61,4 @@ def test_a_picture_of_words_is_compared_but_not_checked_and_its_column_is_empty(
 
 def test_picture_world_is_measured_at_its_own_cfg():
     assert chosen_settings(parse(["--quick"]), PICTURES) == (PICTURES,) and PICTURES.cfg == 4
-    assert len(chosen_settings(parse([]), PICTURES)) == len(chosen_settings(parse([]), BASE)) == 9
+    assert len(chosen_settings(parse([]), PICTURES)) > len(chosen_settings(parse([]), BASE)) == 9

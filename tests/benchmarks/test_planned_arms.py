@@ -6,9 +6,9 @@ import torch
 
 from blockdance.blockdance_core.comfy.attach import attach, last_report
 from blockdance.blockdance_core.comfy.models.architectures import ANY_MODEL
-from blockdance.lab.benchmarks import measured, planned
+from blockdance.lab.benchmarks import measured, planned, tuned
 from blockdance.lab.benchmarks.arm import Arm, Calibration
-from blockdance.lab.benchmarks.arms import ALL, BNS, CEILING, SLOW
+from blockdance.lab.benchmarks.arms import ALL, AUTO, BNS, CEILING, MAIN, RIVALS, SLOW
 from blockdance.lab.benchmarks.compare import Contest
 from blockdance.lab.benchmarks.options import WEIGHTS, parse
 from blockdance.lab.benchmarks.rivals.bns import Solver
@@ -35,6 +35,7 @@ def few_captions(monkeypatch):
     monkeypatch.setattr(measured, "RECORDED_ON", 1)
     monkeypatch.setattr(planned, "RECORDED_ON", 1)
     monkeypatch.setattr(planned, "FINE", 12)
+    monkeypatch.setattr(tuned, "TRIED_ON", 1)
 
 
 def recorded(model, tiny) -> Trajectory:
@@ -83,7 +84,7 @@ def test_a_grid_of_the_schedules_own_sigmas_changes_nothing(tiny_run):
                        sample(model, tiny, steps=STEPS))
 
 
-@pytest.mark.parametrize("arm", [arm for arm in ALL if arm.point == "2x" and arm.method not in (*SLOW, "Auto")],
+@pytest.mark.parametrize("arm", [arm for arm in ALL if arm.point == "2x" and arm.method not in (*SLOW, AUTO)],
                          ids=lambda arm: arm.method)
 def test_every_planned_arm_computes_half_of_the_evaluations_at_2x(subject, few_captions, arm):
     record, = Contest(subject, [arm], Setting(steps=STEPS)).run(subject.scenes(1), 0, 0)
@@ -91,11 +92,44 @@ def test_every_planned_arm_computes_half_of_the_evaluations_at_2x(subject, few_c
     assert record.qualities[0].psnr > 10
 
 
-@pytest.mark.parametrize("sampler", ["heun", "dpmpp_2m"])
+@pytest.mark.parametrize("sampler", [
+    "heun", "dpmpp_2m", "res_multistep", "uni_pc", "er_sde", "euler_ancestral", "dpmpp_2m_sde"])
 def test_static_caches_serve_other_samplers(subject, few_captions, sampler):
-    arm = next(arm for arm in ALL if arm.method == "L2P" and arm.point == "2x")
-    record, = Contest(subject, [arm], Setting(steps=STEPS, sampler=sampler)).run(subject.scenes(1), 0, 0)
-    assert record.macs < .62 * record.full_macs and record.qualities[0].psnr > 15
+    arms = [arm for arm in ALL if arm.method in ("L2P", "MeanCache") and arm.point == "2x"]
+    for record in Contest(subject, arms, Setting(steps=STEPS, sampler=sampler)).run(subject.scenes(1), 0, 0):
+        assert record.macs < .62 * record.full_macs and record.qualities[0].psnr > 15, record.name
+
+
+def test_ways_of_sampling_beside_the_first_have_the_nearest_rivals_at_two_speeds():
+    arms = chosen_arms(parse([]), first=False)
+    assert {arm.method for arm in arms} == set(MAIN) and set(RIVALS) < set(MAIN)
+    assert {arm.point for arm in arms if arm.method in RIVALS} == {"2x", "3x"}
+    assert len(arms) < len(chosen_arms(parse(["--quick"]))) < len(chosen_arms(parse([])))
+
+
+def test_a_tuned_rival_is_no_worse_on_the_captions_that_it_was_tried_on(subject, few_captions):
+    calibration = Calibration(subject, Setting(steps=STEPS), captions=1)
+    full = calibration.draw(subject.patcher)[0].latents
+
+    def error(recipe) -> float:
+        drawn = calibration.draw(attach_static(subject.patcher, "", recipe))
+        return float((drawn[0].latents - full).square().mean())
+    candidates = list(tuned.l2ps(calibration, 4))
+    best = tuned.tuned(lambda *_: candidates)(calibration, 4)
+    assert len(candidates) == 8 and error(best) == min(map(error, candidates))
+
+
+def test_what_took_long_to_learn_is_not_learnt_again(subject, tmp_path):
+    learnt = []
+
+    def learn(calibration: Calibration) -> list[int]:
+        learnt.append(calibration.setting)
+        return [len(learnt)]
+
+    def found(steps: int, folder=tmp_path) -> list[int]:
+        return Calibration(subject, Setting(steps=steps), folder=folder).keep("a plan", learn, list, list)
+    assert [found(4), found(4), found(5), found(4)] == [[1], [1], [2], [1]]
+    assert found(4, None) == [3] and len(learnt) == 3
 
 
 def test_training_weights_through_the_model_brings_calibration_captions_closer(subject, few_captions):

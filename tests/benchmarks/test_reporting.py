@@ -11,12 +11,12 @@ from blockdance.lab.benchmarks.published import joined, read, write
 from blockdance.lab.benchmarks.quality import Quality
 from blockdance.lab.benchmarks.record import Memory, Record, load, reopen
 from blockdance.lab.benchmarks.row import rows, shared
-from blockdance.lab.benchmarks.setting import ALL as SETTINGS
-from blockdance.lab.benchmarks.setting import BASE
+from blockdance.lab.benchmarks.setting import BASE, OF_BASE, PICTURES
 from blockdance.lab.benchmarks.statistics import at, estimate
 from blockdance.lab.benchmarks.table import tables
 from blockdance.lab.benchmarks.versions import NAMES, versions
 
+SHAPES = OF_BASE[BASE]
 RECORD = Record("tiny", BASE, 0, "FORA", "N=2", 50., 5, 1., 1., 100., 10, 2., 2., (Quality(30., .9, .1, 4, 3),))
 EQUAL = replace(RECORD, method="other", point="", macs=100., qualities=(Quality(math.inf, 1., 0., 4, 4),))
 VERSIONS = {"kind": "versions", "comfyui": "0.30.0", "tiny.safetensors": "12ab", "other.safetensors": "34cd"}
@@ -49,7 +49,7 @@ def test_what_is_on_record_is_not_measured_again(tmp_path, monkeypatch):
     asked = []
 
     class Named:
-        name, base = "tiny", BASE
+        name, base, precision = "tiny", BASE, "float32"
 
         def __init__(self, weights):
             self.scenes = range
@@ -67,8 +67,8 @@ def test_what_is_on_record_is_not_measured_again(tmp_path, monkeypatch):
     arms = tuple(arm for arm in worker.ALL if arm.method == "FORA")[:2]
     monkeypatch.setattr(worker, "Contest", Asked)
     monkeypatch.setattr(worker, "Subject", Named)
-    monkeypatch.setattr(worker, "chosen_arms", lambda _: arms)
-    given = replace(options.parse(["--quick", "--captions", "1"]), out=tmp_path)
+    monkeypatch.setattr(worker, "chosen_arms", lambda *_: arms)
+    given = replace(options.parse(["--quick", "--captions", "1"]), out=tmp_path, models=("tiny",))
     record(tmp_path, RECORD)
     assert not list(worker.measure(given, worker.Share(0, 1)))
     assert asked == ["FORA N=3"]
@@ -77,7 +77,7 @@ def test_what_is_on_record_is_not_measured_again(tmp_path, monkeypatch):
 def test_a_quick_run_has_three_points_a_curve_and_refines_no_plans_unless_asked():
     quick, more, named, whole = (worker.chosen_arms(options.parse(given.split())) for given in (
         "--quick", "--quick --points 4", "--quick --arms refined", ""))
-    points = [[arm.point for arm in arms if arm.method == "FORA"] for arms in (quick, more, whole)]
+    points = [[arm.point for arm in arms if arm.method == "TaylorSeer order 1"] for arms in (quick, more, whole)]
     assert points == [["N=2", "N=4", "N=6"], ["N=2", "N=3", "N=4", "N=6"], ["N=2", "N=3", "N=4", "N=6"]]
     auto = [{arm.point for arm in arms if arm.method == "Auto"} for arms in (quick, whole)]
     assert auto[0] == auto[1] and len(auto[0]) == 5
@@ -88,11 +88,11 @@ def test_a_quick_run_has_three_points_a_curve_and_refines_no_plans_unless_asked(
 
 
 def test_a_whole_name_asks_for_that_method_or_point_alone():
-    arms = worker.chosen_arms(options.parse(["--quick", "--arms", "Auto", "L2P 3x", "MeanC"]))
+    arms = worker.chosen_arms(options.parse(["--quick", "--arms", "Auto", "L2P 3x", "TaylorSeer order 1", "HiC"]))
     points = {arm.method: [other.point for other in arms if other.method == arm.method] for arm in arms}
     del points["fewer steps"]
-    assert set(points) == {"Auto", "L2P", "MeanCache"} and points["L2P"] == ["3x"]
-    assert len(points["Auto"]) == 5 and len(points["MeanCache"]) == 3
+    assert set(points) == {"Auto", "L2P", "TaylorSeer order 1", "HiCache"} and points["L2P"] == ["3x"]
+    assert len(points["Auto"]) == 5 and len(points["HiCache"]) == 3
 
 
 def test_rows_are_fractions_of_the_full_run_beside_them():
@@ -128,40 +128,43 @@ def test_a_curve_has_no_height_beyond_its_ends():
     assert at(.3, [(.6, 26.), (.4, 20.)]) is None and at(.3, []) is None
 
 
+def of_pictures(*entries):
+    return [replace(entry, model="tiny_pictures", setting=PICTURES) for entry in entries]
+
+
 def test_a_method_that_sometimes_computes_everything(tmp_path):
     """Its pictures that are equal to the full run's have no PSNR that could be averaged with the others'."""
     some = [replace(RECORD, number=1, qualities=(Quality(math.inf, 1., 0., 4, 4),)), RECORD]
     entries = [*FEWER, *(replace(record, number=1) for record in FEWER), *some]
-    document.write(tmp_path, tables(entries, [], []))
+    document.write(tmp_path, tables(of_pictures(*entries), [], []))
     text = (tmp_path / "benchmarks.md").read_text()
-    assert "| 30.0 (30.0 to 30.0) +- 0.0, and some equal |  |" in text
+    assert "| 30.0 (30.0 to 30.0) +- 0.0, and some equal |" in text
 
 
 def test_the_report_says_what_was_measured(tmp_path):
-    entries = [*FEWER, RECORD, EQUAL, replace(RECORD, setting=SETTINGS[1])]
-    memories = [Memory("tiny", BASE, "full", 2 ** 20, 2 ** 18), Memory("tiny", BASE, "FORA", 2 ** 21, 2 ** 19)]
-    written = document.write(tmp_path, tables(entries, memories, [VERSIONS]))
-    assert {path.name for path in written} == {"benchmarks.md", "benchmarks-tiny.png", "benchmarks.csv"}
+    """Picture world in tables, shapes world in a line a model; all of it in the CSV."""
+    entries = of_pictures(*FEWER, RECORD, EQUAL) + [*FEWER, RECORD, replace(RECORD, setting=SHAPES[1])]
+    written = document.write(tmp_path, tables(entries, [], [VERSIONS]))
+    assert {path.name for path in written} == {
+        "benchmarks.md", "benchmarks-tiny.png", "benchmarks-tiny_pictures.png", "benchmarks.csv"}
     text = (tmp_path / "benchmarks.md").read_text()
-    assert "comfyui 0.30.0; weights tiny 12ab." in text and SETTINGS[1].name in text
-    assert "| FORA | N=2 | 0.500 | 0.500 | 0.50 | 0.50 | 30.0 (30.0 to 30.0) +- 0.0 | +7.0 | 0.9000 | 0.1000 | 3 / 4 " \
-           "| 2.0 | 0.25 |" in text
-    assert "| other |  | 1.000 | 0.500 | 0.50 | 0.50 | equal |" in text
-    assert "captions: 1. **A preview" in text
-    assert "| captions | 1 | 1 |" in text and "| seconds a picture, full sampling | 2.00 | 2.00 |" in text
+    assert "comfyui 0.30.0; weights tiny 12ab." in text and "captions: 1. **A preview" in text
+    assert "| FORA | N=2 | 0.500 | 30.0 (30.0 to 30.0) +- 0.0 |  |  | +7.0 |  | 0.9000 |  |" in text
+    assert "| other |  | 1.000 | equal |" in text
+    assert text.index("## tiny_pictures") < text.index("## Shapes world") and "| [tiny](benchmarks-tiny.png) |" in text
+    assert text.count("| FORA | N=2 |") == 1
     assert len((tmp_path / "benchmarks.csv").read_text().splitlines()) == 1 + len(entries)
 
 
 def test_what_was_published_is_read_as_it_was_written(tmp_path):
     memories = [Memory("tiny", BASE, "full", 2 ** 20, 2 ** 18), Memory("tiny", BASE, "FORA", 2 ** 21, 2 ** 19)]
-    two_calls = replace(RECORD, setting=replace(BASE, together=False, batch=4))
+    two_calls = replace(RECORD, setting=replace(BASE, together=False, batch=4, shift=5., precision="int8"))
     written = tables([*FEWER, RECORD, EQUAL, two_calls], memories, [VERSIONS])
     assert [row.psnr is None for row in written[0].rows] == [False, False, False, True]
     written[0] = replace(written[0], note="In two parts.")
     assert read(write(tmp_path / "benchmarks.csv", written)) == written
     document.write(tmp_path, written)
-    assert "captions: 1. **A preview: 16 captions are the fewest that say something.** In two parts.\n" in (
-        tmp_path / "benchmarks.md").read_text()
+    assert "In two parts." in (tmp_path / "benchmarks.md").read_text()
     assert read(tmp_path / "absent.csv") == []
 
 
@@ -170,9 +173,9 @@ def test_a_row_says_how_far_it_and_the_full_run_are_from_many_steps_where_that_i
     record(tmp_path, known, EQUAL)
     written = tables(load(tmp_path)[0], [], [])
     assert [(row.exact, row.full_exact) for row in written[0].rows] == [(34., 41.), (None, None)]
-    document.write(tmp_path, written)
+    document.write(tmp_path, tables(of_pictures(known, EQUAL), [], []))
     assert "| 34.0 of 41.0 |" in (tmp_path / "benchmarks.md").read_text()
-    assert read(tmp_path / "benchmarks.csv") == written
+    assert read(write(tmp_path / "other.csv", written)) == written
 
 
 def test_what_was_published_before_there_was_a_column_is_still_read(tmp_path):
@@ -189,7 +192,7 @@ def test_every_version_that_is_recorded_is_published():
 
 
 def test_publishing_replaces_what_was_measured_and_keeps_the_rest():
-    heun = next(setting for setting in SETTINGS if setting.sampler == "heun")
+    heun = next(setting for setting in SHAPES if setting.sampler == "heun")
     old = tables([*FEWER, *(replace(RECORD, model=model, setting=setting) for model in ("tiny", "other")
                             for setting in (BASE, heun))], [], [VERSIONS])
     new = tables([replace(RECORD, macs=70.)], [], [VERSIONS])

@@ -49,7 +49,9 @@ def test_the_search_reports_other_captions_than_it_has_searched_on(tmp_path, mon
     monkeypatch.setattr(search, "Subject", Asked)
     monkeypatch.setattr(search, "CALIBRATION_CAPTIONS", 1)
     monkeypatch.setattr(search, "BASE", replace(search.BASE, steps=6))
-    report = search.search(replace(options.parse(["--search", "--captions", "1", "--quick"]), out=tmp_path))
+    pixart = str(options.WEIGHTS / "pixart.safetensors")
+    given = options.parse(["--search", "--captions", "1", "--quick", "--models", pixart])
+    report = search.search(replace(given, out=tmp_path))
     _, *asked = asked  # the first is drawn to count the work of a run, before there is anything to search
     assert asked == [CALIBRATION, MEASURED]
     *_, row = report.read_text().splitlines()

@@ -1,12 +1,14 @@
 """What the papers of static caches promise, on runs whose course is known."""
 
+import json
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 import pytest
 import torch
 
-from blockdance.blockdance_core.plan.schedule import FlowTime, Schedule
+from blockdance.blockdance_core.plan.schedule import FlowTime, SamplerTraits, Schedule
 from blockdance.lab.benchmarks.rivals.bns import Solver, trained
 from blockdance.lab.benchmarks.rivals.budcache import BudCache
 from blockdance.lab.benchmarks.rivals.dpcache import cost_tensor, dpcache, key_steps, taylor
@@ -111,6 +113,34 @@ def test_meancache_goes_on_by_the_jvp_of_its_span():
     outputs = torch.tensor([[4.], [3.], [0.], [1.]])
     assert float(forecast(recipe, outputs)[2]) == pytest.approx(3 + .25 * (3.5 - 4) / .5)
     assert all(sum(row.values()) == pytest.approx(1) for row in recipe.rows)
+
+
+@pytest.mark.parametrize("count", [2, 5, STEPS])
+def test_a_closing_plan_of_meancache_computes_the_last_evaluation(count):
+    computed = meancache([smooth(0)], count, closing=True).computed
+    assert computed[-1] == STEPS - 1 and computed[0] == 0 and len(computed) == count
+
+
+def test_with_a_sampler_that_adds_noise_pictures_are_continued_and_not_velocities():
+    """The pictures of this run do not change; its velocities follow the noise."""
+    steady = smooth(0)
+    noise = torch.randn(STEPS + 1, 200, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    times = torch.tensor(steady.schedule.times, dtype=torch.float64)[:, None]
+    picture = torch.ones(1, 200, dtype=torch.float64)
+    noisy = Trajectory(replace(steady.schedule, sampler=SamplerTraits(steady=False)), noise[:-1] - picture,
+                       (1 - times) * picture + times * noise)
+    torch.testing.assert_close(noisy.outputs, picture.expand(STEPS, -1))
+    assert steady.outputs is steady.velocities
+    recipe = l2p(noisy.gram, (0, 3), ridge=1e-9)
+    torch.testing.assert_close(forecast(recipe, noisy.outputs), noisy.outputs, rtol=1e-4, atol=1e-4)
+
+
+def test_recipes_and_solvers_are_kept_as_they_are():
+    recipe = meancache([smooth(0)], 5)
+    assert Recipe.parse(json.loads(json.dumps(recipe.dump()))) == recipe
+    solver = Solver.of(recipe, smooth(0).times)
+    again = Solver.parse(json.loads(json.dumps(solver.dump())))
+    assert again.computed == solver.computed and torch.equal(again.moves, solver.moves)
 
 
 def test_the_path_of_meancache_is_the_shortest_and_a_high_power_lowers_its_peak():

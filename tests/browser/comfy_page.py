@@ -150,7 +150,7 @@ class ComfyPage:
         """The columns of the map that reuse or forecast."""
         return self.evaluate(
             f"() => [...document.querySelectorAll('{TIMELINE} g')].flatMap((column, index) => "
-            "/reused|forecast/.test(column.querySelector('title').textContent) ? [index] : [])")
+            "column.dataset.cell === 'computed' ? [] : [index])")
 
     def picture(self, name: str) -> None:
         PICTURES.mkdir(exist_ok=True)

@@ -12,6 +12,7 @@ from blockdance.tests.browser.conftest import REPOSITORY
 # The demo's nodes are a pack of their own in the demo's ComfyUI, and its template is that pack's
 FILES = {path.stem: path for folder in (REPOSITORY, REPOSITORY / "demo")
          for path in sorted((folder / "workflows").glob("*.json"))}
+FOR_RESEARCHERS = "For researchers"
 PACKS = {path: "blockdance_demo" if path.parent.parent.name == "demo" else "blockdance" for path in FILES.values()}
 
 
@@ -36,7 +37,22 @@ def open_template(page: ComfyPage, file: Path) -> None:
 def test_every_workflow_has_a_twin_and_a_thumbnail():
     for file in FILES.values():
         assert twin(file) and file.with_suffix(".jpg").stat().st_size < 60_000
-    assert len(FILES) == 13
+    assert len(FILES) == 17
+
+
+def test_titles_are_words(file):
+    """The template browser shows the file's name as the title, and reads no index of a pack."""
+    assert " " in file.stem and "_" not in file.stem
+
+
+def test_every_workflow_for_a_model_has_auto(file):
+    nodes = {node["type"] for node in json.loads(file.read_text(encoding="utf-8"))["nodes"]}
+    assert "BlockDanceAuto" in nodes or file.stem.startswith(FOR_RESEARCHERS) or "shapes" in file.stem.lower()
+
+
+def test_what_it_compares_is_shown_by_both_renderers(file):
+    """ComfyUI's own comparer is drawn by Nodes 2.0 only."""
+    assert "ImageCompare" not in {node["type"] for node in json.loads(file.read_text(encoding="utf-8"))["nodes"]}
 
 
 def test_the_template_browser_lists_it(page, file):

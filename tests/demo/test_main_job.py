@@ -72,7 +72,9 @@ def test_says_how_many_pictures_there_are_how_long_they_take_and_what_came_of_it
 def test_writes_all_pictures_and_the_sheet(job):
     _, out = job
     assert len(list(out.glob("1-*.png"))) == len(ARMS)
-    assert Image.open(out / "sheet.png").size == sheet.size(1, len(ARMS))
+    whole = Image.open(out / "sheet.png")
+    assert whole.size == sheet.size(1, len(ARMS))
+    assert Image.open(out / "excerpt.jpg").size == sheet.excerpt(whole).size < whole.size
 
 
 def test_shapes_world_is_checked_exactly(tmp_path):

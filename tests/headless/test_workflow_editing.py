@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from lab.headless import bypass, graph, overrides
+from lab.headless import acceleration, bypass, graph, overrides
 from lab.headless.compared import compared
 from lab.headless.errors import UsageError
 from lab.headless.node_types import Input, NodeType
@@ -23,6 +23,14 @@ TYPES = {
         {"model": MODEL, "latent": LATENT}, ("STRING", "IMAGE"), "model/patch/blockdance/analysis", True, True),
     "Compare": NodeType({"a": IMAGE, "b": IMAGE}, (), "", False, True),
     "Show": NodeType({"source": Input("*")}, ("STRING",), "", False, True),
+    "Lora": NodeType({"model": MODEL, "file": Input("COMBO")}, ("MODEL",), "loaders", False),
+    "Scheduler": NodeType({"model": MODEL}, ("SIGMAS",), "sampling", False),
+    "Pair": NodeType({"model": MODEL, "model_negative": MODEL}, ("GUIDER",), "sampling", False),
+    "AllInOne": NodeType({"model": MODEL, "seed": Input("INT")}, ("MODEL", "LATENT", "IMAGE"), "", False),
+    "Trainer": NodeType({"model": MODEL, "seed": Input("INT")}, ("LORA_MODEL",), "training", False),
+    "BlockDanceAuto": NodeType({
+        "model": MODEL, "speedup": Input("FLOAT", default=2.), "profile": Input("COMBO", ("auto", "general")),
+        "least_quality": Input("FLOAT", default=30.)}, ("MODEL",), "model/patch/blockdance", True),
 }
 
 
@@ -191,3 +199,49 @@ def test_the_body_of_a_request_is_a_workflow_too(tmp_path):
     path = tmp_path / "body.json"
     path.write_text(json.dumps({"prompt": full(), "client_id": "me"}))
     assert graph.read(path) == full()
+
+
+def accelerated(**nodes: tuple) -> graph.Prompt:
+    return acceleration.accelerate(prompt(**nodes), TYPES, 2.)
+
+
+def autos(found: graph.Prompt) -> dict[str, list]:
+    """The nodes that were put in, with what they get."""
+    return {node: value["inputs"]["model"] for node, value in found.items() if value["class_type"] == "BlockDanceAuto"}
+
+
+def test_accelerating_goes_behind_the_last_patch_and_leaves_the_schedule_alone():
+    before = dict(load=("Loader", {"file": "a"}), lora=("Lora", {"model": ["load", 0], "file": "l"}),
+                  sigmas=("Scheduler", {"model": ["load", 0]}), guide=("Guider", {"model": ["lora", 0]}),
+                  sample=("Sampler", {"guider": ["guide", 0], "steps": 8}))
+    found = accelerated(**before)
+    (auto, given), = autos(found).items()
+    assert given == ["lora", 0] and found["guide"]["inputs"]["model"] == [auto, 0]
+    assert found[auto]["inputs"] == {"model": ["lora", 0], "speedup": 2., "profile": "auto", "least_quality": 30.}
+    others = {node: value for node, value in found.items() if node not in (auto, "guide")}
+    assert others == {node: value for node, value in prompt(**before).items() if node != "guide"}
+
+
+def test_two_experts_get_a_node_each_and_two_samplers_of_one_model_share_theirs():
+    found = accelerated(
+        **{"1": ("Loader", {"file": "a"}), "2": ("Loader", {"file": "b"}),
+           "3:7": ("Sampler", {"model": ["1", 0], "steps": 8}), "4": ("Sampler", {"model": ["2", 0], "steps": 8}),
+           "5": ("Sampler", {"model": ["2", 0], "steps": 4})})
+    assert autos(found) == {"8": ["1", 0], "9": ["2", 0]}
+    assert [found[node]["inputs"]["model"] for node in ("3:7", "4", "5")] == [["8", 0], ["9", 0], ["9", 0]]
+    assert graph.title(found, "8") != graph.title(found, "9"), "--set must tell them apart"
+
+
+def test_a_guider_of_two_models_and_a_sampler_that_hands_its_model_on():
+    found = accelerated(a=("Loader", {"file": "a"}), b=("Loader", {"file": "b"}),
+                        pair=("Pair", {"model": ["a", 0], "model_negative": ["b", 0]}),
+                        one=("AllInOne", {"model": ["a", 0], "seed": 1}),
+                        two=("AllInOne", {"model": ["one", 0], "seed": 1}))
+    assert list(autos(found).values()) == [["a", 0], ["b", 0], ["one", 0]]
+
+
+def test_what_does_not_sample_and_what_is_fast_already_is_refused():
+    with pytest.raises(UsageError, match="nothing to accelerate"):
+        accelerated(a=("Loader", {"file": "a"}), train=("Trainer", {"model": ["a", 0], "seed": 1}))
+    with pytest.raises(UsageError, match="Patch.*already.*--set"):
+        acceleration.accelerate(full(), TYPES, 2.)

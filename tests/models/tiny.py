@@ -16,7 +16,7 @@ from blockdance.blockdance_core.comfy.models import dit_xl2 as dit
 
 CPU = torch.device("cpu")
 # Buffers that have no value before a checkpoint is loaded
-LOADED = ("pos_embed", "y_embedding", "positive_conditioning", "negative_conditioning")
+LOADED = ("pos_embed", "y_embedding", "positive_conditioning", "negative_conditioning", "beta")
 
 
 @dataclass(frozen=True)

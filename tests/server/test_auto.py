@@ -195,7 +195,7 @@ def test_calibrate_writes_a_profile_that_auto_uses_at_once(comfyui, profiles):
     *runs, last = result.texts["calibrate"]
     assert runs == ["run 1 of 2", "run 2 of 2", "measuring how errors grow, in 6 more runs"] and file.name in last
     measured = json.loads(file.read_text())
-    assert 0 <= measured["growth"] <= 5
+    assert .3 <= measured["growth"] <= 5
     assert measured["runs"] == 2
     assert measured["settings"] == {"steps": 8, "cfg": 3., "sampler": "euler", "scheduler": "simple"}
     assert blocks(prompt, result) == HALF

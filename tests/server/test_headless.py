@@ -157,6 +157,45 @@ def test_a_seed_is_compared_with_the_same_seed(headless, tmp_path):
     assert chart.height > 1.2 * chart.width, "one for each seed"
 
 
+def test_accelerates_without_editing_the_workflow(headless):
+    plain = prompt()
+    workflow.remove_patch(plain)
+    code, printed, told = headless(plain, "--accelerate", "2", "--set", "Sampler.steps=12", "--set",
+                                   "BlockDance Auto.least_quality=0")
+    assert code == 0 and printed, told
+    assert "(BlockDance Auto, BlockDanceAuto): 6 of 12 evaluations reused" in told
+    code, _, told = headless(plain, "--accelerate", "2", "--compare", "--rounds", "1", "--set", "Sampler.steps=12")
+    assert code == 0, told
+    code, _, told = headless(prompt(), "--accelerate", "2")
+    assert code == 2 and "BlockDance Patch" in told and "--set" in told
+    code, _, told = headless(plain, "--accelerate", "9")
+    assert code == 5 and "input speedup: Value 9" in told
+    code, _, told = headless(plain, "--accelerate", "fast")
+    assert code == 2 and "'fast' is no number" in told
+
+
+def test_a_sweep_over_two_servers_measures_everything_beside_a_reference_of_the_same_server(
+        headless, comfyui, base, tmp_path):
+    with server.comfyui_server(host.current(), base, tmp_path / "second.log", ("--cache-classic",)) as second:
+        arguments = ["--server", second.url, "--sweep", "BlockDance Patch.N=1,2,3", "--set", "Sampler.steps=5"]
+        code, printed, told = headless(prompt(), *arguments, "--rounds", "1")
+        assert code == 0, told
+        for action in ((), ("--compare",)):
+            code, _, told = headless(prompt(), "--server", second.url, *action)
+            assert code == 2 and "only a --sweep" in told
+    with (tmp_path / "out" / "sweep.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert sorted(row["BlockDance Patch.N"] for row in rows) == ["", "", "1", "2", "3"]
+    ran = {row["server"] for row in rows}
+    assert ran == {comfyui.url, second.url}
+    assert {row["server"] for row in rows if row["run"] == row["reference"]} == ran
+    assert [row["psnr_db"] for row in rows if row["BlockDance Patch.N"] in ("", "1")] == ["inf"] * 3
+    assert Image.open(tmp_path / "out" / "sweep.png").width > 500
+    assert len(list((tmp_path / "out").glob("*/*.png"))) == 5 and second.url.split("//")[1] in printed
+    code, _, told = headless(prompt(), *arguments)  # the second server is gone
+    assert code == 3 and second.url in told
+
+
 def test_what_holds_back_one_output_does_not_cost_the_others(headless, tmp_path):
     wanted = prompt(blocked=("BlockedImage", {"image": ["8", 0]}), lost=("LostFile", {"image": ["8", 0]}),
                     held=("SaveImage", {"images": ["blocked", 0], "filename_prefix": "held"}))

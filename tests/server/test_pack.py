@@ -25,27 +25,33 @@ class Schema:
     folder: str = ""
 
 
-ADA, ANALYSIS, DIT = "/ada", "/analysis", "/dit"
+ADA, ANALYSIS, DIT, PAPERS = "/ada", "/analysis", "/dit", "/papers"
 PATCH = {"model": None}
 KEPT = {"storage": "model", "offload": "auto"}
+ON = {"enabled": True}
 SAMPLING = {"cfg": 4., "sampler_name": "euler", "scheduler": "simple"}
 
 # Saved workflows hold widget values by position: ids, names, order and defaults are for ever. New inputs are optional
 # and come last
 NODES = {
-    "BlockDanceAuto": Schema("BlockDance Auto", PATCH | {"speedup": 2., "profile": "auto", "least_quality": 30.}),
+    "BlockDanceAuto": Schema("BlockDance Auto", PATCH | {"speedup": 2., "profile": "auto", "least_quality": 30.},
+                             {"quality": "balanced"} | ON),
     "BlockDancePatch": Schema(
-        "BlockDance Patch", PATCH | {"N": 2, "block_index": -1, "start": .40, "end": .95}, {"forecast": "off"} | KEPT),
+        "BlockDance Patch", PATCH | {"N": 2, "block_index": -1, "start": .40, "end": .95},
+        {"forecast": "off"} | KEPT | ON, folder=PAPERS),
     "DeltaCachePatch": Schema(
         "Delta-Cache Patch", PATCH | {"N": 2, "first_block": 0, "n_cached": -1, "start": 0., "end": 1.},
-        {"forecast": "off"} | KEPT),
+        {"forecast": "off"} | KEPT | ON, folder=PAPERS),
     "DeltaDiTPatch": Schema(
-        "Delta-DiT Patch", PATCH | {"N": 2, "b": .6, "n_cached": -1, "budget": 0.}, {"forecast": "off"} | KEPT),
+        "Delta-DiT Patch", PATCH | {"N": 2, "b": .6, "n_cached": -1, "budget": 0.}, {"forecast": "off"} | KEPT | ON,
+        folder=PAPERS),
     "DeltaCacheUNetPatch": Schema(
-        "Delta-Cache Patch (U-Net)", PATCH | {"N": 2, "depth": 2, "mode": "delta", "start": 0., "end": 1.}, KEPT),
-    "BlockDancePreset": Schema("BlockDance Preset", PATCH | {"preset": None}),
-    "BlockDancePlan": Schema("BlockDance Plan", PATCH | {"plan": ANY}),
-    "BlockDanceAdaPatch": Schema("BlockDance-Ada Patch", PATCH | {"policy": None}, {"threshold": .5}),
+        "Delta-Cache Patch (U-Net)", PATCH | {"N": 2, "depth": 2, "mode": "delta", "start": 0., "end": 1.}, KEPT | ON,
+        folder=PAPERS),
+    "BlockDancePreset": Schema("BlockDance Preset", PATCH | {"preset": None}, ON, folder=PAPERS),
+    "BlockDancePlan": Schema("BlockDance Plan", PATCH | {"plan": ANY}, ON),
+    "BlockDanceAdaPatch": Schema("BlockDance-Ada Patch", PATCH | {"policy": None}, {"threshold": .5} | ON,
+                                 folder=PAPERS),
     "BlockDanceCalibrate": Schema(
         "BlockDance Calibrate",
         PATCH | {"positive": None, "negative": None, "latent_image": None, "seed": 0, "runs": 2, "steps": 30}
@@ -81,7 +87,8 @@ NODES = {
 }
 # What saved workflows may have chosen; those that list files or ComfyUI's samplers are not the pack's to promise
 CHOICES = {
-    "profile": ["auto", "general", "measure anew"], "forecast": ["off", "linear", "quadratic"],
+    "profile": ["auto", "general", "measure anew", "measure only when asked"],
+    "quality": ["safe", "balanced", "fast", "custom"], "forecast": ["off", "linear", "quadratic"],
     "storage": ["model", "bf16", "fp8"], "offload": ["auto", "off", "on"], "mode": ["delta", "feature"],
     "borders": ["three quarters", "all", "three quarters or all", "half, three quarters or all"],
     "baseline": ["none", "mean", "greedy"], "network": ["full", "small"], "theme": ["dark", "light"],

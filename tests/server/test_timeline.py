@@ -30,7 +30,8 @@ def reused(steps: list[dict]) -> list[int]:
 def test_every_patch_offers_plans(comfyui):
     patches = json.loads(get(comfyui, "/blockdance/plan"))
     nodes = json.loads(get(comfyui, "/object_info"))
-    assert set(patches) == {name for name, node in nodes.items() if node["category"] == "model/patch/blockdance"}
+    folders = "model/patch/blockdance", "model/patch/blockdance/papers"
+    assert set(patches) == {name for name, node in nodes.items() if node["category"] in folders}
 
 
 def test_a_plan_for_steps_and_model(comfyui):

@@ -20,7 +20,7 @@ from lab.headless import client
 REPOSITORY = Path(__file__).resolve().parents[2]
 TWINS = {path.stem: path for path in sorted((REPOSITORY / "workflows/api").glob("*.json"))}
 DEMOS = REPOSITORY / "demo" / "workflows/api"
-FILE_LISTS = {"unet_name", "clip_name", "clip_name1", "clip_name2", "vae_name", "ckpt_name"}
+FILE_LISTS = {"unet_name", "clip_name", "clip_name1", "clip_name2", "vae_name", "ckpt_name", "text_encoder"}
 STEPS = 8  # where those of the workflow would take long
 
 
@@ -49,19 +49,20 @@ def test_the_server_misses_nothing_but_the_files(comfyui, name):
 
 
 @pytest.mark.parametrize("name, family, stacks, steps", [
-    ("blockdance_pixart_sigma", "pixart_sigma", (2,), STEPS), ("blockdance_pixart_alpha", "pixart_alpha", (2,), STEPS),
-    ("delta_dit_pixart_alpha", "pixart_alpha", (2,), STEPS), ("blockdance_sd3_medium", "sd3", (3,), None),
-    ("blockdance_sd3.5_large", "sd3", (3,), None), ("blockdance_flux1_dev", "flux", (3, 5), None)])
+    ("PixArt-Sigma with BlockDance Auto", "pixart_sigma", (2,), STEPS),
+    ("SD3.5 large with BlockDance Auto", "sd3", (3,), None),
+    ("Flux.1-dev with BlockDance Auto", "flux", (3, 5), None)])
 def test_runs_with_tiny_files_in_comfyuis_own_loaders(comfyui, base, name, family, stacks, steps):
     prompt = read(TWINS[name])
     width, height = FAMILIES[family].size
-    set_everywhere(prompt, width=width, height=height, **({"steps": steps} if steps else {}))
+    set_everywhere(prompt, width=width, height=height, profile="general", quality="custom", least_quality=0,
+                   **({"steps": steps} if steps else {}))
     for node in list(prompt.values()):
         give_files(prompt, node, FAMILIES[family], base / "models")
     check_run(comfyui, prompt, stacks)
 
 
-def set_everywhere(prompt: dict, **values: int) -> None:
+def set_everywhere(prompt: dict, **values: int | str) -> None:
     """Give these values to all inputs of these names."""
     for node in prompt.values():
         node["inputs"] |= {key: values[key] for key in node["inputs"].keys() & values.keys()}
@@ -93,7 +94,7 @@ def save_once(save, path: Path) -> None:
 
 
 def test_auto_is_faster_with_the_next_seed_as_its_note_says(comfyui, base):
-    prompt = read(TWINS["blockdance_auto_flux1_dev"])
+    prompt = read(TWINS["Before and after, with Flux.1-dev"])
     forget_profiles(base)
     width, height = FAMILIES["flux"].size
     set_everywhere(prompt, width=width, height=height)
@@ -104,7 +105,7 @@ def test_auto_is_faster_with_the_next_seed_as_its_note_says(comfyui, base):
     assert "measured: the next run will be faster" in first.texts[auto][-1]
     assert "identical" in first.texts[judge][-1]
 
-    set_everywhere(prompt, value=2, least_quality=0)  # what is expected of random weights is little
+    set_everywhere(prompt, value=2, quality="custom", least_quality=0)  # what is expected of random weights is little
     check_run(comfyui, prompt, (3, 5))
 
 
@@ -124,6 +125,7 @@ def check_run(comfyui, prompt: dict, stacks: tuple[int, ...], unaccelerated: int
                      if node["class_type"] == "KSampler" and node["inputs"]["model"] == [key, 0])
         settings = dict(patch["inputs"])
         del settings["model"]
+        assert settings.pop("enabled", True)
         for name, unused in {"forecast": "off", "storage": "model", "offload": "auto"}.items():
             assert settings.pop(name, unused) == unused
         plan = METHOD_OF[patch["class_type"]](**settings).plan(Schedule.even(steps), Transformer("", stacks))
@@ -138,7 +140,8 @@ def of_type(prompt: dict, node_class: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name, unaccelerated", [
-    ("compare_methods_pixart_sigma", 1), ("probe_and_choose_pixart_sigma", 0)])
+    ("For researchers, all methods on one seed of PixArt-Sigma", 1),
+    ("For researchers, probe PixArt-Sigma and choose settings", 0)])
 def test_runs_with_the_demos_model(comfyui, name, unaccelerated):
     """These need PixArt's 28 blocks, which tiny files do not have.
 
@@ -155,20 +158,21 @@ def test_runs_with_the_demos_model(comfyui, name, unaccelerated):
         if node["class_type"] in exchange:
             node["class_type"], node["inputs"] = exchange[node["class_type"]]
     # What is measured of the tests' random weights is no measure: Auto goes by the general profile
-    set_everywhere(prompt, steps=STEPS, profile="general", least_quality=0)
+    set_everywhere(prompt, steps=STEPS, profile="general", quality="custom", least_quality=0)
     check_run(comfyui, prompt, (28,), unaccelerated)
 
 
-@pytest.mark.parametrize("name, blocks", [("blockdance_shapes_world", 28), ("blockdance_shapes_world_video", 24)])
+@pytest.mark.parametrize("name, blocks", [
+    ("Shapes with BlockDance, on any CPU", 28), ("Moving shapes with BlockDance, on any CPU", 24)])
 def test_the_demos_workflows_run_as_they_are(comfyui, name, blocks):
     check_run(comfyui, read(DEMOS / f"{name}.json"), (blocks,))
 
 
 def test_the_demos_pictures_are_measured_by_the_first_run_and_faster_in_the_next(comfyui, base):
-    prompt = read(DEMOS / "blockdance_picture_world.json")
+    prompt = read(DEMOS / "Emoji with BlockDance Auto, on any CPU.json")
     forget_profiles(base)
     set_everywhere(prompt, steps=STEPS)
     [auto] = of_type(prompt, "BlockDanceAuto")
     assert "measured: the next run will be faster" in client.submit(comfyui.url, prompt).texts[auto][-1]
-    set_everywhere(prompt, value=2, least_quality=0)  # what is expected of so few steps is little
+    set_everywhere(prompt, value=2, quality="custom", least_quality=0)  # what is expected of so few steps is little
     check_run(comfyui, prompt, (8, 16))

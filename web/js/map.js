@@ -1,28 +1,30 @@
 /**
- * The picture of a run: evaluations from left to right, blocks from top to bottom.
+ * The picture of a run: evaluations from left to right, blocks from top to bottom; one row where every evaluation is
+ * computed or left out as a whole.
  *
  * @typedef {{first: number, last: number, kind: "feature" | "delta" | "output"}} Reuse
  * @typedef {{step: number, reuse: Reuse | null, store: Reuse[]}} Planned
  * @typedef {{step: number, reuse: Reuse | null, stored: Reuse[], executed: number, total: number, passes: number,
  *     misses: number, seconds: number}} Evaluation
  * @typedef {{method: string, model: string, stacks: number[], steps: number, executed_blocks: number,
- *     total_blocks: number, seconds: number, cache_bytes: number, note: string, outcome: string, failures: string[],
- *     plan: Planned[], evaluations: Evaluation[]}} Report  as Report.as_dict() in blockdance_core/engine/report.py makes it
+ *     total_blocks: number, seconds: number, cache_bytes: number, note: string, outcome: string, notes: string[],
+ *     failures: string[], headline: string, closeness: string, expected_quality: number | null,
+ *     provenance: Record<string, string>, plan: Planned[], evaluations: Evaluation[]}} Report  as Report.as_dict() in
+ *     blockdance_core/engine/report.py makes it
  * @typedef {"planned" | "running" | "finished" | "stopped"} Phase
- * @typedef {{reuse: Reuse | null, stored: Reuse[], partly: boolean, state: "done" | "current" | "ahead",
- *     text: string}} Column
+ * @typedef {{reuse: Reuse | null, partly: boolean, state: "done" | "current" | "ahead", text: string}} Column
  */
+
+import { capital, words } from "./words.js";
 
 /** The colors of the report's picture, blockdance_core/figures/run_map.py. */
 const CELLS = {
     computed: ["computed", "#4a72ad"],
-    stored: ["stored", "#f0a830"],
-    feature: ["feature reused", "#35b18b"],
-    delta: ["delta reused", "#bd6fd6"],
-    output: ["output forecast", "#5cc8e0"],
+    feature: ["reused", "#35b18b"],
+    delta: ["change reused", "#bd6fd6"],
+    output: ["forecast", "#5cc8e0"],
     partly: ["partly reused", "#a7c957"],
 };
-const LEAST_STORED = 1 / 24, MOST_STORED = 1 / 4; // of the height, so that one block of many is seen, and not alone
 const GAP = .1; // of a column
 
 /** @param {Report} report @param {Phase} phase @returns {Column[]} */
@@ -35,35 +37,45 @@ export function columns(report, phase) {
 }
 
 /** @param {Evaluation} evaluation @param {boolean} current @returns {Column} */
-function executed({ step, reuse, stored, executed, total, misses, seconds }, current) {
-    if (current) return { reuse, stored: [], partly: false, state: "current", text: `step ${step}: being computed` };
+function executed({ step, reuse, executed, total, misses, seconds }, current) {
+    if (current) return { reuse, partly: false, state: "current", text: words(`step ${step}: being computed`) };
     const reused = executed < total ? reuse : null;
+    const part = executed > 0 && executed < total ? `, ${words(`${executed} of ${total} blocks`)}` : "";
     return {
-        reuse: reused, stored, partly: reused !== null && misses > 0, state: "done",
-        text: `step ${step}: ${reused ? words(reused) : "computed"}, ${executed} of ${total} blocks, `
-            + `${(seconds * 1000).toFixed(0)} ms`,
+        reuse: reused, partly: reused !== null && misses > 0, state: "done",
+        text: `${words(`step ${step}: ${deed(reused)}`)}${part}, ${(seconds * 1000).toFixed(0)} ms`,
     };
 }
 
 /** @param {Planned} planned @returns {Column} */
-function planned({ step, reuse, store }) {
-    return {
-        reuse, stored: store, partly: false, state: "ahead",
-        text: `step ${step}: ${reuse ? words(reuse) : "computed"}`,
-    };
+function planned({ step, reuse }) {
+    return { reuse, partly: false, state: "ahead", text: words(`step ${step}: ${deed(reuse)}`) };
 }
 
-/** @param {Reuse} reuse */
-function words({ first, last, kind }) {
-    return kind === "output" ? "output forecast from earlier steps" : `${kind} of blocks ${first}-${last} reused`;
+/** @param {Reuse | null} reuse */
+function deed(reuse) {
+    if (!reuse) return "computed";
+    const { first, last, kind } = reuse;
+    return kind === "output" ? "forecast from earlier steps" : `${kind} of blocks ${first} to ${last} reused`;
+}
+
+/** Whether no column tells one block from another. @param {Column[]} columns @param {number[]} stacks */
+export function isStrip(columns, stacks) {
+    const depth = depthOf(stacks);
+    return columns.every(({ reuse }) => !reuse || (reuse.first === 0 && reuse.last === depth - 1));
 }
 
 /** @param {SVGElement} svg @param {Column[]} columns @param {number[]} stacks @param {Phase} phase */
 export function draw(svg, columns, stacks, phase) {
-    const depth = stacks.reduce((sum, count) => sum + count, 0);
+    const depth = depthOf(stacks);
     svg.setAttribute("viewBox", `0 0 ${columns.length} ${depth}`);
     const bars = columns.map((column, x) => drawn(column, x, depth, phase));
-    svg.replaceChildren(...bars, ...borders(stacks, columns.length));
+    svg.replaceChildren(...bars, ...isStrip(columns, stacks) ? [] : borders(stacks, columns.length));
+}
+
+/** @param {number[]} stacks */
+export function depthOf(stacks) {
+    return stacks.reduce((sum, count) => sum + count, 0);
 }
 
 /** @param {Column} column @param {number} x @param {number} depth @param {Phase} phase */
@@ -72,14 +84,12 @@ function drawn(column, x, depth, phase) {
         x: x + GAP / 2, y: top, width: 1 - GAP, height, fill: CELLS[cell][1],
     });
     const faint = phase !== "planned" && column.state === "ahead";
-    const group = shape("g", { "data-state": column.state, opacity: faint ? .35 : 1 });
+    const group = shape("g", { "data-state": column.state, "data-cell": cellOf(column), opacity: faint ? .35 : 1 });
     const title = shape("title", {});
-    title.textContent = column.text;
+    title.textContent = capital(column.text);
     group.append(title, bar("computed", 0, depth));
     const { reuse } = column;
-    if (reuse) group.append(bar(column.partly ? "partly" : reuse.kind, reuse.first, reuse.last - reuse.first + 1));
-    const height = Math.min(Math.max(1, depth * LEAST_STORED), depth * MOST_STORED);
-    for (const { last } of column.stored) group.append(bar("stored", last + 1 - height, height));
+    if (reuse) group.append(bar(cellOf(column), reuse.first, reuse.last - reuse.first + 1));
     if (column.state === "current") {
         group.append(shape("rect", {
             x, y: 0, width: 1, height: depth, fill: "none", stroke: "var(--input-text)", "stroke-width": 2,
@@ -87,6 +97,11 @@ function drawn(column, x, depth, phase) {
         }));
     }
     return group;
+}
+
+/** @param {Column} column @returns {keyof typeof CELLS} */
+function cellOf({ reuse, partly }) {
+    return reuse ? partly ? "partly" : reuse.kind : "computed";
 }
 
 /** Lines between stacks, as between the double and the single blocks of Flux; a U-Net has too many to draw. */
@@ -100,12 +115,8 @@ function borders(stacks, width) {
 
 /** The kinds of cells in these columns. @param {Column[]} columns @returns {[string, string][]} label and color */
 export function legend(columns) {
-    const found = new Set(["computed"]);
-    for (const { reuse, stored, partly } of columns) {
-        if (stored.length) found.add("stored");
-        if (reuse) found.add(partly ? "partly" : reuse.kind);
-    }
-    return Object.keys(CELLS).filter((cell) => found.has(cell)).map((cell) => CELLS[cell]);
+    const found = new Set(["computed", ...columns.map(cellOf)]);
+    return Object.keys(CELLS).filter((cell) => found.has(cell)).map((cell) => [words(CELLS[cell][0]), CELLS[cell][1]]);
 }
 
 function shape(name, attributes) {

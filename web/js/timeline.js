@@ -2,12 +2,16 @@
 
 import { api } from "../../../scripts/api.js";
 import { app } from "../../../scripts/app.js";
-import { HEIGHT, View } from "./view.js";
+import { ANEW, menuOf } from "./actions.js";
+import { agree, settle } from "./quality.js";
+import { View } from "./view.js";
+import { learnWords } from "./words.js";
 
 /** @typedef {import("./map.js").Report} Report */
 /**
  * @typedef {{workflow: string | null, node: string, settings: Record<string, unknown>, phase: import("./map.js").Phase,
- *     report: Report, model: object, steps?: number}} Run  `steps` is the sampler's widget at the time
+ *     report: Report, model: object, text?: string, written?: string, steps?: number}} Run  `steps` is the sampler's
+ *     widget at the time, `text` the report in words, `written` its plan as text
  */
 
 const NAME = "blockdance.timeline";
@@ -16,19 +20,21 @@ const HOST_LINE = "$$node-text-preview"; // the host's widget for the line of te
 const MARGIN = 8; // around the widget, in the classic renderer
 const PAUSE = 120; // milliseconds without a change before a plan is asked for
 const KEPT = 20; // runs that survive a reload of the page
+const PLAN_SIZE = [420, 480]; // of a new BlockDance Plan, whose text is read and written
 
 /** The latest run of each node, by workflow and execution id, the newest last. @type {Map<string, Run>} */
 const runs = new Map();
 /** The nodes that get a timeline. @type {Set<string>} */
 let patches = new Set();
-/** @type {WeakMap<object, {view: View, asked?: string, timer?: number}>} */
+/** @type {WeakMap<object, {view: View, asked?: string, timer?: number, plan?: string}>} */
 const timelines = new WeakMap();
 
 app.registerExtension({
     name: NAME,
 
     async init() {
-        patches = new Set(await ask());
+        const [found] = await Promise.all([ask(), learnWords()]);
+        patches = new Set(found);
     },
 
     setup() {
@@ -46,9 +52,11 @@ app.registerExtension({
         const view = new View((event) => {
             // Nodes 2.0 hands the wheel on by itself
             if (!LiteGraph.vueNodesMode) app.canvas.processMouseWheel(event);
-        });
+        }, () => grow(node));
+        const height = () => view.height + 2 * MARGIN;
         const widget = node.addDOMWidget("blockdance_timeline", "blockdance_timeline", view.root, {
-            serialize: false, hideOnZoom: false, margin: MARGIN, getMinHeight: () => HEIGHT + 2 * MARGIN,
+            serialize: false, hideOnZoom: false, margin: MARGIN, getMinHeight: height,
+            getMaxHeight: () => view.isFlat ? height() : undefined,
         });
         widget.serialize = false; // options.serialize is for the prompt, this one for the saved workflow
         timelines.set(node, { view });
@@ -56,11 +64,27 @@ app.registerExtension({
             const { callback } = widget;
             widget.callback = function (...values) {
                 const result = callback?.apply(this, values);
+                agree(node, widget.name);
                 refresh(node);
                 return result;
             };
         }
+        for (const change of ["onConfigure", "onConnectionsChange"]) {
+            const before = node[change];
+            node[change] = function (...values) {
+                const result = before?.apply(this, values);
+                settle(node);
+                return result;
+            };
+        }
+        if (node.comfyClass === "BlockDancePlan") node.setSize(PLAN_SIZE);
         refresh(node);
+    },
+
+    getNodeMenuItems(node) {
+        if (!timelines.has(node)) return [];
+        const run = runOf(node), current = run && isOf(run, node) ? run : undefined;
+        return menuOf(node, current, current?.written ?? timelines.get(node).plan);
     },
 
     afterConfigureGraph: refreshAll,
@@ -120,7 +144,9 @@ async function preview(node, run) {
     if (!node.graph || timeline.asked === body) return;
     timeline.asked = body;
     const plan = await ask({ method: "POST", body });
-    if (timeline.asked === body) show(node, { ...plan, phase: "planned" });
+    if (timeline.asked !== body) return;
+    timeline.plan = plan?.written;
+    show(node, { ...plan, phase: "planned" });
 }
 
 /** The server's answer; nothing if it has none. @param {RequestInit} [options] */
@@ -131,6 +157,14 @@ async function ask(options) {
 
 function show(node, content) {
     timelines.get(node).view.show(content);
+    node.setDirtyCanvas(true, true);
+}
+
+/** Give a node the height that it needs, if it has less. Nodes 2.0 does so by itself. */
+function grow(node) {
+    if (LiteGraph.vueNodesMode || node.flags.collapsed) return;
+    const [width, height] = node.size, [, least] = node.computeSize();
+    if (least > height) node.setSize([width, least]);
     node.setDirtyCanvas(true, true);
 }
 
@@ -150,7 +184,8 @@ function runOf(node) {
 /** Whether the run had the node's present settings. @param {Run} run */
 function isOf(run, node) {
     const settings = Object.entries(settingsOf(node, run)), steps = stepsOf(node);
-    return settings.every(([name, value]) => run.settings[name] === value) && (run.steps ?? steps) === steps;
+    const same = ([name, value]) => run.settings[name] === value || (name === "profile" && run.settings[name] === ANEW);
+    return settings.every(same) && (run.steps ?? steps) === steps;
 }
 
 /** The values of the node's widgets; of one that a link sets, what it was in the latest run. @param {Run} [run] */

@@ -27,6 +27,8 @@ ARCHITECTURES: dict[str, tuple[Stack, ...]] = {
     "Hunyuan3Dv2": _FLUX,
     "HunYuanDiTPlain": (Stack("blocks", ("hidden_states",), long_skips=True),),
     "WanModel": (Stack("blocks", ("x",)),),
+    # Its blocks also run on the video of the pose, for keys and values: that part is always computed
+    "WanAnimate2Model": (Stack("blocks", ("x",), method="forward_gen"),),
     "LTXVModel": (Stack("transformer_blocks", ("x",)),),
     "LTXAVModel": (Stack("transformer_blocks", ("x",), packed=True),),
     "AsymmDiTJoint": (Stack("blocks", ("x", "y")),),
@@ -42,12 +44,20 @@ ARCHITECTURES: dict[str, tuple[Stack, ...]] = {
         Stack("double_stream_layers", ("img_hidden_states", "instruct_hidden_states")),
         Stack("single_stream_layers", ("hidden_states",))),
     "QwenImageTransformer2DModel": _QWEN,
+    # In the call that keeps keys and values of the prompt each block runs twice: nothing is stored there
+    "QwenImage21Transformer2DModel": (Stack("transformer_blocks", ("x",)),),
     "MageFlowTransformer2DModel": _QWEN,
     "LensTransformer2DModel": _QWEN,
     "JoyImageTransformer3DModel": (Stack("double_blocks", ("hidden_states", "encoder_hidden_states")),),
     "Kandinsky5": (Stack("visual_transformer_blocks", ("visual_embed",)),),
+    "Kandinsky6": (Stack("visual_blocks", ("visual_embed", "audio_embed")),),
+    # The same layers make keys and values of the prompt through another method, which is always computed
+    "SenseNovaU15": (Stack("language_model.model.layers", ("image",), method="forward_generation"),),
     "ACEStepTransformer2DModel": (Stack("transformer_blocks", ("hidden_states",)),),
     "AceStepConditionGenerationModel": (Stack("decoder.layers", ("hidden_states",)),),
+    # Longer than a window of theirs, these two run the blocks several times in a call: all are computed then
+    "MiniMaxMusic3DiT": (Stack("diffusion_transformer.transformer.layers", ("x",)),),
+    "YuE2": (Stack("model.layers", ("x",), keys_values="past_key_value"),),
     "AudioDiffusionTransformer": (Stack("transformer.layers", ("x",)),),
     "LatentSeqMMFlowModel": (Stack("blocks", ("x",)),),
     # Without the pixel blocks behind them, which work on a stream of their own
@@ -61,10 +71,12 @@ ARCHITECTURES: dict[str, tuple[Stack, ...]] = {
     "DiT": (Stack("blocks", ("x",)),),
 }
 
-_CASCADE = "a stage of Stable Cascade, whose blocks form a U-Net"
-_VISION = "a model that looks at pictures and does not sample"
+_AUTO = "Only BlockDance Auto works on it, which looks at outputs alone; bypass this node."
+_CASCADE = f"a stage of Stable Cascade, whose blocks form a U-Net. {_AUTO}"
+_VOXELS = f"several transformers, of which a run uses one, on a list of voxels. {_AUTO}"
+_VISION = "a model that looks at pictures and does not sample. Remove or bypass this node."
 NO_TRANSFORMERS = {"StageB": _CASCADE, "StageC": _CASCADE, "RTv4": _VISION, "DepthAnything3Net": _VISION,
-                   "SAM3Model": _VISION}
+                   "SAM3Model": _VISION, "Trellis2": _VOXELS}
 
 
 @dataclass(frozen=True)
@@ -83,8 +95,7 @@ def chain_of(diffusion_model: Module) -> Chain:
     names = [ancestor.__name__ for ancestor in type(model).__mro__]
     for name in names:
         if name in NO_TRANSFORMERS:
-            raise UnsupportedModel(f"{names[0]} is {NO_TRANSFORMERS[name]}. No patch of this pack fits: remove or "
-                                   "bypass this node.")
+            raise UnsupportedModel(f"{names[0]} is {NO_TRANSFORMERS[name]}")
         if name in ARCHITECTURES:
             try:
                 return chain(model, ARCHITECTURES[name])

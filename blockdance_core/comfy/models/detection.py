@@ -20,7 +20,8 @@ class Stack:
 
     blocks: attribute path of the list; hidden: the hidden-state arguments in the order in which a block returns them,
     by name, or by place for a block that takes *args; packed, keys_values, guessed: as in Contract; long_skips: the
-    output of block i is read again by the block that is as far from the end; needs_a_block: as in Chain.
+    output of block i is read again by the block that is as far from the end; needs_a_block: as in Chain; method: as in
+    Contract.
     """
     blocks: str
     hidden: tuple[str | int, ...]
@@ -29,6 +30,7 @@ class Stack:
     guessed: bool = False
     long_skips: bool = False
     needs_a_block: bool = False
+    method: str = "forward"
 
 
 def uncompiled(module: Module) -> Module:
@@ -59,8 +61,8 @@ def chain(diffusion_model: Module, stacks: tuple[Stack, ...]) -> Chain:
 @lru_cache(maxsize=None)
 def _contract(block_class: type, stack: Stack) -> Contract:
     # The class's forward: the instance's may be a compiled or patched one that shows only *args
-    return Contract.of(block_class.forward, stack.hidden, packed=stack.packed, keys_values=stack.keys_values,
-                       guessed=stack.guessed)
+    return Contract.of(getattr(block_class, stack.method), stack.hidden, packed=stack.packed,
+                       keys_values=stack.keys_values, guessed=stack.guessed, method=stack.method)
 
 
 _FEWEST = 4  # shorter lists are refiners and heads

@@ -43,6 +43,15 @@ class Solver:
                 moves[step, place[other]] += weight * (times[number + 1] - times[number])
         return cls(recipe.computed, moves)
 
+    def dump(self) -> dict[str, list]:
+        """For JSON."""
+        return {"computed": list(self.computed), "moves": self.moves.tolist()}
+
+    @classmethod
+    def parse(cls, found: dict[str, list]) -> "Solver":
+        """What was dumped."""
+        return cls(tuple(found["computed"]), torch.tensor(found["moves"], dtype=torch.float64))
+
     def __call__(self, model: Callable, x: torch.Tensor, sigmas: torch.Tensor, extra_args: dict, flow: FlowTime
                  ) -> torch.Tensor:
         """Sample, as solver.py has it: x (B, C, ...) at the first sigma, to the picture."""

@@ -21,13 +21,14 @@ from .trajectory import Trajectory
 ORDER, FIRST = 2, 3
 
 
-def dpcache(trajectories: Sequence[Trajectory], count: int) -> Recipe:
-    """The recipe with so many computed evaluations. Raises ValueError for fewer than it needs."""
-    costs = np.mean([cost_tensor(trajectory.velocities) for trajectory in trajectories], 0)
+def dpcache(trajectories: Sequence[Trajectory], count: int, order: int = ORDER) -> Recipe:
+    """The recipe with so many computed evaluations. order: of the forecasts. Raises ValueError for fewer than it
+    needs."""
+    costs = np.mean([cost_tensor(trajectory.outputs) for trajectory in trajectories], 0)
     steps = len(costs)
     computed = key_steps(costs, count)
     return Recipe.of(steps, computed, {
-        number: taylor([other for other in computed if other < number][:-ORDER - 2:-1], number)
+        number: taylor([other for other in computed if other < number][:-order - 2:-1], number)
         for number in range(steps) if number not in computed})
 
 

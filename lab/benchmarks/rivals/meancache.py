@@ -7,6 +7,9 @@ MeanCache: From Instantaneous to Average Velocity, arXiv 2601.19961 (ICLR 2026).
 velocities of later spans. Section 3.2: an edge from one computed evaluation to the next costs the mean absolute error
 of that average over the edge, with the best of some spans, in full runs; of all paths with so many edges the one with
 the least sum of costs to the power of gamma is taken, which keeps its peaks low.
+
+It is made for samplers without noise of their own. With others it learns from runs by Euler, and its weights, which add
+up to one, are those of pictures.
 """
 
 from typing import Sequence
@@ -20,22 +23,27 @@ SPANS = 1, 2, 3, 4, 5
 GAMMA = 4.
 
 
-def meancache(trajectories: Sequence[Trajectory], count: int, gamma: float = GAMMA) -> Recipe:
-    """The recipe with so many computed evaluations."""
-    costs = np.mean([edge_costs(trajectory) for trajectory in trajectories], 0)  # (S, T, T + 1)
-    computed = shortest_path(costs.min(0) ** gamma, count)
-    ends = *computed[1:], costs.shape[1]
-    spans = {begin: SPANS[int(costs[:, begin, end].argmin())] for begin, end in zip(computed, ends)}
-    return average_velocities(trajectories[0].times, spans)
+def meancache(trajectories: Sequence[Trajectory], count: int, gamma: float = GAMMA, spans: Sequence[int] = SPANS,
+              closing: bool = False) -> Recipe:
+    """The recipe with so many computed evaluations. closing: with the last one among them, whatever it costs."""
+    costs = np.mean([edge_costs(trajectory, spans) for trajectory in trajectories], 0)  # (S, T, T + 1)
+    steps, edges = costs.shape[1], costs.min(0) ** gamma
+    if closing and count > 1:
+        computed = *shortest_path(edges[:-1, :-1], count - 1), steps - 1
+    else:
+        computed = shortest_path(edges, count)
+    ends = *computed[1:], steps
+    chosen = {begin: spans[int(costs[:, begin, end].argmin())] for begin, end in zip(computed, ends)}
+    return average_velocities(trajectories[0].times, chosen)
 
 
-def edge_costs(trajectory: Trajectory) -> np.ndarray:
+def edge_costs(trajectory: Trajectory, spans: Sequence[int] = SPANS) -> np.ndarray:
     """By span and both ends of an edge, (S, T, T + 1); infinite where a span begins before the run."""
     times, latents, velocities = trajectory.times, trajectory.latents, trajectory.velocities
     steps = len(velocities)
-    costs = np.full((len(SPANS), steps, steps + 1), np.inf)
+    costs = np.full((len(spans), steps, steps + 1), np.inf)
     for begin in range(steps):
-        for place, span in enumerate(SPANS):
+        for place, span in enumerate(spans):
             back = begin - span
             jvp = 0.
             if span > 1:

@@ -10,6 +10,7 @@ from typing import Mapping, Sequence
 from comfy.model_patcher import ModelPatcher
 
 from ....blockdance_core.auto.controller import controller_of
+from ....blockdance_core.auto.measurement import quantity_of
 from ....blockdance_core.comfy.attach import attach
 from ....blockdance_core.comfy.models.architectures import ANY_MODEL
 from ....blockdance_core.engine.controller import PlanController, Setup
@@ -21,8 +22,8 @@ Row = Mapping[int, float]  # weights in one output, by the number of the compute
 
 @dataclass(frozen=True)
 class Recipe:
-    """rows[n]: what the output of evaluation n, the velocity after guidance, is made of; {n: 1} where it is computed.
-    """
+    """rows[n]: what the output of evaluation n after guidance is made of; {n: 1} where it is computed. Outputs are
+    velocities, or pictures where the sampler adds noise at every step."""
     rows: tuple[Row, ...]
 
     def __post_init__(self):
@@ -37,6 +38,15 @@ class Recipe:
     @property
     def computed(self) -> tuple[int, ...]:
         return tuple(number for number, row in enumerate(self.rows) if number in row)
+
+    def dump(self) -> list[dict[str, float]]:
+        """For JSON."""
+        return [{str(other): weight for other, weight in row.items()} for row in self.rows]
+
+    @classmethod
+    def parse(cls, rows: list[dict[str, float]]) -> "Recipe":
+        """What was dumped."""
+        return cls(tuple({int(other): weight for other, weight in row.items()} for row in rows))
 
     @classmethod
     def of(cls, steps: int, computed: Sequence[int], skipped: Mapping[int, Row]) -> "Recipe":
@@ -67,7 +77,7 @@ class _StaticMethod:
             return Plan((COMPUTE,) * schedule.steps, f"made for {steps} steps, so everything is computed")
         skip = SkipModel(transformer.depth)
         return Plan.from_reuses([None if number in row else skip for number, row in enumerate(self.recipe.rows)],
-                                extrapolation=_Rows(self.recipe, schedule.times[:-1]))
+                                extrapolation=_Rows(self.recipe, schedule.times[:-1], quantity_of(schedule)))
 
     def begin(self, schedule: Schedule, transformer: Transformer) -> PlanController:
         return controller_of(Setup(self.plan(schedule, transformer)), schedule)
@@ -78,7 +88,7 @@ class _Rows:
     """An Extrapolation. Evaluations are told apart by their times, since some samplers have two a step."""
     recipe: Recipe
     times: tuple[float, ...]
-    quantity: Quantity = Quantity.VELOCITY
+    quantity: Quantity
 
     @property
     def anchors(self) -> int:

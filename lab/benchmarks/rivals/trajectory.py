@@ -6,6 +6,7 @@ from typing import Callable
 import numpy as np
 import torch
 
+from ....blockdance_core.auto.measurement import quantity_of
 from ....blockdance_core.engine.controller import PlanController, Setup
 from ....blockdance_core.plan.plan import Plan, Transformer
 from ....blockdance_core.plan.schedule import FlowTime, Quantity, Schedule
@@ -14,7 +15,7 @@ from ....blockdance_core.plan.schedule import FlowTime, Quantity, Schedule
 @dataclass(frozen=True)
 class Trajectory:
     """One full run in the terms of a flow, from noise (1) to picture (0). velocities: (T, N) of its evaluations, after
-    guidance; latents: (T + 1, N) that they were made at, and the result."""
+    guidance; latents: (T + 1, N) that they were made at, and the result, Euler's where the sampler has another."""
     schedule: Schedule
     velocities: torch.Tensor
     latents: torch.Tensor
@@ -30,9 +31,18 @@ class Trajectory:
         return np.array(self.schedule.times)
 
     @property
+    def outputs(self) -> torch.Tensor:
+        """(T, N), what weighted sums are made of: velocities, or pictures where the sampler adds noise at every step,
+        which velocities would carry on to later steps."""
+        if quantity_of(self.schedule) is Quantity.VELOCITY:
+            return self.velocities
+        times = torch.tensor(self.schedule.times[:-1], dtype=self.velocities.dtype)
+        return self.latents[:-1] - times[:, None] * self.velocities
+
+    @property
     def gram(self) -> np.ndarray:
         """(T, T): the products of all outputs with each other."""
-        outputs = self.velocities.double()
+        outputs = self.outputs.double()
         return (outputs @ outputs.T).numpy()
 
 

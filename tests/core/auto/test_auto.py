@@ -197,7 +197,7 @@ class TestPolicy:
 
     def test_where_errors_were_measured_to_grow_more_is_computed_early(self):
         known = general(Quantity.VELOCITY)
-        plans = [auto(2., replace(known, growth=growth)).plan(Schedule.even(30), PIXART) for growth in (.2, 3.)]
+        plans = [auto(2., replace(known, growth=growth)).plan(Schedule.even(30), PIXART) for growth in (.3, 3.)]
         few, many = (sum(step < 10 for step in range(30) if step not in plan.reused_steps) for plan in plans)
         assert many > few
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import comfy.ldm.modules.attention
+import comfy.ops
 import pytest
 import torch
 from comfy_api.torch_helpers import set_torch_compile_wrapper
@@ -12,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 from blockdance.blockdance_core.comfy import passes as passes_module
 from blockdance.blockdance_core.comfy.attach import attach, last_report
 from blockdance.blockdance_core.comfy.models.unet import UNETS
+from blockdance.blockdance_core.comfy.passes import unseen_linear
 from blockdance.blockdance_core.engine.macs import MacCounter
 from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
 from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
@@ -104,6 +106,28 @@ def test_attention_that_torch_does_not_see_is_said(monkeypatch):
     monkeypatch.setattr(comfy.ldm.modules.attention.optimized_attention, "__name__", "attention_sage")
     sample(model, FLUX, steps=4)
     assert "MACs do not include attention_sage" in last_report(model).text()
+
+
+@pytest.mark.parametrize("inference", [True, False], ids=["inference", "no_grad"])
+def test_quantised_linear_layers_are_counted(inference):
+    kitchen = pytest.importorskip("comfy_kitchen")
+    x, weight, scale = torch.randn(3, 64), torch.randint(-127, 127, (32, 64), dtype=torch.int8), torch.tensor(.01)
+    quantised = kitchen.tensor.QuantizedTensor.from_float(torch.randn(32, 64), "TensorWiseINT8Layout")
+    operators = torch.ops.comfy_kitchen
+    for call in (lambda: kitchen.int8_linear(x, weight, scale), lambda: torch.nn.functional.linear(x, quantised),
+                 lambda: operators.int8_linear(x, weight, scale, None, 0)):
+        with torch.inference_mode(inference), torch.no_grad(), MacCounter() as counter:
+            assert call().shape == (3, 32)
+        assert (counter.macs, counter.missed) == (3 * 32 * 64, "")
+
+
+def test_int8_layers_with_a_kernel_of_their_own_are_said(monkeypatch):
+    """A stand-in for such a weight on a GPU, where ComfyUI calls the kernel past torch."""
+    model = torch.nn.Linear(2, 2, device="meta")
+    monkeypatch.setattr(comfy.ops, "linear_input_act", None, raising=False)
+    assert unseen_linear(model) is None
+    model.weight._layout_cls = "TensorWiseINT8Layout"
+    assert "int8" in unseen_linear(model)
 
 
 def test_operators_arrive_whole_or_in_parts():

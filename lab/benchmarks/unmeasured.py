@@ -1,0 +1,83 @@
+"""What a model gets that nobody has measured: each demo model by the profile of all others."""
+
+import json
+from pathlib import Path
+from typing import Sequence
+
+import numpy as np
+from comfy.samplers import sampler_object
+
+from ...blockdance_core.comfy.step_tracking import traits_of
+from ...blockdance_core.plan.schedule import Quantity
+from .across import STATIC, at, decibels
+from .arms import AUTO, MAIN_POINTS, OTHERS
+from .markdown import table
+from .row import Row
+from .table import Table
+
+LOWER = .25  # the quartile of pictures that are expected to be reached
+FILE = "expected.json"
+PAGE = "docs/internals/benchmarks.md"
+
+
+def leave_one_out(tables: Sequence[Table]) -> str:
+    """A row for each left-out model, way of sampling and speed-up; empty where nothing was measured."""
+    lines = []
+    for some in tables:
+        for point in MAIN_POINTS:
+            row = at(some, OTHERS, point)
+            if row is None or row.psnr is None:
+                continue
+            rivals = [(other.psnr.mean, other.method) for other in some.rows
+                      if other.point == point and other.psnr and other.method.startswith(STATIC)]
+            best, name = max(rivals, default=(None, ""))
+            own = at(some, AUTO, point)
+            lines.append((
+                some.model, some.setting.name, row.samples, point, decibels(row.psnr.mean),
+                decibels(float(np.quantile(row.each, LOWER)) if row.each else None),
+                decibels(own.psnr.mean if own and own.psnr else None),
+                decibels(None if row.ahead is None else row.psnr.mean - row.ahead), f"{decibels(best)} {name}".strip()))
+    columns = ("left out", "", "captions", "", "of other models, dB", "lower quartile", "own measurement",
+               "fewer steps", "best static rival")
+    return table(columns, lines) if lines else ""
+
+
+def expected(tables: Sequence[Table]) -> dict[Quantity, dict[str, float]]:
+    """By quantity and speed-up: the PSNR that three of four pictures of left-out models reach. Every model counts as
+    much as another, and every way of sampling it."""
+    found: dict[Quantity, dict[str, float]] = {}
+    for quantity in Quantity:
+        some = [one for one in tables if _quantity(one) is quantity]
+        points = dict.fromkeys(row.point for one in some for row in one.rows if row.method == OTHERS)
+        for point in sorted(points, key=lambda point: float(point.rstrip("x"))):
+            rows = [(one.model, row) for one in some if (row := at(one, OTHERS, point)) and row.each]
+            if rows:
+                found.setdefault(quantity, {})[point.rstrip("x")] = round(_lower_quartile(rows), 1)
+    return found
+
+
+def write(folder: Path, tables: Sequence[Table]) -> Path | None:
+    """Put it beside the general profile, with where it is from; None where nothing is known."""
+    found = expected(tables)
+    if not found:
+        return None
+    models = dict.fromkeys(some.model for some in tables if any(row.method == OTHERS for row in some.rows))
+    origin = (f"lower quartile of the PSNR to the full run, in dB by speed-up, over pictures of {len(models)} models "
+              f"({', '.join(models)}), each planned for by the mean of the others: {PAGE}")
+    path = folder / FILE
+    path.write_text(json.dumps({"origin": origin, **{quantity.value: found[quantity] for quantity in found}}, indent=1)
+                    + "\n", encoding="utf-8")
+    return path
+
+
+def _lower_quartile(rows: Sequence[tuple[str, Row]]) -> float:
+    models = [model for model, _ in rows]
+    values = np.concatenate([row.each for _, row in rows])
+    weights = np.concatenate([np.full(len(row.each), 1 / len(row.each) / models.count(model)) for model, row in rows])
+    order = values.argsort()
+    share = weights[order].cumsum() / weights.sum()
+    return float(values[order][np.searchsorted(share, LOWER)])
+
+
+def _quantity(table: Table) -> Quantity:
+    return Quantity.VELOCITY if traits_of(sampler_object(table.setting.sampler)).steady else Quantity.PICTURE

@@ -1,0 +1,1 @@
+"""docs/models.md: what to do with each family of models, written from one table."""

@@ -1,0 +1,60 @@
+"""What a run was made with, in the metadata of the pictures that are saved of it.
+
+ComfyUI writes its `extra_pnginfo` into pictures and videos, beside the workflow, under the names that it has there.
+"""
+
+import json
+import logging
+from dataclasses import asdict
+
+from ..blockdance_core.auto.digest import digest
+from ..blockdance_core.auto.profile import ProfileError, general
+from ..blockdance_core.comfy.run_history import here
+from ..blockdance_core.engine.report import Report
+from ..blockdance_core.plan.plan_text import written
+from ..blockdance_core.plan.schedule import Quantity
+from . import profiles
+from . import server as notify
+
+logger = logging.getLogger(__name__)
+
+NAME = "blockdance"
+MOST = 12  # runs of one execution, the latest
+
+
+def add(report: Report, node_id: str | None, settings: dict[str, int | float | str]) -> None:
+    """Add a run to the pictures that the execution which goes on will save."""
+    prompt, pnginfo = notify.executing()
+    if node_id is None or prompt is None:
+        return
+    entry = entry_of(report, node_id, settings)
+    if isinstance(pnginfo, dict):
+        pnginfo[NAME] = [*pnginfo.get(NAME, []), entry][-MOST:]
+    elif isinstance(node := prompt.get(node_id), dict):  # sent without a workflow: the prompt is in the picture
+        meta = node.setdefault("_meta", {})
+        meta[NAME] = [*meta.get(NAME, []), entry][-MOST:]
+
+
+def entry_of(report: Report, node_id: str, settings: dict[str, int | float | str]) -> dict:
+    """Of one run. node: that of the patch; sampler: of the node that sampled; plan: as BlockDance Plan takes it."""
+    place = here()
+    return {"node": node_id, "sampler": place and place.node, "method": report.method, "settings": settings,
+            "model": asdict(report.transformer), "evaluations": len(report.evaluations), "reused": report.reused,
+            "plan": json.loads(written(report.plan)), "profile_file": _file_of(report.provenance.get("profile")),
+            **report.provenance}
+
+
+def _file_of(wanted: str | None) -> str | None:
+    """The profile with this digest: the name of its file, or that of the general one."""
+    if wanted is None:
+        return None
+    if any(digest(general(quantity)) == wanted for quantity in Quantity):
+        return "general"
+    library = profiles.library()
+    for name in library.names():
+        try:
+            if digest(library.load(name).kernel) == wanted:
+                return name
+        except ProfileError as error:
+            logger.debug("%s", error)
+    return None
