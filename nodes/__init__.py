@@ -25,6 +25,7 @@ class BlockDanceExtension(ComfyExtension):
     async def on_load(self) -> None:
         profiles.register()
         ada.register()
+        server.watch_prompts()
         routes = getattr(server.server(), "routes", None)
         if routes is not None:
             patch.serve(routes, PATCHES)

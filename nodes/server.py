@@ -10,6 +10,7 @@ Programs that use ComfyUI without its web server, or call nodes without its exec
 import logging
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -23,6 +24,7 @@ from ..blockdance_core.plan.plan_text import written
 logger = logging.getLogger(__name__)
 
 EVENT = "blockdance.timeline"
+TICKET, MOST_PROMPTS = "blockdance_prompt", 1000  # what a prompt is known by, and how many are
 PAUSE = .1  # seconds between the events of a run: a page cannot show more, and each costs a fraction of a millisecond
 
 
@@ -85,23 +87,53 @@ def _at_no_cost() -> Iterator[None]:
         logger.warning("the page could not be told", exc_info=True)
 
 
+class Prompts:
+    """The latest prompts that were sent to the server, each with what goes into the pictures that it saves. What the
+    host's queue says of a running prompt is a copy, and what is added to that gets lost."""
+
+    def __init__(self):
+        self._sent: dict[str, tuple[dict, dict | None]] = {}
+
+    def __call__(self, sent: dict) -> dict:
+        """As a handler of prompts, which the host calls with each before it is queued."""
+        if isinstance(sent.get("prompt"), dict):
+            extra_data, ticket = sent.setdefault("extra_data", {}), uuid.uuid4().hex
+            extra_data[TICKET] = ticket
+            self._sent[ticket] = sent["prompt"], extra_data.get("extra_pnginfo")
+            while len(self._sent) > MOST_PROMPTS:
+                del self._sent[next(iter(self._sent))]
+        return sent
+
+    def of(self, extra_data: dict) -> tuple[dict | None, dict | None]:
+        return self._sent.get(extra_data.get(TICKET), (None, None))
+
+
+def watch_prompts() -> None:
+    """From now on the server's prompts are known when they run."""
+    handlers = getattr(server(), "on_prompt_handlers", None)
+    if handlers is not None and not any(isinstance(handler, Prompts) for handler in handlers):
+        server().add_on_prompt_handler(Prompts())
+
+
 def executing() -> tuple[dict | None, dict | None]:
     """The prompt that is executed and what goes into the pictures that it saves: both as the host has them. None where
-    there is no server, or nothing of the kind in what was sent to it."""
-    page = server()
-    queue = getattr(page, "prompt_queue", None)
-    if queue is None:
-        return None, None
-    running, _ = queue.get_current_queue_volatile()
-    for _, _, prompt, extra_data, *_ in running:
-        return prompt, extra_data.get("extra_pnginfo")
+    there is no server, or the prompt did not come through it."""
+    for handler in getattr(server(), "on_prompt_handlers", ()):
+        if isinstance(handler, Prompts):
+            return handler.of(_extra_data())
     return None, None
+
+
+def _extra_data() -> dict:
+    """What was sent with the prompt that is executed, a copy."""
+    queue = getattr(server(), "prompt_queue", None)
+    running, _ = queue.get_current_queue_volatile() if queue is not None else ((), ())
+    return next((extra_data for _, _, _, extra_data, *_ in running), {})
 
 
 def _workflow() -> str | None:
     """The id of the workflow that runs: the page may show another one by now. None for a prompt without a workflow."""
-    _, pnginfo = executing()
-    return ((pnginfo or {}).get("workflow") or {}).get("id")
+    return ((_extra_data().get("extra_pnginfo") or {}).get("workflow") or {}).get("id")
 
 
 HIDDEN = {hidden.name for hidden in io.Hidden}

@@ -182,7 +182,7 @@ def _choose(extrapolation: KernelExtrapolation, times: tuple[float, ...], speedu
     wanted = count_of(steps, speedup)
     known = extrapolation.gram(times[:-1]), np.array(times), extrapolation.rules, extrapolation.quantity
     careful = known
-    if kernel.growth is None:
+    if kernel.growth is None and extrapolation.quantity is Quantity.VELOCITY:
         careful = *known[:2], replace(extrapolation.rules, growth=CAREFUL_GROWTH), extrapolation.quantity
 
     def plan_of(count: int) -> Candidate:

@@ -15,7 +15,8 @@ START = """# ComfyUI's own templates
 
 What BlockDance does in the workflow templates that ComfyUI shows. Each was opened in ComfyUI's page; a BlockDance Auto
 node was put in front of each sampler, in subgraphs, too, and, for transformers, a BlockDance Patch node in another
-copy; the page converted it, and a server was asked to run it. Nothing was objected to but files that are not there.
+copy; the page converted it, and a server was asked to run it. In those that were tried to the end nothing was objected
+to but files that are not there.
 The graph that `--accelerate` of the [command line](../api.md) makes was compared with the page's: they are the same.
 
 No large model was downloaded. Where the model's class can be made tiny, the template's samplers ran on such an instance

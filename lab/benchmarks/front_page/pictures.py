@@ -2,13 +2,11 @@
 
     python3 -m lab.benchmarks.front_page
 
-The chart is of docs/internals/benchmarks.csv, of the models that draw emoji; as long as that has none of them, of the
-table in docs/internals/benchmarks-pictures.md. The pictures are an excerpt of the last `python3 -m demo`, and stay as
-they are where there is none.
+The chart is of docs/internals/benchmarks.csv, of the models that draw emoji. The pictures are an excerpt of the last
+`python3 -m demo`, and stay as they are where there is none.
 """
 
 import argparse
-import re
 import shutil
 import sys
 from pathlib import Path
@@ -22,9 +20,9 @@ from ..setting import PICTURES
 
 ROOT = Path(__file__).resolve().parents[3]
 CHART, PICTURE = ROOT / "docs" / "quality.png", ROOT / "docs" / "before-after.jpg"
-TABLE = DOCS / "benchmarks-pictures.md"
-SHOWN = {"Auto": "#1667d9", "MeanCache": "#c2410c", "L2P": "#7c3aed", "DPCache": "#0f766e", "EasyCache": "#b45309",
-         "TeaCache": "#be185d", "TaylorSeer order 1": "#a16207", "fewer steps": "#52525b"}
+SHOWN = {"Auto": "#1667d9", "Auto, calibrated": "#60a5fa", "MeanCache": "#c2410c", "L2P": "#7c3aed",
+         "DPCache": "#0f766e", "EasyCache": "#b45309", "TeaCache": "#be185d", "TaylorSeer order 1": "#a16207",
+         "fewer steps": "#52525b"}
 OURS = "Auto"
 FASTEST = 4.  # where the chart ends
 WORDS = ((40., "hard to tell apart"), (28., "small details differ"), (0., "composition may change"))
@@ -51,8 +49,6 @@ def main() -> int:
 def curves() -> tuple[Curves, str]:
     """The mean over models, and what it is of, in words."""
     tables = [table for table in published.read(DOCS / CSV) if table.setting == PICTURES]
-    if not tables:
-        return _of_page(TABLE.read_text(encoding="utf-8")), "a first look: one small model, 4 captions"
     points: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for table in tables:
         for row in table.rows:
@@ -65,14 +61,6 @@ def curves() -> tuple[Curves, str]:
     samples = max(row.samples for table in tables for row in table.rows)
     models = "one small model" if len(tables) == 1 else f"mean of {len(tables)} small models"
     return {method: sorted(line) for method, line in found.items()}, f"{models}, {samples} captions"
-
-
-def _of_page(text: str) -> Curves:
-    """From a table whose columns are method, point, MACs as a fraction of full sampling, and PSNR."""
-    found: Curves = {}
-    for method, macs, psnr in re.findall(r"^\| ([^|]+) \| [^|]+ \| ([\d.]+) \| ([\d.]+) \|", text, re.MULTILINE):
-        found.setdefault(method, []).append((1 / float(macs), float(psnr)))
-    return {method: sorted(points) for method, points in found.items()}
 
 
 def chart(found: Curves, of: str) -> Image.Image:

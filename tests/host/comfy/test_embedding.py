@@ -30,7 +30,8 @@ def test_nodes_work_without_server_and_executor(tmp_path, way, own_server):
         (tmp_path / "server.py").write_text("PromptServer = None\n")
     found = outcome(tmp_path, way)
     assert found["nodes"] == sorted(NODES)
-    assert found["choices"] == {"profile": ["auto", "general", "measure anew"], "policy": []}, "those of the demo"
+    profiles = ["auto", "general", "measure anew", "measure only when asked"]
+    assert found["choices"] == {"profile": profiles, "policy": []}, "those of the demo"
     assert all("there is no " in refusal and "the demo's models" in refusal for refusal in found["refusals"])
     first, second = found["BlockDanceAuto"]
     assert "0 of 8 evaluations reused" in first and "the next run will be faster" in first

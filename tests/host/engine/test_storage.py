@@ -6,7 +6,7 @@ import comfy.model_management as management
 import pytest
 import torch
 
-from blockdance.blockdance_core.comfy import passes
+from blockdance.blockdance_core.comfy import memory
 from blockdance.blockdance_core.comfy.memory import has_room
 from blockdance.blockdance_core.engine import cache
 from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
@@ -76,7 +76,7 @@ def test_a_device_without_room_is_relieved(monkeypatch):
     trial, sampling = Trial(PIXART), partial(sample, tiny=PIXART)
     expected, moved = trial.sample(sampling, DeltaCacheMethod()), []
     assert not trial.reports[0].notes
-    monkeypatch.setattr(passes, "has_room", lambda *_: False)
+    monkeypatch.setattr(memory, "has_room", lambda *_: False)
     monkeypatch.setattr(cache, "pack", lambda tensor, dtype, offload, keep=cache.pack: moved.append(offload) or keep(
         tensor, dtype, offload))
     assert torch.equal(trial.sample(sampling, DeltaCacheMethod()), expected)
