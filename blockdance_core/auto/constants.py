@@ -18,7 +18,7 @@ LEAST_GROWTH, MOST_GROWTH = .3, 5.  # of a measured one; with less, plans leave 
 BEAM, BEAM_STEPS = 12, 150  # alternatives kept for each number of computed evaluations, in runs of so many at most
 LONGEST_SEARCH = 64  # evaluations; longer runs are thinned, which takes half a second at a thousand steps
 
-# A run has changed its course where a computed output's squared error is this many times the largest so far, as
+# The outputs of a run have bent where a computed output's squared error is this many times the largest so far, as
 # multiples of the expected one. In runs of three models, other numbers of steps, samplers and cfg than those that were
 # measured it was up to 16; where the prompt changed, 8 to 700.
 SURPRISE = 20.

@@ -37,8 +37,8 @@ class OutputController(PlanController):
     def check(self, moment: Moment) -> str:
         if not moment.whole:
             raise GiveUp(TAKES_MORE)
-        if self._outputs.on_course and not moment.counted:
-            self._outputs.leave_course()
+        if self._outputs.as_planned and not moment.counted:
+            self._outputs.leave_plan()
             return OTHER_EVALUATIONS
         return ""
 

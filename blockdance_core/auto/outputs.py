@@ -8,7 +8,7 @@ import torch
 from ..plan.extrapolation import Extrapolation
 from ..plan.schedule import Stretch
 from .constants import REPETITION, SURPRISE
-from .weights import Course, KernelExtrapolation
+from .weights import KernelExtrapolation, PlannedWeights
 
 ROUNDING = 1e-10  # no forecast is expected to be closer than a kernel's own numbers are
 
@@ -19,9 +19,9 @@ class Outputs:
     def __init__(self, extrapolation: Extrapolation, stretches: Sequence[Stretch] = ()):
         """stretches: of all evaluations, where they are known; each output then makes up for the errors of those
         before it in its stretch, and what is between stretches is left as it is."""
-        self._forecaster = extrapolation
+        self._extrapolation = extrapolation
         self._stretches = tuple(stretches) if isinstance(extrapolation, KernelExtrapolation) else ()
-        self._course: Course | None = None  # of the stretch that is going on
+        self._planned: PlannedWeights | None = None  # of the stretch that is going on
         self._kept: list[tuple[int, float, torch.Tensor]] = []  # place in its stretch, time, output; newest first
         self._evaluations = 0
         self.broke = False  # whether the latest output was nothing like its forecast
@@ -29,41 +29,41 @@ class Outputs:
         self.peak_bytes = 0
 
     @property
-    def on_course(self) -> bool:
+    def as_planned(self) -> bool:
         """Whether the evaluations are still those that were known."""
         return bool(self._stretches)
 
     @property
     def error(self) -> np.ndarray | None:
-        """Of the latent, by the course."""
-        return self._course and self._course.error
+        """Of the latent, by the plan."""
+        return self._planned and self._planned.error
 
     def follow(self, extrapolation: KernelExtrapolation) -> None:
         """Go on with another view of the outputs, those that are kept included unless it is of another quantity."""
-        other = self._forecaster.quantity is not extrapolation.quantity
-        self._forecaster = extrapolation
+        other = self._extrapolation.quantity is not extrapolation.quantity
+        self._extrapolation = extrapolation
         if other:
             self._kept.clear()
-        if self._course is None:
+        if self._planned is None:
             return
         if other:
             stretch = self._stretch(self._evaluations - 1)
             done = stretch and stretch.steps.index(self._evaluations - 1) + 1
-            self._course = stretch and Course(extrapolation, stretch.times, done)
+            self._planned = stretch and PlannedWeights(extrapolation, stretch.times, done)
         else:
-            self._course.follow(extrapolation)
+            self._planned.follow(extrapolation)
 
     @property
     def bytes(self) -> int:
         return sum(output.untyped_storage().nbytes() for _, _, output in self._kept)
 
-    def leave_course(self) -> None:
+    def leave_plan(self) -> None:
         """Evaluations are not those that were known: each forecast stands for itself from now on."""
-        self._course, self._stretches = None, ()
+        self._planned, self._stretches = None, ()
 
     def clear(self) -> None:
         self._kept.clear()
-        self.leave_course()
+        self.leave_plan()
 
     def fit(self, latent: torch.Tensor) -> bool:
         """Whether the next output can be forecast, for this latent. The first of a stretch cannot."""
@@ -80,29 +80,29 @@ class Outputs:
             return output
         self._begin_anew(time)
         self._kept = [kept for kept in self._kept if kept[1] != time]  # evaluated again: the newer one counts
-        self.broke = self._course is not None and self._breaks(output)
+        self.broke = self._planned is not None and self._breaks(output)
         self._kept.insert(0, (place, time, output))
         self.peak_bytes = max(self.peak_bytes, self.bytes)
-        weights = {place: 1.} if self._course is None else self._course.next(computed=True)
+        weights = {place: 1.} if self._planned is None else self._planned.next(computed=True)
         result = output if len(weights) == 1 else self._sum(weights)
-        del self._kept[self._forecaster.anchors + 1:]
+        del self._kept[self._extrapolation.anchors + 1:]
         return result
 
     def forecast(self, time: float) -> torch.Tensor:
         """An output that was not computed."""
         self.broke = False
         place = self._place()
-        if self._course is not None and place is not None:
-            weights = self._course.next(computed=False)
+        if self._planned is not None and place is not None:
+            weights = self._planned.next(computed=False)
         else:
-            anchors = self._kept[:self._forecaster.anchors]
+            anchors = self._kept[:self._extrapolation.anchors]
             weights = dict(zip((kept for kept, _, _ in anchors),
-                               self._forecaster.weights([kept for _, kept, _ in anchors], time)))
+                               self._extrapolation.weights([kept for _, kept, _ in anchors], time)))
         return self._sum(weights)
 
     def _place(self) -> int | None:
         """Where the next evaluation is in its stretch, or among all where none is known; None if it is in none. The
-        first of a stretch begins a course."""
+        first of a stretch begins anew."""
         now, self._evaluations = self._evaluations, self._evaluations + 1
         if not self._stretches:
             return now
@@ -111,7 +111,7 @@ class Outputs:
             return None
         if now == stretch.steps[0]:
             self._kept.clear()
-            self._course = Course(self._forecaster, stretch.times)
+            self._planned = PlannedWeights(self._extrapolation, stretch.times)
         return stretch.steps.index(now)
 
     def _stretch(self, evaluation: int) -> Stretch | None:
@@ -128,10 +128,10 @@ class Outputs:
         The forecast is then no better than a repetition; where it is, or where all forecasts of the run are as far off,
         it is only the measurement that is rough. Reads two numbers back from the device.
         """
-        anchors = self._kept[:self._forecaster.anchors]
+        anchors = self._kept[:self._extrapolation.anchors]
         if not anchors:
             return False
-        weights, expected = self._course.foresee([place for place, _, _ in anchors])
+        weights, expected = self._planned.expect([place for place, _, _ in anchors])
         forecast = sum(weight * kept for weight, (_, _, kept) in zip(weights, anchors))
         size = output.float().square().mean()
         wrong, change = (((output - other).float().square().mean() / size) for other in (forecast, anchors[0][2]))

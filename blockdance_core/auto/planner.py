@@ -85,7 +85,7 @@ def search(gram: np.ndarray, times: np.ndarray, rules: Rules = Rules(), quantity
     all unless given; fewer evaluations first, then better ones.
 
     gram: (T, T) of the outputs; times: (T + 1,). All alternatives walk through the run together; among those that have
-    computed equally many, the ones whose latent has drifted least so far go on, unless they can reach none of these
+    computed equally many, the ones whose latent is off least so far go on, unless they can reach none of these
     numbers; BEAM of them, and fewer in a long run, where a search would take longer than the square of the steps. What
     is begun is part of all of them. only: a choice that is made already and needs a look at its quality.
     """

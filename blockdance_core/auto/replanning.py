@@ -27,7 +27,7 @@ class Replanning:
         other ones, with their extrapolation and a note."""
         self._schedule = schedule
         self._stretches = tuple(stretches)
-        self._forecaster = extrapolation
+        self._extrapolation = extrapolation
         self._computed = tuple(sorted(computed))
         self._plan_of = plan_of
         self._notes: list[str] = []
@@ -71,17 +71,17 @@ class Replanning:
 
     def _bend(self, before: float, after: float) -> None:
         """The outputs bend between these times. Where the noise falls twice, that may be known from the first time."""
-        bends = self._forecaster.bends
+        bends = self._extrapolation.bends
         if not any(after <= bend <= before for bend in bends):
-            self._forecaster = replace(self._forecaster, bends=(*bends, (before + after) / 2))
+            self._extrapolation = replace(self._extrapolation, bends=(*bends, (before + after) / 2))
 
     def _choose(self, stretch: Stretch, begun: Begun | None = None) -> None:
         """Distribute anew what a stretch computes."""
         count = len(self._made(stretch))
-        found, = best(self._forecaster.gram(stretch.times[:-1]), np.array(stretch.times), self._forecaster.rules,
-                      self._forecaster.quantity, count, begun=begun)
+        found, = best(self._extrapolation.gram(stretch.times[:-1]), np.array(stretch.times), self._extrapolation.rules,
+                      self._extrapolation.quantity, count, begun=begun)
         others = (step for step in self._computed if step not in stretch.steps)
         self._computed = tuple(sorted((*others, *(stretch.steps[place] for place in found.computed))))
 
     def _plan(self) -> Plan:
-        return self._plan_of(self._computed, self._forecaster, "; ".join(self._notes))
+        return self._plan_of(self._computed, self._extrapolation, "; ".join(self._notes))

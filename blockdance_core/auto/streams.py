@@ -43,8 +43,8 @@ class StreamOutputs:
         self._streams = [Outputs(of_stream(extrapolation, stream), stretches) for stream in range(len(sizes))]
 
     @property
-    def on_course(self) -> bool:
-        return self._streams[0].on_course
+    def as_planned(self) -> bool:
+        return self._streams[0].as_planned
 
     @property
     def broke(self) -> bool:
@@ -69,9 +69,9 @@ class StreamOutputs:
         for number, stream in enumerate(self._streams):
             stream.follow(of_stream(extrapolation, number))
 
-    def leave_course(self) -> None:
+    def leave_plan(self) -> None:
         for stream in self._streams:
-            stream.leave_course()
+            stream.leave_plan()
 
     def clear(self) -> None:
         for stream in self._streams:

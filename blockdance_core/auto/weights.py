@@ -15,7 +15,7 @@ from .latent_error import LatentError, Rules, best_weights
 class KernelExtrapolation:
     """The best weights for what a kernel has measured, which is `quantity` of the model's output.
 
-    bends: times at which the outputs of this run change their course, as where another prompt begins to apply.
+    bends: times at which the outputs of this run bend, as where another prompt begins to apply.
     """
     kernel: Kernel
     quantity: Quantity = Quantity.VELOCITY
@@ -41,11 +41,11 @@ class KernelExtrapolation:
         the noise have no weight."""
         falling = next((place for place in range(1, len(anchors)) if anchors[place] <= anchors[place - 1]),
                        len(anchors))
-        return (*self.foresee(anchors[:falling], time)[0], *[0.] * (len(anchors) - falling))
+        return (*self.expect(anchors[:falling], time)[0], *[0.] * (len(anchors) - falling))
 
-    def foresee(self, anchors: Sequence[float], time: float) -> tuple[tuple[float, ...], float]:
+    def expect(self, anchors: Sequence[float], time: float) -> tuple[tuple[float, ...], float]:
         """The weights of a forecast, and its error to be expected: squared, as a fraction of the output's square."""
-        return foresee(self.gram((*anchors, time)), self.rules.ridge)
+        return expect(self.gram((*anchors, time)), self.rules.ridge)
 
     def gram(self, times: Sequence[float]) -> np.ndarray:
         """What is known of the outputs of this run at these times: (T, T)."""
@@ -54,7 +54,7 @@ class KernelExtrapolation:
         return self.kernel.at(moments) * ACROSS_BEND ** np.abs(part[:, None] - part)
 
 
-def foresee(gram: np.ndarray, ridge: float) -> tuple[tuple[float, ...], float]:
+def expect(gram: np.ndarray, ridge: float) -> tuple[tuple[float, ...], float]:
     """As of KernelExtrapolation, from what is known of the anchors, newest first, and of the output, last:
     (M + 1, M + 1).
     """
@@ -63,7 +63,7 @@ def foresee(gram: np.ndarray, ridge: float) -> tuple[tuple[float, ...], float]:
     return tuple(weights.tolist()), float(wrong @ gram @ wrong / gram[-1, -1])
 
 
-class Course:
+class PlannedWeights:
     """The forecasts of one run whose evaluations are known beforehand, each making up for those before it."""
 
     def __init__(self, extrapolation: KernelExtrapolation, times: Sequence[float], done: int = 0):
@@ -97,7 +97,7 @@ class Course:
             self._computed.append(used[0])
         return {anchor: weight for anchor, weight in zip(used, step.weights[:, 0].tolist()) if weight}
 
-    def foresee(self, anchors: Sequence[int]) -> tuple[tuple[float, ...], float]:
+    def expect(self, anchors: Sequence[int]) -> tuple[tuple[float, ...], float]:
         """As of KernelExtrapolation, of the next evaluation by these that were computed, newest first."""
         known = [*anchors, self._latent.now]
-        return foresee(self._gram[np.ix_(known, known)], self._ridge)
+        return expect(self._gram[np.ix_(known, known)], self._ridge)

@@ -10,7 +10,7 @@ from ...blockdance_core.auto.measurement import MeasureMethod
 from ...blockdance_core.auto.method import AutoMethod
 from ...blockdance_core.auto.planner import count_of
 from ...blockdance_core.auto.profile import general
-from ...blockdance_core.auto.weights import Course
+from ...blockdance_core.auto.weights import PlannedWeights
 from ...blockdance_core.comfy.attach import attach
 from ...blockdance_core.comfy.models.architectures import ANY_MODEL
 from ...blockdance_core.plan.plan import Plan, Transformer
@@ -64,8 +64,8 @@ def auto_plan(run: Trajectory, speedup: float, known: tuple[Quantity, Kernel]) -
 
 def auto_recipe(run: Trajectory, plan: Plan) -> Recipe:
     """The weights that Auto has for its plan, those with which computed outputs make up for others included."""
-    course = Course(plan.extrapolation, run.schedule.times)
-    return Recipe(tuple(course.next(step not in plan.reused_steps) for step in range(plan.steps)))
+    planned = PlannedWeights(plan.extrapolation, run.schedule.times)
+    return Recipe(tuple(planned.next(step not in plan.reused_steps) for step in range(plan.steps)))
 
 
 def searched(annealing: int = ANNEALING, climbs: int = CLIMBS) -> Cook:

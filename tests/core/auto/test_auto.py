@@ -17,7 +17,7 @@ from blockdance.blockdance_core.auto.method import AutoMethod
 from blockdance.blockdance_core.auto.outputs import Outputs
 from blockdance.blockdance_core.auto.planner import Begun, best, search
 from blockdance.blockdance_core.auto.profile import Fingerprint, Library, Profile, ProfileError, general
-from blockdance.blockdance_core.auto.weights import Course, KernelExtrapolation
+from blockdance.blockdance_core.auto.weights import KernelExtrapolation, PlannedWeights
 from blockdance.blockdance_core.auto.written_plan import WrittenPlanMethod
 from blockdance.blockdance_core.plan.plan import Kind, SkipModel
 from blockdance.blockdance_core.plan.plan_text import read, written
@@ -61,17 +61,17 @@ class TestKernel:
 
 class TestCourse:
     def test_a_full_run_is_given_as_it_is(self):
-        course = Course(KernelExtrapolation(kernel()), np.append(even(20), 0.))
-        assert [course.next(True) for _ in range(20)] == [{now: 1.} for now in range(20)]
+        planned = PlannedWeights(KernelExtrapolation(kernel()), np.append(even(20), 0.))
+        assert [planned.next(True) for _ in range(20)] == [{now: 1.} for now in range(20)]
 
-    def test_outputs_follow_the_course(self):
+    def test_outputs_follow_the_plan(self):
         times = [*even(20), 0.]
         outputs = Outputs(KernelExtrapolation(kernel()), Schedule.even(20).stretches)
-        course = Course(KernelExtrapolation(kernel()), times)
+        planned = PlannedWeights(KernelExtrapolation(kernel()), times)
         values = curve(even(20))
         for now in range(20):
             computed = now in (0, 1, 2, 5, 8, 9)
-            weights = course.next(computed)
+            weights = planned.next(computed)
             value = values[now].clone()
             given = outputs.computed(times[now], value) if computed else outputs.forecast(times[now])
             assert torch.allclose(given, sum(w * values[a] for a, w in weights.items()))

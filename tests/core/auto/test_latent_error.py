@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from blockdance.blockdance_core.auto.constants import FINISH, LATE_RESPONSE, RESPONSE, RESPONSE_UNCERTAINTY
 from blockdance.blockdance_core.auto.latent_error import NO_ANCHOR, LatentError, Rules, best_weights
 from blockdance.blockdance_core.auto.planner import search, weight
-from blockdance.blockdance_core.auto.weights import Course, KernelExtrapolation
+from blockdance.blockdance_core.auto.weights import KernelExtrapolation, PlannedWeights
 from blockdance.blockdance_core.plan.schedule import Quantity
 from blockdance.tests.core.auto.imagined_model import curve, even, kernel
 
@@ -212,11 +212,11 @@ def test_better_than_any_fixed_interval():
     assert search(gram, times)[9].quality >= -10 * np.log10(every_other)
 
 
-def test_a_course_expects_of_an_output_what_its_forecaster_does():
+def test_a_plan_expects_of_an_output_what_its_extrapolation_does():
     extrapolation = KernelExtrapolation(kernel(), bends=(.5,))
-    course = Course(extrapolation, np.append(even(20), 0.))
+    planned = PlannedWeights(extrapolation, np.append(even(20), 0.))
     for now in range(9):
-        course.next(now in (0, 1, 4, 7))
-    weights, error = course.foresee([7, 4, 1])
-    expected_weights, expected_error = extrapolation.foresee([even(20)[a] for a in (7, 4, 1)], even(20)[9])
+        planned.next(now in (0, 1, 4, 7))
+    weights, error = planned.expect([7, 4, 1])
+    expected_weights, expected_error = extrapolation.expect([even(20)[a] for a in (7, 4, 1)], even(20)[9])
     assert weights == pytest.approx(expected_weights, abs=1e-6) and error == pytest.approx(expected_error, rel=1e-4)

@@ -106,9 +106,9 @@ def test_beyond_a_bend_anchors_say_less_and_the_numbers_stay_inner_products():
     assert np.allclose(np.diag(gram), np.diag(plain))
     assert gram[0, 12] == pytest.approx(.5 * plain[0, 12]) and gram[0, 19] == pytest.approx(.25 * plain[0, 19])
     assert np.linalg.eigvalsh(gram)[0] > -1e-6 * STEPS
-    weights, expected = extrapolation.foresee([.45, .55, .6], .4)
+    weights, expected = extrapolation.expect([.45, .55, .6], .4)
     assert weights[0] > .8
-    assert expected > KernelExtrapolation(kernel(STEPS)).foresee([.45, .55, .6], .4)[1]
+    assert expected > KernelExtrapolation(kernel(STEPS)).expect([.45, .55, .6], .4)[1]
 
 
 def test_the_search_goes_on_with_what_is_begun():

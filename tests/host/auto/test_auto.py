@@ -241,7 +241,7 @@ def test_a_wrapper_of_another_node_costs_nothing():
     assert distance(sample(accelerated, FLUX, steps=12), plain) < 1e-4 and not last_report(accelerated).notes
 
 
-def test_a_wrapper_that_leaves_evaluations_out_ends_the_course():
+def test_a_wrapper_that_leaves_evaluations_out_ends_the_plan():
     calls = []
 
     def lazy(executor, x, *args, **kwargs):
