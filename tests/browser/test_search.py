@@ -9,13 +9,17 @@ PAPERS = {"BlockDance Patch", "Delta-Cache Patch", "Delta-DiT Patch", "BlockDanc
 
 
 def found(page, words: str) -> list[str]:
+    """What the search shows; a page that has just been loaded may miss the first double-click."""
     page.new()
-    page.page.mouse.dblclick(800, 500)
-    page.page.wait_for_timeout(800)
-    page.page.keyboard.type(words)
-    page.page.wait_for_timeout(1000)
-    names = page.evaluate(RESULTS)
-    page.page.keyboard.press("Escape")
+    for _ in range(3):
+        page.page.mouse.dblclick(800, 500)
+        page.page.wait_for_timeout(1000)
+        page.page.keyboard.type(words)
+        page.page.wait_for_timeout(2000)
+        names = page.evaluate(RESULTS)
+        page.page.keyboard.press("Escape")
+        if names:
+            break
     return names
 
 

@@ -47,8 +47,9 @@ def test_every_claim_has_its_test():
 
 def test_the_summary_for_users_is_that_of_the_benchmark():
     def leads(page: str) -> list[str]:
-        return re.findall(r"^\| [\w ]+ \|(?: \+[\d.]+ \|){4}$", text(page), re.MULTILINE)[:5]
-    assert leads("docs/results.md") == leads("docs/internals/benchmarks.md") != []
+        return re.findall(r"^\| [\w ]+ \|(?: \+[\d.]+ \|){4}$", text(page), re.MULTILINE)
+    told, measured = leads("docs/results.md"), leads("docs/internals/benchmarks.md")
+    assert len(told) >= 5 and set(told) <= set(measured)
 
 
 @pytest.mark.parametrize("page", PAGES)
