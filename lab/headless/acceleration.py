@@ -14,15 +14,17 @@ DRAWN = {"LATENT", "GUIDER", "IMAGE", "VIDEO", "AUDIO"}  # what samplers give; a
 SEEDS = ("seed", "noise_seed")
 
 
-def accelerate(prompt: Prompt, types: Types, speedup: float) -> Prompt:
-    """A copy with BlockDance Auto of this speed-up. Raises UsageError where nothing samples, and where the workflow has
-    a node of this pack that makes it faster: the two would not add up."""
+def accelerate(prompt: Prompt, types: Types, speedup: float | None = None) -> Prompt:
+    """A copy with BlockDance Auto of this speed-up; without one, as a new node is set. Raises UsageError where nothing
+    samples, and where the workflow has a node of this pack that makes it faster: the two would not add up."""
     there = [node for node in patches(prompt, types)
              if not types[prompt[node]["class_type"]].category.endswith(ANALYSIS)]
     if there:
         raise UsageError(f"{', '.join(name(prompt, node) for node in there)} makes this workflow faster already: leave "
                          "--accelerate out, and change its inputs with --set")
-    result, added = insert(prompt, types, AUTO, TITLE, {"speedup": speedup})
+    wanted = {} if speedup is None else {"speedup": speedup, "quality": "custom"}  # other words stand for other numbers
+    result, added = insert(prompt, types, AUTO, TITLE, {
+        key: value for key, value in wanted.items() if key in types[AUTO].inputs})
     if not added:
         raise UsageError("nothing to accelerate: no node of this workflow takes a MODEL and samples with it")
     return result

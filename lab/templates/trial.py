@@ -21,7 +21,6 @@ from .page import Opened, open_with, same
 from .settings import setting
 
 PATCH, PATCH_TITLE = "BlockDancePatch", "BlockDance Patch"
-SPEEDUP = 2.
 RUNS = 2  # the first may measure
 TINY_TYPES = ("BlockDanceReport", "EmptyImage", "SolidMask")
 
@@ -56,7 +55,7 @@ def _tried(server: Server, template: Template, version: str, opened: Opened) -> 
                        reason=", ".join(sorted(opened.unknown)))
     types = node_types(server.url, opened.plain, (acceleration.AUTO, PATCH, *TINY_TYPES))
     try:
-        made = acceleration.accelerate(opened.plain, types, SPEEDUP)
+        made = acceleration.accelerate(opened.plain, types)
     except HeadlessError as error:
         return replace(found, status=outcome.NOTHING, reason=str(error))
     if not same(made, opened.prompt, acceleration.AUTO):

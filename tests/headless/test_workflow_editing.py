@@ -1,6 +1,7 @@
 """Overrides and bypassing, on workflows whose nodes are made up here."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -220,6 +221,19 @@ def test_accelerating_goes_behind_the_last_patch_and_leaves_the_schedule_alone()
     assert found[auto]["inputs"] == {"model": ["lora", 0], "speedup": 2., "profile": "auto", "least_quality": 30.}
     others = {node: value for node, value in found.items() if node not in (auto, "guide")}
     assert others == {node: value for node, value in prompt(**before).items() if node != "guide"}
+
+
+def test_the_speed_up_counts_and_not_the_word_that_a_new_node_is_set_to():
+    words = Input("COMBO", ("safe", "balanced", "custom"), default="balanced")
+    auto = TYPES["BlockDanceAuto"]
+    types = TYPES | {"BlockDanceAuto": replace(auto, inputs=auto.inputs | {"quality": words})}
+    before = prompt(load=("Loader", {"file": "a"}), sample=("Sampler", {"model": ["load", 0], "steps": 8}))
+
+    def inputs(*speedup: float) -> dict:
+        found = acceleration.accelerate(before, types, *speedup)
+        return next(value["inputs"] for value in found.values() if value["class_type"] == "BlockDanceAuto")
+    assert (inputs(3.)["speedup"], inputs(3.)["quality"]) == (3., "custom")
+    assert (inputs()["speedup"], inputs()["quality"]) == (2., "balanced")
 
 
 def test_two_experts_get_a_node_each_and_two_samplers_of_one_model_share_theirs():

@@ -157,6 +157,14 @@ def test_a_seed_is_compared_with_the_same_seed(headless, tmp_path):
     assert chart.height > 1.2 * chart.width, "one for each seed"
 
 
+def test_accelerates_by_any_number(headless):
+    plain = prompt()
+    workflow.remove_patch(plain)
+    code, _, told = headless(plain, "--accelerate", "3", "--set", "Sampler.steps=12", "--set",
+                             "BlockDance Auto.least_quality=0")
+    assert code == 0 and "(BlockDance Auto, BlockDanceAuto): 8 of 12 evaluations reused" in told, told
+
+
 def test_accelerates_without_editing_the_workflow(headless):
     plain = prompt()
     workflow.remove_patch(plain)
