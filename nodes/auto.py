@@ -11,6 +11,8 @@ from . import profiles
 from .patch import CATEGORY, PatchNode, enabled_input
 
 AUTO, ANEW, GENERAL, ASKED = "auto", "measure anew", "general", "measure only when asked"
+OF_THIS_MODEL = AUTO, ANEW, ASKED  # what was measured of it, known when a run begins
+WORDS = *OF_THIS_MODEL, GENERAL  # of the profile; all others are files
 CUSTOM, BALANCED = "custom", "balanced"
 QUALITIES = {"safe": (1.5, 40.), BALANCED: (2., 30.), "fast": (3., 20.)}  # speed-up and least quality
 
@@ -68,7 +70,7 @@ class BlockDanceAuto(PatchNode):
     def validate_inputs(cls, profile: str | None = None) -> bool | str:
         library = profiles.library()
         # None for a link; what is in a file is read when the node runs
-        if profile in (None, AUTO, ANEW, GENERAL, ASKED) or profile in library.names():
+        if profile in (None, *WORDS) or profile in library.names():
             return True
         try:
             library.load(profile)
@@ -79,7 +81,7 @@ class BlockDanceAuto(PatchNode):
     @classmethod
     def fingerprint_inputs(cls, profile: str | None = None, **_) -> str:
         """A run may have measured since, or a file have changed under its name."""
-        if profile in (None, AUTO, ANEW, ASKED):  # None for a link
+        if profile in (None, *OF_THIS_MODEL):  # None for a link
             return f"{profile} {profiles.library().state()}"
         return profile if profile == GENERAL else profiles.library().load(profile).dump()
 
@@ -94,12 +96,11 @@ class BlockDanceAuto(PatchNode):
 
     @classmethod
     def method(cls, speedup: float, profile: str, least_quality: float) -> AutoMethod:
-        if profile not in (AUTO, ANEW, ASKED):
+        if profile not in OF_THIS_MODEL:
             return _by_profile(speedup, _chosen(profile), least_quality)
-        # what was measured of the model is known when a run begins
         usual = AutoMethod(speedup, lambda quantity, _: general(quantity), general, least_quality=least_quality,
                            expects=False)
-        return usual if profile in (AUTO, ASKED) else replace(usual, save=lambda *_: "", anew=True)
+        return usual if profile != ANEW else replace(usual, save=lambda *_: "", anew=True)
 
     @classmethod
     def method_for(cls, model, speedup: float, profile: str, least_quality: float) -> AutoMethod:
@@ -119,7 +120,7 @@ class BlockDanceAuto(PatchNode):
 
 def _chosen(profile: str) -> Profile | None:
     """The profile in a file, if the choice is one. Raises ProfileError."""
-    return None if profile in (AUTO, ANEW, GENERAL, ASKED) else profiles.library().load(profile)
+    return None if profile in WORDS else profiles.library().load(profile)
 
 
 def _by_profile(speedup: float, profile: Profile | None, least_quality: float, samplers: profiles.Measured | None = None

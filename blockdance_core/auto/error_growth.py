@@ -19,6 +19,7 @@ from ..plan.plan import Plan, SkipModel, Transformer
 from ..plan.schedule import Quantity, Schedule
 from .constants import LEAST_GROWTH, MOST_GROWTH
 from .kernel import Kernel
+from .latent_error import moved_by
 
 LEFT_OUT = .9, .7, .2  # times, about
 
@@ -64,10 +65,9 @@ def growth_of(kernel: Kernel, quantity: Quantity, errors_of: Callable[[Method], 
     for time in LEFT_OUT:
         place = _next_to(time, kernel.times)
         start, end = times[place:place + 2]
-        moved = end - start if quantity is Quantity.VELOCITY else 1 - end / start
         wrong = np.zeros(len(kernel.times))
         wrong[[place - 1, place]] = 1, -1
-        before = moved ** 2 * (wrong @ kernel.gram @ wrong)
+        before = moved_by(quantity, start, end) ** 2 * (wrong @ kernel.gram @ wrong)
         errors = errors_of(OneLeftOutMethod(time, quantity))
         after = np.mean([float(error.double().square().mean()) for error in errors])
         if before > 0 and 0 < after < np.inf:

@@ -97,8 +97,13 @@ class LatentError:
         products, size = self._with_now(), len(self._size)
         own = products[0] + response * products[1]  # what the model gives now
         unknowns = np.concatenate([unknown ** 2 * self._size[None], self._unknown])  # (1 + A, K)
+        given = np.concatenate([own[None], products[2:]])  # products of the outputs as the model gives them, own first
+        error, gram = given[:, 1], np.delete(given, 1, 1)
+        gram[:, 0] += response * error
+        gram[range(len(gram)), range(len(gram))] += unknowns
+        wanted = given[:, 0] - self._rules.making_up / moved * error
         steps = []
-        for computed, weights in zip(choices, self._weights(choices, products, own, unknowns)):
+        for computed, weights in zip(choices, self._weights(choices, gram, wanted)):
             error = np.concatenate([moved * weights[:1], np.full((1, size), kept), moved * weights[1:]])
             error[1] += response * error[0]
             error[0] -= moved
@@ -116,17 +121,10 @@ class LatentError:
                               error, new, unknowns[:-1] if computed else unknowns[1:]))
         return Step(*(np.concatenate([getattr(step, name) for step in steps], -1) for name in Step.__annotations__))
 
-    def _weights(self, choices: Sequence[bool], products: np.ndarray, own: np.ndarray, unknowns: np.ndarray
-                 ) -> np.ndarray:
-        """The best weights for each choice, (C, 1 + A, K)."""
-        given = np.concatenate([own[None], products[2:]])  # products of the outputs as the model gives them, own first
-        error = given[:, 1]
-        gram = np.delete(given, 1, 1)
-        gram[:, 0] += self._motion()[2] * error
-        wanted = given[:, 0] - self._rules.making_up / self._motion()[1] * error
-        gram[range(len(gram)), range(len(gram))] += unknowns
+    def _weights(self, choices: Sequence[bool], gram: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+        """The best weights for each choice, (C, 1 + A, K), as of best_weights for the output now and the anchors."""
         missing = np.concatenate([np.zeros((1, len(self._size)), bool), self.anchors == NO_ANCHOR])
-        found = np.zeros((len(choices), *unknowns.shape))
+        found = np.zeros((len(choices), *wanted.shape))
         for weights, computed in zip(found, choices):
             used = slice(0 if computed else 1, None)
             weights[used] = best_weights(gram[used, used], wanted[used], self._rules.ridge, missing[used])
@@ -161,10 +159,15 @@ class LatentError:
         """What the next evaluation keeps of the latent's error, how far its output moves the latent, how much of the
         error it takes on, and how much more in no known direction."""
         start, end = self._times[self.now:self.now + 2].tolist()
-        response = RESPONSE + LATE_RESPONSE / start
+        response, moved = RESPONSE + LATE_RESPONSE / start, moved_by(self._quantity, start, end)
         if self._quantity is Quantity.PICTURE:  # the latent minus its velocity times t
-            return end / start, 1 - end / start, 1 - start * response, start * response * RESPONSE_UNCERTAINTY
-        return 1., end - start, response, response * RESPONSE_UNCERTAINTY
+            return end / start, moved, 1 - start * response, start * response * RESPONSE_UNCERTAINTY
+        return 1., moved, response, response * RESPONSE_UNCERTAINTY
+
+
+def moved_by(quantity: Quantity, start: float, end: float) -> float:
+    """How far an output moves the latent from one time to the next."""
+    return 1 - end / start if quantity is Quantity.PICTURE else end - start
 
 
 def best_weights(gram: np.ndarray, wanted: np.ndarray, ridge: float, missing: np.ndarray | None = None) -> np.ndarray:

@@ -67,7 +67,7 @@ class Measurement:
         self._samples, self._longest, self._places = [], ([], []), []  # the report of a run outlives it
         traits = self._observation and self._observation.traits()
         if self._observation is not None:
-            self._quantity = Quantity.VELOCITY if traits and traits.steady else Quantity.PICTURE
+            self._quantity = traits.quantity if traits else Quantity.PICTURE
         if len(times) < 2 or (self._observation is not None and len(times) < FEWEST_MEASURED):
             return (f"nothing was measured: {len(times)} evaluations in a row had less and less noise, which says too "
                     "little of the model; BlockDance Calibrate measures it with another sampler, such as euler")
@@ -93,16 +93,11 @@ class Measurement:
         return max(self._longest, (self._times, self._samples), key=lambda stretch: len(stretch[0]))
 
 
-def quantity_of(schedule: Schedule) -> Quantity:
-    """What is measured, and extrapolated, of a sampler like this."""
-    return Quantity.VELOCITY if schedule.sampler.steady else Quantity.PICTURE
-
-
 def measurement_of(schedule: Schedule, save: Callable[[Quantity, Kernel], str], samplers: Samplers | None
                    ) -> Measurement:
     """Of a run of this schedule; save, samplers: as of Measurement."""
     observation = Observation(schedule) if schedule.sampler.origin is Origin.GUESS else None
-    return Measurement(schedule, quantity_of(schedule), save, observation, samplers)
+    return Measurement(schedule, schedule.sampler.quantity, save, observation, samplers)
 
 
 def measurable(schedule: Schedule) -> bool:

@@ -14,7 +14,7 @@ from .constants import CAREFUL_GROWTH, FEWEST_MEASURED
 from .controller import controller_of
 from .kernel import Kernel
 from .latent_error import Rules
-from .measurement import measurable, measurement_of, quantity_of
+from .measurement import measurable, measurement_of
 from .planner import Candidate, best, count_of, enough, search
 from .replanning import Replanning
 from .sampler_observation import Samplers, setup_for
@@ -92,7 +92,7 @@ class AutoMethod:
         if not stretches:
             return Setup(Plan.from_reuses(
                 full, "nothing to forecast: the noise does not fall over two steps or more"))
-        quantity = quantity_of(schedule)
+        quantity = schedule.sampler.quantity
         kernel, note = self.measured(quantity, stretches[0].times), ""
         own = self.expects and kernel is not None
         if records and (kernel is None or self.anew) and self._records(schedule, quantity):

@@ -11,7 +11,6 @@ from ..plan.schedule import Quantity, Schedule
 from ..words import count
 from .controller import controller_of
 from .kernel import Kernel
-from .measurement import quantity_of
 from .sampler_observation import Samplers, setup_for
 from .weights import KernelExtrapolation
 
@@ -43,7 +42,7 @@ class WrittenPlanMethod:
 
     def _measured(self, schedule: Schedule, reuses: Sequence[Reuse | SkipModel | None]) -> Setup:
         """The plan with forecasts by a profile, as Auto does for such a sampler."""
-        quantity = quantity_of(schedule)
+        quantity = schedule.sampler.quantity
         if not schedule.sampler.whole:  # such a sampler takes more than the output
             reuses = [reuse and Reuse(reuse.span, Kind.DELTA) for reuse in reuses]
         times = max(schedule.stretches, key=len).times if schedule.stretches else ()

@@ -110,6 +110,11 @@ class SamplerTraits:
     pattern: tuple[int, ...] = ()
     known: bool = True
 
+    @property
+    def quantity(self) -> Quantity:
+        """What is measured, and extrapolated, of a sampler like this."""
+        return Quantity.VELOCITY if self.steady else Quantity.PICTURE
+
 
 @dataclass(frozen=True)
 class Schedule:

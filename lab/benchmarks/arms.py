@@ -23,7 +23,7 @@ from ...blockdance_core.methods.method import Extrapolated, Method
 from ...blockdance_core.plan.schedule import Quantity
 from .arm import Arm, Calibration, method_arm
 from .compare import FEWER_STEPS
-from .measured import counted, kernel
+from .measured import counted, full_latents, kernel
 from .others import of_others
 from .planned import (
     SPEEDUPS,
@@ -115,10 +115,10 @@ def refined_plans(calibration: Calibration) -> tuple[Quantity, Kernel]:
 def errors(calibration: Calibration) -> Callable[[Method], list[torch.Tensor]]:
     """Those of the latents of calibration captions, by a method."""
     same, model = counted(calibration), calibration.subject.patcher
-    full = same.draw(model)
+    full = full_latents(same)
 
     def errors_of(method: Method) -> list[torch.Tensor]:
-        return [drawn.latents - wanted.latents
+        return [drawn.latents - wanted
                 for drawn, wanted in zip(same.draw(attach(model, method, family=ANY_MODEL)), full)]
     return errors_of
 

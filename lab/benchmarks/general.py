@@ -21,14 +21,13 @@ from comfy.model_patcher import ModelPatcher
 
 from blockdance.blockdance_core.auto import profile
 from blockdance.blockdance_core.auto.kernel import Kernel
-from blockdance.blockdance_core.auto.measurement import MeasureMethod
 from blockdance.blockdance_core.auto.profile import Fingerprint, Profile
-from blockdance.blockdance_core.comfy.attach import attach, fingerprint_of
-from blockdance.blockdance_core.comfy.models.architectures import ANY_MODEL
+from blockdance.blockdance_core.comfy.attach import fingerprint_of
 from blockdance.blockdance_core.plan.schedule import Quantity
 from blockdance.lab.benchmarks import published, unmeasured
 from blockdance.lab.benchmarks.arm import Calibration
 from blockdance.lab.benchmarks.document import CSV, DOCS
+from blockdance.lab.benchmarks.measured import measured_in
 from blockdance.lab.benchmarks.options import WEIGHTS, whole
 from blockdance.lab.benchmarks.others import KERNELS, files, model_of, pooled, write
 from blockdance.lab.benchmarks.subject import Subject
@@ -43,10 +42,7 @@ def measured(subject: Subject, captions: int = CAPTIONS, steps: int = STEPS) -> 
     found: dict[Quantity, Profile] = {}
     for quantity, sampler in SAMPLERS.items():
         setting = replace(subject.base, steps=steps, sampler=sampler, shift=SHIFT)
-        runs: list[Kernel] = []
-        method = MeasureMethod(lambda _, kernel: runs.append(kernel) or "")
-        recording = attach(subject.patcher, method, family=ANY_MODEL)
-        Calibration(subject, setting, captions=captions).draw(recording)
+        _, runs = measured_in(subject.patcher, Calibration(subject, setting, captions=captions).draw)
         found[quantity] = _profile(subject.patcher, quantity, pooled(runs), len(runs), {
             "steps": steps, "cfg": setting.cfg, "sampler": sampler, "scheduler": setting.scheduler, "shift": SHIFT})
     return found

@@ -1,7 +1,10 @@
 """What methods measure of a model on calibration captions, before they are measured themselves."""
 
 from dataclasses import replace
+from typing import Callable
 
+import torch
+from comfy.model_patcher import ModelPatcher
 from comfy.samplers import sampler_object
 
 from ...blockdance_core.auto.kernel import Kernel, mean
@@ -18,20 +21,33 @@ RECORDED_ON = 8  # calibration captions whose full runs the static rivals learn 
 
 def counted(calibration: Calibration) -> Calibration:
     """With a sampler that evaluates the model once a step, as Calibrate asks its user to."""
-    if traits_of(sampler_object(calibration.setting.sampler)).counted:
-        return calibration
+    known = traits_of(sampler_object(calibration.setting.sampler)).counted
+    return calibration if known else by_euler(calibration)
+
+
+def by_euler(calibration: Calibration) -> Calibration:
     return replace(calibration, setting=replace(calibration.setting, sampler="euler"))
+
+
+def measured_in(model: ModelPatcher, draw: Callable[[ModelPatcher], object]) -> tuple[Quantity, list[Kernel]]:
+    """What full runs show of a model, a kernel each. draw: makes the runs, of the model that it is given."""
+    found: list[tuple[Quantity, Kernel]] = []
+    draw(attach(model, MeasureMethod(lambda *measured: found.append(measured) or ""), family=ANY_MODEL))
+    return found[0][0], [measurement for _, measurement in found]
 
 
 def kernel(calibration: Calibration) -> tuple[Quantity, Kernel]:
     """As Auto's measuring run makes it, the mean over calibration captions."""
     def record(calibration: Calibration) -> tuple[Quantity, Kernel]:
-        found: list[tuple[Quantity, Kernel]] = []
-        recording = attach(calibration.subject.patcher, MeasureMethod(lambda *measured: found.append(measured) or ""),
-                           family=ANY_MODEL)
-        counted(calibration).draw(recording)
-        return found[0][0], mean([measurement for _, measurement in found])
+        quantity, kernels = measured_in(calibration.subject.patcher, counted(calibration).draw)
+        return quantity, mean(kernels)
     return calibration.learn(f"kernel of {calibration.captions} captions", record)
+
+
+def full_latents(calibration: Calibration) -> list[torch.Tensor]:
+    """Those of full runs of the calibration captions."""
+    return calibration.learn(f"full runs of {calibration.captions} captions by {calibration.setting.sampler}",
+                             lambda of: [run.latents for run in of.draw(of.subject.patcher)])
 
 
 def trajectories(calibration: Calibration, steps: int | None = None, steady: bool = False) -> list[Trajectory]:
@@ -39,7 +55,7 @@ def trajectories(calibration: Calibration, steps: int | None = None, steady: boo
     setting's sampler adds noise, which the latents of a run then show as well as what the model says."""
     sampler = sampler_object(calibration.setting.sampler)
     if steady and not traits_of(sampler).steady:
-        calibration = replace(calibration, setting=replace(calibration.setting, sampler="euler"))
+        calibration = by_euler(calibration)
 
     def record(calibration: Calibration) -> list[Trajectory]:
         setting = replace(counted(calibration).setting, steps=steps or calibration.setting.steps)

@@ -6,7 +6,6 @@ from typing import Callable, Sequence
 from comfy.model_patcher import ModelPatcher
 
 from ...blockdance_core.auto.kernel import Kernel
-from ...blockdance_core.auto.measurement import MeasureMethod
 from ...blockdance_core.auto.method import AutoMethod
 from ...blockdance_core.auto.planner import count_of
 from ...blockdance_core.auto.profile import general
@@ -16,7 +15,7 @@ from ...blockdance_core.comfy.models.architectures import ANY_MODEL
 from ...blockdance_core.plan.plan import Plan, Transformer
 from ...blockdance_core.plan.schedule import Quantity
 from .arm import Arm, Calibration
-from .measured import RECORDED_ON, counted, kernel, trajectories
+from .measured import RECORDED_ON, counted, full_latents, kernel, measured_in, trajectories
 from .rivals.bns import ROUNDS, Solve, Solver, trained
 from .rivals.budcache import ANNEALING, CLIMBS, BudCache
 from .rivals.gits import FINE, LATER, gits
@@ -72,12 +71,12 @@ def searched(annealing: int = ANNEALING, climbs: int = CLIMBS) -> Cook:
     """BudCache, by real runs of calibration captions."""
     def cook(calibration: Calibration, count: int) -> Recipe:
         same, model = counted(calibration), calibration.subject.patcher
-        full = calibration.learn("full runs", lambda _: same.draw(model))
+        full = full_latents(same)
         steps = calibration.setting.steps
 
         def loss(computed: tuple[int, ...]) -> float:
             drawn = same.draw(attach_static(model, "BudCache", repeat(steps, computed)))
-            return sum(float((some.latents - wanted.latents).square().mean()) for some, wanted in zip(drawn, full))
+            return sum(float((some.latents - wanted).square().mean()) for some, wanted in zip(drawn, full))
         return repeat(steps, BudCache(steps, count, loss).search(annealing, climbs))
     return cook
 
@@ -105,9 +104,7 @@ def ceiling_of_weights(method: str, speedup: float, rounds: int = ROUNDS) -> Arm
 def ceiling_of_measurements(method: str, speedup: float) -> Arm:
     """Auto, measured on the very picture that it then draws."""
     def inform(model: ModelPatcher, draw: Callable[[ModelPatcher], Drawing]) -> ModelPatcher:
-        found: list[tuple[Quantity, Kernel]] = []
-        draw(attach(model, MeasureMethod(lambda *measured: found.append(measured) or ""), family=ANY_MODEL))
-        (known, measurement), = found
+        known, (measurement,) = measured_in(model, draw)
         settings = AutoMethod(speedup, lambda quantity, _: measurement if quantity is known else None, general)
         return attach(model, settings, family=ANY_MODEL)
     return Arm(method, f"{speedup:g}x", inform=inform)

@@ -10,7 +10,7 @@ from typing import Callable, Iterable, Sequence
 import torch
 
 from .arm import Calibration
-from .measured import trajectories
+from .measured import full_latents, trajectories
 from .rivals.dpcache import ORDER, dpcache
 from .rivals.l2p import interval, l2p
 from .rivals.meancache import SPANS, meancache
@@ -33,7 +33,7 @@ def tuned(recipes: Callable[[Calibration, int], Iterable[Recipe]]) -> Callable[[
         if len(found) == 1:
             return found[0]
         more, model = replace(calibration, captions=TRIED_ON), calibration.subject.patcher
-        full = calibration.learn("full runs of tried captions", lambda _: [run.latents for run in more.draw(model)])
+        full = full_latents(more)
         return min(found, key=lambda recipe: _error(
             [run.latents for run in more.draw(attach_static(model, "tried", recipe))], full))
     return cook

@@ -80,4 +80,4 @@ def _lower_quartile(rows: Sequence[tuple[str, Row]]) -> float:
 
 
 def _quantity(table: Table) -> Quantity:
-    return Quantity.VELOCITY if traits_of(sampler_object(table.setting.sampler)).steady else Quantity.PICTURE
+    return traits_of(sampler_object(table.setting.sampler)).quantity

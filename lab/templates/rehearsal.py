@@ -217,11 +217,11 @@ class _Kept:
 
     def _same_model(self, sampler: str) -> bool:
         """Whether another sampler makes latents that this part's tiny model takes."""
-        links = [given for key, given in self._given[sampler]["inputs"].items() if is_link(given)
-                 and self._types[self._given[sampler]["class_type"]].inputs.get(key) is not None
-                 and self._types[self._given[sampler]["class_type"]].inputs[key].type in (MODEL, "GUIDER")]
+        value = self._given[sampler]
+        kind = self._types[value["class_type"]]
+        links = [given for key, given in value["inputs"].items() if is_link(given)
+                 and key in kind.inputs and kind.inputs[key].type in (MODEL, "GUIDER")]
         for link in links:
-            link = chosen(self._given, link)
             found = known(file_of(self._given, way_of(self._given, self._types, link)))
             if found is not None:
                 return found.tiny == self._tiny
@@ -229,7 +229,7 @@ class _Kept:
 
     def _stand_in(self, name: str, node_class: str, inputs: dict[str, object]) -> list:
         node = f"stand-in for {name}"
-        if name in ("latent",):
+        if name == "latent":
             node += f" of {self._tiny}"
         self.prompt[node] = {"class_type": node_class, "inputs": dict(inputs)}
         return [node, 0]

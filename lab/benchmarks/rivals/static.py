@@ -10,7 +10,6 @@ from typing import Mapping, Sequence
 from comfy.model_patcher import ModelPatcher
 
 from ....blockdance_core.auto.controller import controller_of
-from ....blockdance_core.auto.measurement import quantity_of
 from ....blockdance_core.comfy.attach import attach
 from ....blockdance_core.comfy.models.architectures import ANY_MODEL
 from ....blockdance_core.engine.controller import PlanController, Setup
@@ -77,7 +76,7 @@ class _StaticMethod:
             return Plan((COMPUTE,) * schedule.steps, f"made for {steps} steps, so everything is computed")
         skip = SkipModel(transformer.depth)
         return Plan.from_reuses([None if number in row else skip for number, row in enumerate(self.recipe.rows)],
-                                extrapolation=_Rows(self.recipe, schedule.times[:-1], quantity_of(schedule)))
+                                extrapolation=_Rows(self.recipe, schedule.times[:-1], schedule.sampler.quantity))
 
     def begin(self, schedule: Schedule, transformer: Transformer) -> PlanController:
         return controller_of(Setup(self.plan(schedule, transformer)), schedule)

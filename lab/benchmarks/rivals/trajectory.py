@@ -6,7 +6,6 @@ from typing import Callable
 import numpy as np
 import torch
 
-from ....blockdance_core.auto.measurement import quantity_of
 from ....blockdance_core.engine.controller import PlanController, Setup
 from ....blockdance_core.plan.plan import Plan, Transformer
 from ....blockdance_core.plan.schedule import FlowTime, Quantity, Schedule
@@ -34,7 +33,7 @@ class Trajectory:
     def outputs(self) -> torch.Tensor:
         """(T, N), what weighted sums are made of: velocities, or pictures where the sampler adds noise at every step,
         which velocities would carry on to later steps."""
-        if quantity_of(self.schedule) is Quantity.VELOCITY:
+        if self.schedule.sampler.quantity is Quantity.VELOCITY:
             return self.velocities
         times = torch.tensor(self.schedule.times[:-1], dtype=self.velocities.dtype)
         return self.latents[:-1] - times[:, None] * self.velocities
