@@ -136,7 +136,7 @@ def test_to_measure_anew_takes_no_file_away(comfyui, profiles):
     assert file.read_text() != before and list(profiles.iterdir()) == [file]
     assert submit(comfyui, anew)[0] == FULL, "whoever asks again gets it measured again"
     assert submit(comfyui, auto(seed=117))[0] == HALF
-    workflow.set_inputs(anew, "Sampler", steps=4)
+    workflow.set_inputs(anew, "Sampler", steps=3)
     counted, shown = submit(comfyui, anew)
     assert counted[0] < counted[1] and "cannot measure" in shown, "too short to measure, so as known"
 

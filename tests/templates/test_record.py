@@ -124,7 +124,8 @@ def test_a_guider_of_two_models_is_reported_on_by_the_one_that_it_samples_with()
         "DualModelGuider": NodeType({"model": MODEL, "model_negative": MODEL}, ("GUIDER",), "", False),
         "SamplerCustomAdvanced": NodeType({"guider": Input("GUIDER")}, ("LATENT",), "", False)}
     prompt = {
-        "load": node("UNETLoader", unet_name="ideogram4_fp8.safetensors"), "auto": node("BlockDanceAuto", model=["load", 0]),
+        "load": node("UNETLoader", unet_name="ideogram4_fp8.safetensors"),
+        "auto": node("BlockDanceAuto", model=["load", 0]),
         "other": node("UNETLoader", unet_name="ideogram4_unconditional_fp8.safetensors"),
         "other auto": node("BlockDanceAuto", model=["other", 0]),
         "guider": node("DualModelGuider", model=["auto", 0], model_negative=["other auto", 0]),
