@@ -35,9 +35,15 @@ _SEEN = {"attention_pytorch", "attention_basic", "attention_split", "attention_s
 def is_compiled(diffusion_model: Module, transformer_options: dict) -> bool:
     """Whether torch.compile has its hand in this pass: under a MacCounter it would compile anew, or not at all."""
     wrappers = transformer_options.get("wrappers", {}).get(WrappersMP.APPLY_MODEL, {})
-    return COMPILE_KEY in wrappers or any(
-        "_orig_mod" in module._modules or module._compiled_call_impl is not None
-        for module in diffusion_model.modules())
+    if COMPILE_KEY in wrappers:
+        return True
+    left = [diffusion_model]
+    while left:  # once a run; Module.modules() takes several times as long
+        module = left.pop()
+        if "_orig_mod" in module._modules or module._compiled_call_impl is not None:
+            return True
+        left += [child for child in module._modules.values() if child is not None]
+    return False
 
 
 def unseen_attention(transformer_options: dict) -> str | None:
