@@ -219,8 +219,8 @@ class TestPolicy:
         assert setup.observer.finish() == "kept" and kept[0][0] is Quantity.VELOCITY
 
     @pytest.mark.parametrize("schedule", [
-        Schedule.even(4), replace(Schedule.even(20), sampler=SamplerTraits(counted=False)),
-        replace(Schedule.even(20), sigmas=Schedule.even(20).sigmas[:6])])
+        Schedule.even(3), replace(Schedule.even(20), sampler=SamplerTraits(counted=False)),
+        replace(Schedule.even(20), sigmas=Schedule.even(20).sigmas[:4])])
     def test_a_run_that_says_too_little_is_not_recorded(self, schedule):
         setup = auto(2., save=lambda *_: "").setup(schedule, PIXART)
         assert setup.observer is None and setup.plan.reused_steps
