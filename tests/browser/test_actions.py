@@ -65,6 +65,25 @@ def test_a_word_sets_the_numbers_and_a_number_is_custom(page, renderer):  # noqa
     page.picture(f"{renderer}-quality")
 
 
+def test_a_number_that_is_changed_by_hand_is_custom(page, renderer):  # noqa: F811
+    page.load("BlockDanceAuto", speedup=2., profile="auto", least_quality=30.)
+    assert values(page)["quality"] == "balanced"
+    if renderer == "classic":
+        x, y = page.evaluate(f"""() => {{
+            const node = ({PATCH})(), widget = node.widgets.find(({{name}}) => name === "speedup");
+            return app.canvasPosToClientPos([node.pos[0] + node.size[0] - 24, node.pos[1] + widget.last_y + 10]);
+        }}""")
+        page.page.mouse.click(x, y)  # the arrow to more
+    else:
+        number = page.page.locator(f"[data-node-id='{page.evaluate(f'() => ({PATCH})().id')}'] input").first
+        number.focus()
+        page.page.keyboard.press("ControlOrMeta+a")
+        page.page.keyboard.type("2.1")
+        page.page.keyboard.press("Enter")
+    page.page.wait_for_function(f"() => ({PATCH})().widgets.find(({{name}}) => name === 'speedup').value === 2.1")
+    assert values(page)["quality"] == "custom" and page.prompt()["2"]["inputs"]["quality"] == "custom"
+
+
 def test_the_numbers_of_an_old_workflow_count(page):
     page.load("BlockDanceAuto", **AUTO)
     saved = page.evaluate("() => app.graph.serialize()")
