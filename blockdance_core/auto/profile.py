@@ -13,7 +13,7 @@ import numpy as np
 from ..files import Files
 from ..plan.schedule import Origin, Quantity, SamplerTraits
 from ..shared_files import alone, replacing
-from .kernel import Kernel
+from .kernel import Kernel, written
 from .ranges import covers, merged, within
 
 logger = logging.getLogger(__name__)
@@ -108,7 +108,7 @@ class Profile:
             if len(streams) > MOST_STREAMS:
                 raise ValueError(f"{len(streams)} streams are too many")
             kernel = Kernel(times, np.array(found["gram"], float), proven, growth, end, tuple(
-                Kernel(times, np.array(gram, float), end=end) for gram in streams))
+                Kernel(times, np.array(gram, float), end=end) for gram in streams), source)
             return cls(fingerprint, Quantity(found["quantity"]), kernel, _count(found["runs"], MOST_RUNS),
                        dict(found["settings"]), dict(found["versions"]), _samplers(found.get("samplers", {})),
                        str(found.get("weights", "")))
@@ -132,7 +132,7 @@ def _samplers(found: dict[str, dict[str, bool]]) -> dict[str, SamplerTraits]:
 
 
 def _row(numbers: np.ndarray) -> str:
-    return "[" + ", ".join(f"{number:.12g}" for number in numbers) + "]"
+    return f"[{', '.join(written(numbers))}]"
 
 
 def _rows(gram: np.ndarray) -> str:
@@ -282,7 +282,7 @@ def general(quantity: Quantity) -> Kernel:
 
     Outputs change alike enough in other models to plan by it; how close the result comes, it cannot say.
     """
-    return read(GENERAL / f"{quantity.value}.json").kernel
+    return replace(read(GENERAL / f"{quantity.value}.json").kernel, source=GENERAL.name)
 
 
 def general_quality(quantity: Quantity, speedup: float) -> float | None:
