@@ -82,6 +82,15 @@ def test_a_word_for_quality_stands_for_two_numbers(comfyui):
     assert computed(comfyui, **ignored, quality="custom") == 25
 
 
+def test_a_number_beside_a_word_that_stands_for_another_is_told_not_to_count(comfyui):
+    settings = {"speedup": 3.5, "least_quality": 30., "profile": "general", "quality": "balanced"}
+    assert "speedup 3.5" in ask(comfyui, settings, "BlockDanceAuto", 30, PIXART)["hint"]
+    _, shown = drawn(comfyui, patched(304, 10, "BlockDanceAuto", **settings))
+    assert "speedup 3.5" in shown
+    for heeded in ({"quality": "custom"}, {"speedup": 2.}, {"speedup": 2., "quality": "fast"}):
+        assert "speedup" not in ask(comfyui, settings | heeded, "BlockDanceAuto", 30, PIXART)["hint"]
+
+
 def test_a_prompt_from_before_there_were_words_means_what_it_meant(comfyui):
     assert computed(comfyui, speedup=3., least_quality=0.) == 10
 

@@ -9,7 +9,8 @@ import torch
 
 from blockdance.blockdance_core.auto.measurement import MeasureMethod
 from blockdance.blockdance_core.auto.method import AutoMethod
-from blockdance.blockdance_core.auto.profile import Library, Profile, ProfileError, general
+from blockdance.blockdance_core.auto.profile import Profile, ProfileError, general
+from blockdance.blockdance_core.auto.profile_library import Library
 from blockdance.blockdance_core.auto.sampler_observation import Observation
 from blockdance.blockdance_core.engine.controller import Moment
 from blockdance.blockdance_core.plan.schedule import Origin, Quantity, SamplerTraits, Schedule
