@@ -31,6 +31,8 @@ be nearly all. BlockDance Patch computes the first blocks of the other steps, to
 """
 NOTES = (  # in the words of Auto, and in those of this page
     (re.compile(r"not measured yet|measuring anew"), "measures"),
+    (re.compile(r"nothing to gain here.*below the least of"),
+     "nothing to gain: fewer would fall below the least quality"),
     (re.compile(r"nothing to gain here"), "nothing to gain: too few steps"),
     (re.compile(r"nothing to forecast"), "nothing to gain: the noise does not fall over two steps"),
     (re.compile(r"would be too much for the toy model"), "by the general profile, which allows less than asked"),

@@ -49,6 +49,16 @@ def test_the_page_has_every_template_once_and_no_decibels_of_random_weights(tmp_
     assert "dB" not in line and "2026-11-28" in page and "4<br>1" in line
 
 
+@pytest.mark.parametrize("note, words", [
+    ("nothing to gain here: 1.00x, the full result expected: at 2.00x it would be 21 dB, below the least of 30 dB",
+     "8 of 8, nothing to gain: fewer would fall below the least quality"),
+    ("nothing to gain here: 1.00x, the full result expected: 2.00x would be too much for the toy model",
+     "8 of 8, nothing to gain: too few steps")])
+def test_the_page_says_why_there_is_nothing_to_gain(note, words):
+    found = replace(WORKS, samplings=(replace(AUTO, second=f"8 of 8 in full: {note}"),))
+    assert words in document.page([found], "0.30.0", NEW, OWN, date(2026, 11, 28))
+
+
 def test_the_page_says_where_a_patch_must_compute():
     patch = "31 of 40 in full: blocks 0-2 could not be stored (the model did not run them exactly once)"
     found = replace(WORKS, samplings=(replace(AUTO, patch=patch),))
