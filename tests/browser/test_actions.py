@@ -150,13 +150,31 @@ def test_auto_has_a_strip_without_blocks_and_no_note_is_cut(page, renderer):  # 
         page.load(patch, **inputs)
         page.expect("planned", "evaluations")
         page.page.wait_for_timeout(500)
-        whole, seen, inside = page.evaluate(f"""() => {{
-            const note = document.querySelector('{NOTE}'), root = document.querySelector('{TIMELINE}');
-            return [note.scrollHeight, note.clientHeight,
-                    note.getBoundingClientRect().bottom <= root.getBoundingClientRect().bottom + 1];
-        }}""")
-        assert whole <= seen + 1 and inside, patch
+        assert shows_its_note(page), patch
         page.picture(f"{renderer}-note-{patch}")
+
+
+def shows_its_note(page: ComfyPage) -> bool:
+    """Whether all of it is there, and within the node."""
+    return page.evaluate(f"""() => {{
+        const note = document.querySelector('{NOTE}'), root = document.querySelector('{TIMELINE}');
+        return note.scrollHeight <= note.clientHeight + 1 && note.clientHeight > 0
+            && note.getBoundingClientRect().bottom <= root.getBoundingClientRect().bottom + 1;
+    }}""")
+
+
+def test_no_note_is_cut_once_a_run_has_more_to_say(page, comfyui, renderer):  # noqa: F811
+    """The line about quality comes with the first fast run."""
+    forget_profiles(comfyui)
+    page.load("BlockDanceAuto", **AUTO)
+    page.set_widget("weights", UNKNOWN, LOADER)
+    page.set_widget("steps", 11 if renderer == "classic" else 12, SAMPLER)
+    page.set_widget("least_quality", 0)
+    for _ in range(2):
+        page.run_and_wait()
+    page.expect("finished", "Expected: ")
+    page.page.wait_for_timeout(500)
+    assert shows_its_note(page)
 
 
 def test_the_axis_has_the_same_word_before_and_after_a_run(page):
