@@ -23,7 +23,7 @@ LANGUAGES = {"en": "", "zh": "/zh"}  # and what a picture's name has besides
 SCALE, WIDTH = 1.6, 300  # of a node: what the page shows of it is enlarged, so that it is sharp
 LEFT, TOP, AROUND = 300, 150, 10  # where the page has nothing over the canvas, in pixels; and what is shown around nodes
 SAMPLER = '() => app.graph.nodes.find((node) => node.type === "KSampler")'
-COLORS = 128
+COLORS = 128  # of a picture of nodes
 TIMED = 3  # runs, at most, until one can be compared with a full one: another program may disturb them
 
 
@@ -97,7 +97,7 @@ def take(page: ComfyPage, build: Callable[[ComfyPage, Workflow], dict], url: str
                 if _is_timed(page):
                     break
             picture = _screenshot(page, [workflow.ids()[node] for node in nodes])
-            _save(picture, f"{shown.node}{place}")
+            _save(picture.quantize(COLORS, dither=Image.Dither.NONE), f"{shown.node}{place}")
             yield f"{shown.node} ({language})"
     page.set("Comfy.Locale", "en")
     page.set("Comfy.NodeBadge.NodeSourceBadgeMode", "Hide built-in")
@@ -113,14 +113,7 @@ def _is_timed(page: ComfyPage) -> bool:
 
 def _screenshot(page: ComfyPage, ids: list[int]) -> Image.Image:
     """Of these nodes of the open workflow, with what is between them."""
-    page.evaluate("""(ids) => { // what a node says after a run may be less than before
-        for (const node of ids.map((id) => app.graph.getNodeById(id))) {
-            const tells = node.widgets.some(({ name }) => name === "blockdance_timeline");
-            if (tells) node.setSize([node.size[0], node.computeSize()[1]]);
-        }
-        app.canvas.setDirty(true, true);
-    }""", ids)
-    page.page.wait_for_timeout(500)
+    resize(page, ids)
     left, top, right, bottom = page.evaluate("""([ids, scale, left, top]) => {
         const boxes = ids.map((id) => [...app.graph.getNodeById(id).getBounding()]);
         const x = Math.min(...boxes.map((box) => box[0])), y = Math.min(...boxes.map((box) => box[1]));
@@ -137,10 +130,22 @@ def _screenshot(page: ComfyPage, ids: list[int]) -> Image.Image:
     return window.crop((left - AROUND, top - AROUND, round(right) + AROUND, round(bottom) + AROUND))
 
 
+def resize(page: ComfyPage, ids: list[int]) -> None:
+    """Make nodes with a timeline as small as they can be: what they say after a run may be less than before."""
+    page.evaluate("""(ids) => {
+        for (const node of ids.map((id) => app.graph.getNodeById(id))) {
+            const tells = node.widgets.some(({ name }) => name === "blockdance_timeline");
+            if (tells) node.setSize([node.size[0], node.computeSize()[1]]);
+        }
+        app.canvas.setDirty(true, true);
+    }""", ids)
+    page.page.wait_for_timeout(500)
+
+
 def _save(picture: Image.Image, name: str) -> None:
     path = FOLDER / f"{name}.png"
     path.parent.mkdir(exist_ok=True)
-    picture.quantize(COLORS, dither=Image.Dither.NONE).save(path, optimize=True)
+    picture.save(path, optimize=True)
 
 
 def _analysis() -> Workflow:
