@@ -184,7 +184,7 @@ ALL: tuple[Arm, ...] = (
     *(planned("MeanCache, tuned", speedup, tuned(meancaches)) for speedup in (2., 3., 4.)),
     *(planned("DPCache, tuned", speedup, tuned(dpcaches)) for speedup in (2., 3., 4.)),
     *(planned(BUDCACHE, speedup, searched(*BUDCACHE_SEARCH)) for speedup in (2., 3.)),
-    *(ceiling_of_weights(BNS, speedup) for speedup in SPEEDUPS),
+    *(ceiling_of_weights(BNS, speedup, calibrated) for speedup in SPEEDUPS),
     *(ceiling_of_measurements(CEILING + "Auto, measured on the very picture", speedup) for speedup in SPEEDUPS),
 )
 

@@ -180,6 +180,8 @@ def _cells(row: Row) -> tuple[str, ...]:
         psnr = f"{psnr}, and some equal"
     ahead = "" if row.ahead is None or row.method == BASELINE else f"{row.ahead:+.1f}"
     exact = "" if row.exact is None else f"{row.exact:.1f} of {row.full_exact:.1f}"
+    if row.exact_samples not in (None, row.samples):
+        exact = f"{exact}, {row.exact_samples} captions"
     expected = "" if row.expected is None else f"{row.expected:.0f}"
     return (row.method, row.point, f"{row.macs:.3f}", psnr, across.decibels(row.structure),
             across.decibels(row.detail), ahead, expected, f"{row.ssim:.4f}", exact)

@@ -44,7 +44,7 @@ def parse(arguments: list[str]) -> Options:
                         help="search the settings of Delta-DiT and BlockDance on calibration captions instead")
     parser.add_argument("--publish", action="store_true",
                         help="also write the report and its pictures into docs/internals, where it replaces the same "
-                             "models in the same settings")
+                             "methods of the same models in the same settings")
     parser.add_argument("--rewrite", action="store_true",
                         help="measure nothing: write the published report again, from its CSV")
     parser.add_argument("--models", nargs="+", type=Path, metavar="FILE",

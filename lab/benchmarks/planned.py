@@ -16,10 +16,11 @@ from ...blockdance_core.plan.plan import Plan, Transformer
 from ...blockdance_core.plan.schedule import Quantity
 from .arm import Arm, Calibration
 from .measured import RECORDED_ON, counted, full_latents, kernel, measured_in, trajectories
-from .rivals.bns import ROUNDS, Solve, Solver, trained
+from .rivals.bns import ROUNDS, Solve, Solver, mean_decibels, trained
 from .rivals.budcache import ANNEALING, CLIMBS, BudCache
 from .rivals.gits import FINE, LATER, gits
 from .rivals.l2p import interval, l2p
+from .rivals.meancache import meancache
 from .rivals.solver import on_grid, solved
 from .rivals.static import Recipe, attach_static, repeat
 from .rivals.trajectory import Trajectory, gram_of
@@ -81,20 +82,26 @@ def searched(annealing: int = ANNEALING, climbs: int = CLIMBS) -> Cook:
     return cook
 
 
-def ceiling_of_weights(method: str, speedup: float, rounds: int = ROUNDS) -> Arm:
-    """BNS, on L2P's plan or on Auto's, whichever comes closer on calibration captions."""
+def ceiling_of_weights(method: str, speedup: float, known: Callable[[Calibration], tuple[Quantity, Kernel]] = kernel,
+                       rounds: int = ROUNDS) -> Arm:
+    """BNS, from the best that there is without training on calibration captions: L2P, MeanCache, or Auto's plan by
+    what is `known` of the model."""
     def train(calibration: Calibration) -> Solver:
         runs, model = trajectories(calibration), calibration.subject.patcher
-        again = replace(counted(calibration), captions=RECORDED_ON)
+        again, wanted = replace(counted(calibration), captions=RECORDED_ON), [run.latents[-1] for run in runs]
         times, count = runs[0].times, count_of(calibration.setting.steps, speedup)
-        plan = auto_plan(runs[0], speedup, kernel(calibration))
-        begun = on_interval(runs, count), auto_recipe(runs[0], plan)
+        model.model.requires_grad_(False)  # only the solver is trained
+        plan = auto_plan(runs[0], speedup, known(calibration))
+        begun = [Solver.of(recipe, times) for recipe in (
+            auto_recipe(runs[0], plan), on_interval(runs, count), meancache(runs, count))]
 
         def solve(solver: Solve) -> None:
             again.draw(solved(model, solver))
-        found = [trained(Solver.of(recipe, times), gram_of(runs), solve, [run.latents[-1] for run in runs], rounds)
-                 for recipe in begun]
-        return min(found, key=lambda pair: pair[1])[0]
+
+        def loss(solver: Solver) -> float:
+            drawn = again.draw(solved(model, solver))
+            return mean_decibels(some.latents.flatten() - full for some, full in zip(drawn, wanted))
+        return trained(min(begun, key=loss), gram_of(runs), solve, wanted, rounds)[0]
 
     def patch(model: ModelPatcher, calibration: Calibration) -> ModelPatcher:
         return solved(model, calibration.keep(f"{method} {speedup:g}x", train, Solver.dump, Solver.parse))

@@ -1,14 +1,14 @@
 """The tables as a CSV, a line per row: read again, so that a run replaces what it has measured and nothing else."""
 
 import csv
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Iterable, Sequence
 
-from .row import Row
+from .row import BASELINE, Row
 from .setting import Setting
 from .statistics import Estimate
-from .table import Table, in_order
+from .table import METHODS, Table, in_order, place
 from .versions import NAMES
 
 VERSIONS = *NAMES, "weights"
@@ -17,7 +17,7 @@ _PSNR = {"mean": "psnr", "low": "psnr_low", "high": "psnr_high", "spread": "psnr
 _ROW = tuple(field.name for field in fields(Row) if field.name != "psnr")
 _READ = {"method": str, "point": str, "equal": "True".__eq__,
          "each": lambda cell: tuple(map(float, cell.split())),
-         **dict.fromkeys(("samples", "right", "objects", "peak", "held"), int)}  # the others are float
+         **dict.fromkeys(("samples", "right", "objects", "peak", "held", "exact_samples"), int)}  # the others are float
 
 
 def write(path: Path, tables: Iterable[Table]) -> Path:
@@ -49,12 +49,30 @@ def read(path: Path) -> list[Table]:
 
 
 def joined(published: Sequence[Table], measured: Sequence[Table]) -> list[Table]:
-    """What was measured now, and of what was published the models and settings that were not; but nothing of a model
-    whose weights have changed since."""
+    """What was measured now, and of what was published all that was not; but nothing of a model whose weights have
+    changed since."""
     weights = {table.model: table.versions.get("weights") for table in measured}
-    kept = [table for table in published
-            if weights.get(table.model, table.versions.get("weights")) == table.versions.get("weights")]
-    return in_order({table.key: table for table in (*kept, *measured)}.values())
+    every = {table.key: table for table in published
+             if weights.get(table.model, table.versions.get("weights")) == table.versions.get("weights")}
+    for table in measured:
+        every[table.key] = _completed(table, every[table.key]) if table.key in every else table
+    return in_order(every.values())
+
+
+def _completed(table: Table, older: Table) -> Table:
+    """With the older rows of arms that it does not have, and those of fewer steps that are of more captions: no method
+    has changed them. Where only it says how far a row is from many steps, that row has it."""
+    rows = {(row.method, row.point): row for row in older.rows}
+    for row in table.rows:
+        known = rows.get((row.method, row.point))
+        if known is not None and row.method == BASELINE and known.samples > row.samples:
+            row = known if row.exact is None else replace(
+                known, exact=row.exact, full_exact=row.full_exact, exact_samples=row.exact_samples)
+        rows[row.method, row.point] = row
+    versions = {name: " and ".join(dict.fromkeys(value for some in (older, table) if (value := some.versions.get(name))))
+                for name in older.versions | table.versions}
+    return replace(table, rows=tuple(sorted(rows.values(), key=lambda row: (place(row.method, METHODS), -row.macs))),
+                   versions=versions, note=table.note or older.note)
 
 
 def _setting(line: dict[str, str]) -> Setting:

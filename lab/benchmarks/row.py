@@ -18,8 +18,8 @@ class Row:
     others, in dB, None without any; psnr_macs: what those cost, None where it is not known; ahead: dB more than fewer
     steps of the same sampler give for the same MACs, None outside their curve and where some are equal; ssim, l1:
     means; peak, held: bytes that sampling takes, and that are kept from step to step beyond what full sampling keeps;
-    exact, full_exact: mean PSNR of the method and of full sampling to the result of very many steps, None where that is
-    not known; structure, detail: mean PSNR in either band (bands.py) of the samples that psnr is of, None where it is
+    exact, full_exact: mean PSNR of the method and of full sampling to the result of very many steps, over exact_samples
+    of them, None where that is not known; structure, detail: mean PSNR in either band (bands.py) of the samples that psnr is of, None where it is
     not known; expected: mean of what the method announced, in dB, None where it did not; each: the PSNR of these
     samples one by one, empty where only their mean is known. Estimates are over samples."""
     method: str
@@ -46,6 +46,7 @@ class Row:
     detail: float | None = None
     expected: float | None = None
     each: tuple[float, ...] = ()
+    exact_samples: int | None = None
 
     @property
     def name(self) -> str:
@@ -85,6 +86,7 @@ def shared(records: Sequence[Record]) -> list[Record]:
 def _row(records: Sequence[Record]) -> Row:
     qualities = [quality for record in records for quality in record.qualities]
     differing = [quality.psnr for quality in qualities if math.isfinite(quality.psnr)]
+    exact = [quality for quality in qualities if quality.exact is not None]
     costs = [r.macs / r.full_macs for r in records if any(math.isfinite(quality.psnr) for quality in r.qualities)]
     return Row(
         records[0].method, records[0].point, len(qualities), fmean(r.macs / r.full_macs for r in records),
@@ -93,8 +95,8 @@ def _row(records: Sequence[Record]) -> Row:
         estimate(differing) if differing else None, fmean(costs) if costs else None,
         fmean(quality.ssim for quality in qualities), fmean(quality.l1 for quality in qualities),
         _total(quality.right for quality in qualities), _total(quality.objects for quality in qualities),
-        median(r.full_seconds for r in records), exact=_mean(quality.exact for quality in qualities),
-        full_exact=_mean(quality.full_exact for quality in qualities),
+        median(r.full_seconds for r in records), exact=_mean(quality.exact for quality in exact),
+        full_exact=_mean(quality.full_exact for quality in exact), exact_samples=len(exact) or None,
         structure=_mean(quality.structure for quality in qualities if math.isfinite(quality.psnr)),
         detail=_mean(quality.detail for quality in qualities if math.isfinite(quality.psnr)),
         expected=_mean(record.expected for record in records),

@@ -96,7 +96,7 @@ def row(found: Outcome, own: str) -> str:
         [part.cfg for part, _ in parts],
         [_did(part.first, part.why) for part, _ in parts],
         [_did(part.second, "") for part, _ in parts],
-        [part.patch.partition(":")[0] for part, _ in parts])
+        [_patched(part.patch) for part, _ in parts])
     return "| " + " | ".join(_cell("<br>".join(cell if any(cell) else ())) for cell in cells) + " |"
 
 
@@ -131,6 +131,11 @@ def _did(words: str, why: str) -> str:
     if said.startswith("fewer") and total <= FEW:
         said = "few steps: fewer would fall below the least quality"
     return f"{computed} of {total}" + (f", {said}" if said else "")
+
+
+def _patched(words: str) -> str:
+    counted, _, note = words.partition(": ")
+    return counted + (", as the model's blocks run several times in one pass" if outcome.LIMIT in note else "")
 
 
 def _title(found: Outcome, own: str) -> str:

@@ -132,12 +132,14 @@ def test_what_took_long_to_learn_is_not_learnt_again(subject, tmp_path):
     assert found(4, None) == [3] and len(learnt) == 3
 
 
-def test_training_weights_through_the_model_brings_calibration_captions_closer(subject, few_captions):
+@pytest.mark.parametrize("name", ["pixart", "flux"])  # which adds to its tensors in place
+def test_training_weights_through_the_model_brings_calibration_captions_closer(name, few_captions):
+    subject = Subject(WEIGHTS / f"{name}.safetensors")
     calibration = Calibration(subject, Setting(steps=STEPS), captions=1)
     full = calibration.draw(subject.patcher)[0].latents
 
     def error(rounds: int) -> float:
-        arm = planned.ceiling_of_weights("", 4., rounds)
+        arm = planned.ceiling_of_weights("", 4., rounds=rounds)
         drawn = calibration.draw(arm.prepare(Calibration(subject, Setting(steps=STEPS))))
         return float((drawn[0].latents - full).square().mean())
     assert error(3) < .9 * error(0)  # with two evaluations, and three weights

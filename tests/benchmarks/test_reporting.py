@@ -173,8 +173,9 @@ def test_a_row_says_how_far_it_and_the_full_run_are_from_many_steps_where_that_i
     record(tmp_path, known, EQUAL)
     written = tables(load(tmp_path)[0], [], [])
     assert [(row.exact, row.full_exact) for row in written[0].rows] == [(34., 41.), (None, None)]
-    document.write(tmp_path, tables(of_pictures(known, EQUAL), [], []))
-    assert "| 34.0 of 41.0 |" in (tmp_path / "benchmarks.md").read_text()
+    once_more = replace(known, number=1, qualities=RECORD.qualities)
+    document.write(tmp_path, tables(of_pictures(known, once_more, EQUAL, replace(EQUAL, number=1)), [], []))
+    assert "| 34.0 of 41.0, 2 captions |" in (tmp_path / "benchmarks.md").read_text()
     assert read(write(tmp_path / "other.csv", written)) == written
 
 
@@ -195,11 +196,22 @@ def test_publishing_replaces_what_was_measured_and_keeps_the_rest():
     heun = next(setting for setting in SHAPES if setting.sampler == "heun")
     old = tables([*FEWER, *(replace(RECORD, model=model, setting=setting) for model in ("tiny", "other")
                             for setting in (BASE, heun))], [], [VERSIONS])
-    new = tables([replace(RECORD, macs=70.)], [], [VERSIONS])
-    assert joined(old, new) == [new[0], *old[1:]] and len(old) == 4
+    new = tables([replace(RECORD, macs=70.), EQUAL], [], [VERSIONS])
+    found = joined(old, new)
+    assert found[1:] == old[1:] and len(old) == 4
+    assert found[0].rows == (*(row for row in old[0].rows if row.method == "fewer steps"), *new[0].rows)
     assert joined([], new) == new and joined(old, []) == old
     trained_again = tables([RECORD], [], [VERSIONS | {"tiny.safetensors": "56ef"}])
     assert joined(old, trained_again) == [*old[2:], *trained_again]
+
+
+def test_fewer_steps_of_more_captions_stay_and_learn_how_far_they_are_from_many_steps():
+    again = replace(FEWER[0], qualities=(Quality(21., .9, .1, 4, 4, 25., 40.),))
+    old = tables([*FEWER, *(replace(row, number=1) for row in FEWER)], [], [VERSIONS])
+    (found,) = joined(old, tables([again], [], [VERSIONS]))
+    (row,) = (row for row in found.rows if row.point == FEWER[0].point)
+    assert (row.samples, row.psnr.mean) == (2, 20.)
+    assert (row.exact, row.full_exact, row.exact_samples) == (25., 40., 1)
 
 
 def test_methods_stand_in_one_order_whenever_they_were_measured():

@@ -82,7 +82,10 @@ def test_what_three_of_four_pictures_of_left_out_models_reach_is_written_for_the
     monkeypatch.setattr(profile, "GENERAL", tmp_path)
     assert profile.general_quality(Quantity.VELOCITY, 2.5) == pytest.approx(27.)
     assert profile.general_quality(Quantity.PICTURE, 3.) == 10.
-    assert profile.general_quality(Quantity.VELOCITY, 3.5) is None
+    assert profile.general_quality(Quantity.VELOCITY, 3.5) == pytest.approx(13.)
+    assert profile.general_quality(Quantity.VELOCITY, 1.2) == 34.
+    monkeypatch.setattr(profile, "GENERAL", tmp_path / "absent")
+    assert profile.general_quality(Quantity.VELOCITY, 2.) is None
     assert unmeasured.write(tmp_path, []) is None
     assert "| one_pictures | 30 steps, euler, simple, cfg 4 | 2 | 2x | 36.0 |" in unmeasured.leave_one_out(some)
 

@@ -11,12 +11,13 @@ that hardly anything depends on most of their weights. All captions are one batc
 """
 
 import math
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Callable, Sequence
+from typing import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
-from torch.utils.checkpoint import checkpoint
+from comfy import model_management
 
 from ....blockdance_core.plan.schedule import FlowTime, Quantity
 from .static import Recipe
@@ -66,11 +67,9 @@ class Solver:
 
 
 def _evaluate(model: Callable, x: torch.Tensor, sigma: torch.Tensor, extra_args: dict, flow: FlowTime) -> torch.Tensor:
-    """The velocity; where gradients are wanted, what they need of the model is computed again and not kept."""
-    def velocity(x: torch.Tensor) -> torch.Tensor:
-        denoised = model(x, sigma * x.new_ones(len(x)), **extra_args)
-        return flow.read(Quantity.VELOCITY, x, denoised, float(sigma))
-    return checkpoint(velocity, x, use_reentrant=False) if x.requires_grad else velocity(x)
+    """The velocity."""
+    denoised = model(x, sigma * x.new_ones(len(x)), **extra_args)
+    return flow.read(Quantity.VELOCITY, x, denoised, float(sigma))
 
 
 def _flow_latent(x: torch.Tensor, sigma: torch.Tensor, flow: FlowTime) -> torch.Tensor:
@@ -78,6 +77,23 @@ def _flow_latent(x: torch.Tensor, sigma: torch.Tensor, flow: FlowTime) -> torch.
 
 
 Solve = Callable[[Callable[..., torch.Tensor]], None]
+
+
+def mean_decibels(errors: Iterable[torch.Tensor]) -> float:
+    """Of mean squares: minus the mean PSNR, up to a constant; infinite where a run has failed."""
+    total = torch.stack([10 * torch.log10(error.double().square().mean()) for error in errors]).mean()
+    return float(total) if total.isfinite() else math.inf
+
+
+@contextmanager
+def _gradients() -> Iterator[None]:
+    """Through ComfyUI's models, some of which compute by kernels without gradients, and add to tensors in place."""
+    before, model_management.in_training = model_management.in_training, True
+    try:
+        with torch.enable_grad(), torch.autograd.graph.allow_mutation_on_saved_tensors():
+            yield
+    finally:
+        model_management.in_training = before
 
 
 def trained(solver: Solver, gram: np.ndarray, solve: Callable[[Solve], Sequence[torch.Tensor]],
@@ -99,7 +115,7 @@ def trained(solver: Solver, gram: np.ndarray, solve: Callable[[Solve], Sequence[
 
         def training(*run) -> torch.Tensor:
             nonlocal total
-            with torch.enable_grad():
+            with _gradients():
                 moves = solver.moves + reach * changes.tril() @ orthonormal
                 picture = Solver(solver.computed, moves)(*run)
                 wrong = picture.flatten() - next(pictures).to(picture).flatten()

@@ -14,7 +14,8 @@ from comfy.model_patcher import ModelPatcher
 from blockdance import demo
 from blockdance.blockdance_core.auto.kernel import Kernel
 from blockdance.blockdance_core.auto.method import AutoMethod
-from blockdance.blockdance_core.auto.profile import Library, Profile, general
+from blockdance.blockdance_core.auto.profile import Profile, general
+from blockdance.blockdance_core.auto.profile_library import Library
 from blockdance.blockdance_core.comfy.attach import attach, fingerprint_of, last_report, versions
 from blockdance.blockdance_core.comfy.models.architectures import ANY_MODEL
 from blockdance.blockdance_core.comfy.weights_digest import weights_digest

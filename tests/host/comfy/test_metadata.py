@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from blockdance.blockdance_core.auto.profile import Library, general, read
+from blockdance.blockdance_core.auto.profile import general, read
+from blockdance.blockdance_core.auto.profile_library import Library
 from blockdance.blockdance_core.auto.weights import KernelExtrapolation
 from blockdance.blockdance_core.engine.report import Report
 from blockdance.blockdance_core.plan.plan import Plan, SkipModel, Transformer
