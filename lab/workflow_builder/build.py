@@ -27,8 +27,8 @@ def main() -> int:
     workflows = catalogue.workflows()
     parser = argparse.ArgumentParser(prog="python3 -m lab.workflow_builder", description=__doc__)
     every = (*workflows, put_it_here.NAME, help_pictures.NAME)
-    parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(every)}; the last two are pictures, in "
-                        "the README and in the help pages; without one, all")
+    parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(every)}; the last two are pictures in "
+                        "the README and the help pages; without one, all")
     names = parser.parse_args().names or every
     if unknown := set(names) - {*every}:
         parser.error(f"no workflow is called {', '.join(unknown)}; there are {', '.join(every)}")

@@ -21,7 +21,8 @@ FOLDER = REPOSITORY / "web" / "docs"
 WEIGHTS = "pixart_pictures.safetensors"  # of 28 blocks, as the presets of the papers need
 LANGUAGES = {"en": "", "zh": "/zh"}  # and what a picture's name has besides
 SCALE, WIDTH = 1.6, 300  # of a node: what the page shows of it is enlarged, so that it is sharp
-LEFT, TOP, AROUND = 300, 150, 10  # where the page has nothing over the canvas, in pixels; and what is shown around nodes
+LEFT, TOP = 300, 150  # where the page has nothing over the canvas, in pixels
+AROUND = 10  # what is shown around nodes
 SAMPLER = '() => app.graph.nodes.find((node) => node.type === "KSampler")'
 COLORS = 128  # of a picture of nodes
 TIMED = 3  # runs, at most, until one can be compared with a full one: another program may disturb them
@@ -174,10 +175,13 @@ def _figures(url: str, prompt: dict) -> dict[str, Image.Image]:
     """What the nodes for analysis draw, by the page that shows it."""
     with ThreadPoolExecutor(1) as apart:  # Playwright has this thread's event loop
         images = apart.submit(client.submit, url, prompt).result().images
-    drawn = {node["_meta"]["title"] if node["class_type"] == "SaveImage" else node["class_type"]:
-             [Image.open(io.BytesIO(png)).convert("RGB") for png in images.get(key, ())] for key, node in prompt.items()}
+    drawn = {}
+    for key, node in prompt.items():
+        name = node["_meta"]["title"] if node["class_type"] == "SaveImage" else node["class_type"]
+        drawn[name] = [Image.open(io.BytesIO(png)).convert("RGB") for png in images.get(key, ())]
     features, _, _, components, *_ = drawn["BlockDanceSimilarity"]
-    three = [drawn[title][0].resize((240, 240), Image.Resampling.NEAREST) for title in ("before", "after", "difference")]
+    large = 240, 240
+    three = [drawn[title][0].resize(large, Image.Resampling.NEAREST) for title in ("before", "after", "difference")]
     beside = Image.new("RGB", (720, 240))
     for number, picture in enumerate(three):
         beside.paste(picture, (240 * number, 0))

@@ -271,7 +271,8 @@ def test_the_report_is_in_the_users_language(chinese, patch, inputs):
 def report_names(page: ComfyPage) -> set[str]:
     """Words in what the report gives as names: the method, the model, and digests."""
     return set(re.findall(r"[A-Za-z]{2,}", page.evaluate("""() => {
-        const { method, model, provenance } = JSON.parse(sessionStorage.getItem("blockdance.timeline")).at(-1)[1].report;
+        const [, { report }] = JSON.parse(sessionStorage.getItem("blockdance.timeline")).at(-1);
+        const { method, model, provenance } = report;
         return [method, model, ...Object.values(provenance)].join(" ");
     }""")))
 
