@@ -57,7 +57,7 @@ def test_auto_shows_its_plan_then_measures_then_is_faster(page, comfyui, rendere
         profile.unlink()
     page.load("BlockDanceAuto", speedup=2., profile="auto", least_quality=0.)
     text = page.expect("planned", "15 of 30 evaluations, about half the time")
-    assert "forecast" in text and "how close it comes is not known" in text
+    assert "forecast" in text and "by what other models reach" in text
     assert len(page.reused()) == 15
     page.set_widget("speedup", 3.)
     page.expect("planned", "about a third of the time")

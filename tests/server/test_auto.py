@@ -300,15 +300,15 @@ def test_a_folder_that_cannot_be_written_costs_no_picture(comfyui, profiles):
 
 
 @pytest.mark.parametrize("profile", ["auto", "general"])
-def test_the_plan_without_a_model_is_the_general_one_and_promises_nothing(comfyui, profile):
+def test_the_plan_without_a_model_is_the_general_one_and_promises_what_other_models_reach(comfyui, profile):
     """What was measured of the model is known when a run begins; only who chooses `general` goes without."""
     report = ask(comfyui, AUTO | {"profile": profile}, "BlockDanceAuto", 30, PIXART)["report"]
     kinds = [entry["reuse"] and entry["reuse"]["kind"] for entry in report["plan"]]
     assert kinds.count("output") == kinds.count(None) == 15 and kinds[0] is None
-    assert "2.00x" in report["note"] and "dB" not in report["note"]
+    assert "2.00x" in report["note"] and "dB expected, by what other models reach" in report["note"]
 
 
 @pytest.mark.parametrize("least", [0., 60.])
-def test_no_quality_is_promised_for_a_model_that_was_not_measured(comfyui, profiles, least):
+def test_what_other_models_reach_is_promised_for_a_model_that_was_not_measured(comfyui, profiles, least):
     _, shown = submit(comfyui, auto(seed=119, profile="general", least_quality=least))
-    assert "how close it comes is not known" in shown and "dB" not in shown
+    assert "dB expected, by what other models reach" in shown
