@@ -26,15 +26,16 @@ WEIGHTS = REPOSITORY / "demo" / "weights" / "pixart.safetensors"
 def main() -> int:
     workflows = catalogue.workflows()
     parser = argparse.ArgumentParser(prog="python3 -m lab.workflow_builder", description=__doc__)
-    every = (*workflows, put_it_here.NAME, help_pictures.NAME)
-    parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(every)}; the last two are pictures in "
-                        "the README and the help pages; without one, all")
+    every = (*workflows, put_it_here.NAME, *help_pictures.PICTURED)
+    parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(every)}; {put_it_here.NAME} is a "
+                        "picture in the README, nodes are pictures in the help pages; without one, all")
     names = parser.parse_args().names or every
     if unknown := set(names) - {*every}:
         parser.error(f"no workflow is called {', '.join(unknown)}; there are {', '.join(every)}")
+    pictured = {*names} & {*help_pictures.PICTURED}
     if (program := chromium.installed()) is None:
         parser.error("no Chromium: install one, or name its program in BLOCKDANCE_CHROMIUM")
-    if help_pictures.NAME in names and not help_pictures.has_fonts():
+    if pictured and not help_pictures.has_fonts():
         parser.error("no font with Chinese characters, which some pictures need: install one, such as that of the "
                      "Debian package fonts-wqy-microhei")
     with tempfile.TemporaryDirectory(prefix="blockdance-", ignore_cleanup_errors=True) as folder:
@@ -45,14 +46,13 @@ def main() -> int:
             page = ComfyPage(browser.new_page(viewport=thumbnail.VIEWPORT), server.url)
             page.set("LiteGraph.Canvas.MinFontSizeForLOD", 0)  # words also on small nodes
             painter = Painter(server.url, build(page, picture_world())["prompt"])
-            for name in names:
+            for name in (name for name in names if name not in pictured):
                 if name == put_it_here.NAME:
                     show_where(page)
-                elif name == help_pictures.NAME:
-                    for picture in help_pictures.take(page, build, server.url):
-                        print(picture, flush=True)
                 else:
                     write(page, workflows[name], painter)
+                print(name, flush=True)
+            for name in help_pictures.take(page, build, server.url, pictured) if pictured else ():
                 print(name, flush=True)
             browser.close()
     return 0

@@ -4,7 +4,7 @@ what the nodes for analysis draw of such runs."""
 import io
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -16,12 +16,11 @@ from .comparison import Sampling, Source
 from .graph import REPOSITORY, Group, Node, Output, Workflow
 from .picture_world import source
 
-NAME = "help pages"
 FOLDER = REPOSITORY / "web" / "docs"
 WEIGHTS = "pixart_pictures.safetensors"  # of 28 blocks, as the presets of the papers need
 LANGUAGES = {"en": "", "zh": "/zh"}  # and what a picture's name has besides
 SCALE, WIDTH = 1.6, 300  # of a node: what the page shows of it is enlarged, so that it is sharp
-LEFT, TOP = 300, 150  # where the page has nothing over the canvas, in pixels
+LEFT, TOP = 120, 150  # where the page has nothing over the canvas, in pixels
 AROUND = 10  # what is shown around nodes
 SAMPLER = '() => app.graph.nodes.find((node) => node.type === "KSampler")'
 COLORS = 128  # of a picture of nodes
@@ -71,6 +70,8 @@ NODES = (
     Shown("BlockDancePlan", _patch("BlockDancePlan"), steps=20, most=1),
     Shown("BlockDanceCalibrate", _calibrated, most=1),
     Shown("DeltaCacheUNetPatch", _patch("DeltaCacheUNetPatch"), most=0))  # the demo has no U-Net
+ANALYSIS = "BlockDanceSimilarity", "BlockDanceProbe", "BlockDanceQuality", "BlockDanceReport"
+PICTURED = *(shown.node for shown in NODES), *ANALYSIS
 
 
 def has_fonts() -> bool:
@@ -80,15 +81,17 @@ def has_fonts() -> bool:
     return bool(found.strip())
 
 
-def take(page: ComfyPage, build: Callable[[ComfyPage, Workflow], dict], url: str) -> Iterator[str]:
-    """Writes all of them; the names of those that are done."""
+def take(page: ComfyPage, build: Callable[[ComfyPage, Workflow], dict], url: str, wanted: Set[str]
+         ) -> Iterator[str]:
+    """Writes the pictures of these nodes, Auto's first, whose run in full others are compared with; the names of those
+    that are done."""
     seed = 10
     page.set("Comfy.NodeBadge.NodeSourceBadgeMode", "None")
     for language, place in LANGUAGES.items():
         page.set("Comfy.Locale", language)
         page.page.reload(wait_until="domcontentloaded")
         page.wait_until_ready()
-        for shown in NODES:
+        for shown in (shown for shown in NODES if shown.node in wanted):
             workflow, nodes = shown.workflow(seed)
             build(page, workflow)
             for _ in range(shown.most):
@@ -102,9 +105,10 @@ def take(page: ComfyPage, build: Callable[[ComfyPage, Workflow], dict], url: str
             yield f"{shown.node} ({language})"
     page.set("Comfy.Locale", "en")
     page.set("Comfy.NodeBadge.NodeSourceBadgeMode", "Hide built-in")
-    for name, drawn in _figures(url, build(page, _analysis())["prompt"]).items():
-        _save(drawn, name)
-        yield name
+    if not wanted.isdisjoint(ANALYSIS):
+        for name, drawn in _figures(url, build(page, _analysis())["prompt"]).items():
+            _save(drawn, name)
+            yield name
 
 
 def _is_timed(page: ComfyPage) -> bool:
@@ -132,11 +136,13 @@ def _screenshot(page: ComfyPage, ids: list[int]) -> Image.Image:
 
 
 def resize(page: ComfyPage, ids: list[int]) -> None:
-    """Make nodes with a timeline as small as they can be: what they say after a run may be less than before."""
+    """Make nodes with a timeline and no text as small as they can be: what they say after a run may be less than
+    before."""
     page.evaluate("""(ids) => {
         for (const node of ids.map((id) => app.graph.getNodeById(id))) {
             const tells = node.widgets.some(({ name }) => name === "blockdance_timeline");
-            if (tells) node.setSize([node.size[0], node.computeSize()[1]]);
+            const text = node.widgets.some(({ type }) => type === "customtext");
+            if (tells && !text) node.setSize([node.size[0], node.computeSize()[1]]);
         }
         app.canvas.setDirty(true, true);
     }""", ids)
@@ -179,11 +185,10 @@ def _figures(url: str, prompt: dict) -> dict[str, Image.Image]:
     for key, node in prompt.items():
         name = node["_meta"]["title"] if node["class_type"] == "SaveImage" else node["class_type"]
         drawn[name] = [Image.open(io.BytesIO(png)).convert("RGB") for png in images.get(key, ())]
-    features, _, _, components, *_ = drawn["BlockDanceSimilarity"]
+    features, _, _, components, *_ = drawn[ANALYSIS[0]]
     large = 240, 240
     three = [drawn[title][0].resize(large, Image.Resampling.NEAREST) for title in ("before", "after", "difference")]
     beside = Image.new("RGB", (720, 240))
     for number, picture in enumerate(three):
         beside.paste(picture, (240 * number, 0))
-    return {"BlockDanceSimilarity": features, "BlockDanceProbe": components, "BlockDanceQuality": beside,
-            "BlockDanceReport": drawn["BlockDanceReport"][0]}
+    return dict(zip(ANALYSIS, (features, components, beside, drawn[ANALYSIS[-1]][0])))
