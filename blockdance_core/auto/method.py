@@ -16,6 +16,7 @@ from .kernel import Kernel
 from .latent_error import Rules
 from .measurement import measurable, measurement_of
 from .planner import Candidate, best, count_of, enough, search
+from .profile import general_quality
 from .replanning import Replanning
 from .sampler_observation import Samplers, setup_for
 from .speedup import Speed, speed
@@ -166,16 +167,19 @@ class Choice:
     def words(self, speed: Speed, asked: Speed, least_quality: float, own: bool) -> str:
         """What the user should know of it, in a run of this speed; asked: the one that it was to have.
 
-        own: whether the model itself was measured. Another one says where few steps leave nothing to forecast, but not
-        how close the result comes.
+        own: whether the model itself was measured. What others say of it is what they themselves came to, or less.
         """
-        close = f"{_decibels(self.expected)} expected" if own or len(self.computed) == self.steps else UNMEASURED
+        close = f"{_decibels(self.expected)} expected"
+        if not own and len(self.computed) < self.steps:
+            reached = general_quality(self.extrapolation.quantity, speed.made / speed.computed)
+            close = UNMEASURED if reached is None else (
+                f"{_decibels(min(self.expected, reached))} expected, by what other models reach")
         said = f"{speed}, {close}" + (", the best plan in runs" if self.proven else "")
         if len(self.computed) <= self.wanted:
             return said
         return (f"nothing to gain here: {said}" if speed.computed == speed.made else said) + (
             f": at {asked} it would be {_decibels(self.asked)}, below the least of {least_quality:g} dB"
-            if own else f": {asked} would be too much for the toy model of the profile 'general'")
+            if own else f": {asked} would be too much for the models of the profile 'general'")
 
 
 def _choose(extrapolation: KernelExtrapolation, times: tuple[float, ...], speedup: float, least_quality: float

@@ -150,22 +150,22 @@ def read(path: Path) -> Profile:
 
 
 def general(quantity: Quantity) -> Kernel:
-    """For a model that was not measured: what a toy has shown, the demo's PixArt, which draws 48 x 48 pixels.
-
-    Outputs change alike enough in other models to plan by it; how close the result comes, it cannot say.
-    """
+    """For a model that was not measured: the mean of the demo's models, small ones of several architectures that draw
+    pictures, shapes and videos. Outputs change alike enough in other models to plan by it."""
     return replace(read(GENERAL / f"{quantity.value}.json").kernel, source=GENERAL.name)
 
 
 def general_quality(quantity: Quantity, speedup: float) -> float | None:
     """How close to its full result a model comes that is planned for by the general profile, in dB: what three of four
-    pictures reach of models that were left out of it. Between the speed-ups that were tried on a line; None beyond them
-    and where none was."""
+    pictures reach of models that were left out of it. Between the speed-ups that were tried, and beyond the fastest, on
+    a line; what is slower than all of them comes as close as the slowest. None where fewer than two were tried."""
     path = GENERAL / "expected.json"
     if not path.is_file():
         return None
     tried = json.loads(path.read_text(encoding="utf-8")).get(quantity.value, {})
     points = sorted((float(times), float(quality)) for times, quality in tried.items())
-    if not points or not points[0][0] <= speedup <= points[-1][0]:
+    if len(points) < 2:
         return None
-    return float(np.interp(speedup, *zip(*points)))
+    (before, better), (last, worst) = points[-2:]
+    beyond = max(0., speedup - last) * (worst - better) / (last - before)
+    return float(np.interp(speedup, *zip(*points))) + beyond

@@ -29,7 +29,7 @@ NAME = "full-runs.jsonl"  # beside profiles, none of which ends so
 MOST = 100  # runs that are kept, the latest
 LARGEST = 2 ** 20  # bytes of a file
 LIKE = .05  # of the work: runs that differ by no more are of the same size, as prompts may be longer or shorter
-STEADY = 1.3  # times that an evaluation may take longer in one run than in another of the same conditions
+STEADY = 1.5  # times that an evaluation may take longer in one run than in another of the same conditions
 POSSIBLE = 1.25  # times that a run may be faster than what it leaves out explains
 
 

@@ -1,5 +1,5 @@
-"""Inputs whose words stand for values of others, as `quality` of BlockDance Auto does for its two numbers: who gives one
-of these numbers wants it to count."""
+"""Inputs whose words stand for values of others, as `quality` of BlockDance Auto does for its two numbers: who gives
+one of these numbers wants it to count."""
 
 from collections.abc import Iterable
 
@@ -11,8 +11,8 @@ CUSTOM = "custom"  # the word that leaves the numbers as they are set
 
 
 def spelled_out(prompt: Prompt, types: Types, given: Iterable[Setting]) -> list[Setting]:
-    """What has to be set besides, before these, so that they count: the word is exchanged for what it stands for. A word
-    that is given itself stays: so it is wanted."""
+    """What has to be set besides, before these, so that they count: the word is exchanged for what it stands for. A
+    word that is given itself stays: so it is wanted."""
     touched = {(setting.node, setting.input) for setting in given}
     added = []
     for node in dict.fromkeys(node for node, _ in touched):

@@ -1,6 +1,7 @@
 """Static caches and ceilings in ComfyUI: what they compute is what they say, and what they learn comes from captions
 that are not measured."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -130,6 +131,14 @@ def test_what_took_long_to_learn_is_not_learnt_again(subject, tmp_path):
         return Calibration(subject, Setting(steps=steps), folder=folder).keep("a plan", learn, list, list)
     assert [found(4), found(4), found(5), found(4)] == [[1], [1], [2], [1]]
     assert found(4, None) == [3] and len(learnt) == 3
+
+
+def test_a_solver_tells_of_its_evaluations_as_a_sampler_does(subject):
+    """By which the memory of a run is measured."""
+    heard, setting = [], Setting(steps=4)
+    solver = Solver.of(repeat(4, (0, 2)), np.linspace(1, 0, 5))
+    subject.draw(solved(subject.patcher, solver), setting, subject.scenes(1), 0, lambda: heard.append(1))
+    assert len(heard) == 2
 
 
 @pytest.mark.parametrize("name", ["pixart", "flux"])  # which adds to its tensors in place

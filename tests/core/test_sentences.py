@@ -24,7 +24,8 @@ METHODS = [
     BlockDanceMethod(start=.5, end=.53), BlockDanceMethod(start=.5, end=.501),
     DeltaCacheMethod(), DeltaCacheMethod(N=1), DeltaCacheMethod(start=.5, end=.5), DeltaCacheMethod(start=.5, end=.53),
     DeltaDiTMethod(), DeltaDiTMethod(budget=.5), DeltaDiTMethod(N=1), DeltaDiTMethod(budget=.1),
-    DeltaDiTMethod(budget=.99), AutoMethod(2., **AUTO), AutoMethod(1., **AUTO), AutoMethod(4., **AUTO, least_quality=60),
+    DeltaDiTMethod(budget=.99), AutoMethod(2., **AUTO), AutoMethod(1., **AUTO),
+    AutoMethod(4., **AUTO, least_quality=60),
     AutoMethod(2., **AUTO, save=lambda *_: "", anew=True), AutoMethod(2., **AUTO, save=lambda *_: ""),
     AutoMethod(2., lambda quantity, _: general(quantity), general),
     AutoMethod(4., lambda quantity, _: general(quantity), general, least_quality=60)]

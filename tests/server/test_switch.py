@@ -12,6 +12,7 @@ from blockdance.tests.server.test_pack import get
 from blockdance.tests.server.test_timeline import DEFAULTS, PIXART, ask
 from lab.headless import client
 
+TRIES = 8  # as times are not compared where another program disturbs a run
 AUTO = {"speedup": 3., "profile": "general", "least_quality": 0.}
 
 
@@ -40,7 +41,11 @@ def test_off_is_the_picture_without_the_node_and_then_on_is_faster(comfyui, node
     assert not np.array_equal(before, full) and " -> " not in shown
     off, shown = drawn(comfyui, patched(seed, steps, node, **inputs, enabled=False))
     assert np.array_equal(off, full) and "switched off" in shown
-    _, shown = drawn(comfyui, patched(seed + 50, steps, node, **inputs, enabled=True))
+    shown = ""
+    for again in range(seed + 50, seed + 50 + TRIES):
+        if " s -> " not in shown:
+            drawn(comfyui, patched(again, steps, node, **inputs, enabled=False))
+            _, shown = drawn(comfyui, patched(again, steps, node, **inputs, enabled=True))
     assert " s -> " in shown
 
 

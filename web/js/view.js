@@ -39,8 +39,8 @@ export class View {
         this.root.className = "blockdance-timeline";
         this.root.addEventListener("wheel", onWheel, { passive: true });
         this.height = USUAL;
-        new ResizeObserver(() => this.#measure(onHeight)).observe(this.root);
-        new ResizeObserver(() => this.#measure(onHeight)).observe(this.note);
+        const observer = new ResizeObserver(() => this.#measure(onHeight));
+        for (const part of [this.root, ...this.root.children]) observer.observe(part);
         this.show({ phase: "planned" });
     }
 

@@ -1,5 +1,6 @@
 """Other ways through a run than the sampler's and the schedule's own: fewer sigmas, or another solver."""
 
+from itertools import count
 from typing import Callable, Sequence
 
 import torch
@@ -26,7 +27,14 @@ def solved(model: ModelPatcher, solver: Callable[..., torch.Tensor]) -> ModelPat
     flow_time = FlowTime(is_flow(model.get_model_object("model_sampling")))
 
     def function(model, x, sigmas, extra_args=None, callback=None, disable=None):
-        return solver(model, x, sigmas, extra_args or {}, flow_time)
+        evaluations = count()
+
+        def heard(x, sigma, **kwargs):
+            denoised, number = model(x, sigma, **kwargs), next(evaluations)
+            if callback is not None:
+                callback({"x": x, "denoised": denoised, "i": number, "sigma": sigma, "sigma_hat": sigma})
+            return denoised
+        return solver(heard, x, sigmas, extra_args or {}, flow_time)
 
     def sample(executor, noise, latent_image, _, sigmas, *args, **kwargs):
         return executor(noise, latent_image, KSAMPLER(function), sigmas, *args, **kwargs)

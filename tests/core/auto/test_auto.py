@@ -2,13 +2,14 @@
 
 import json
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from blockdance.blockdance_core.auto import planner
+from blockdance.blockdance_core.auto import planner, profile
 from blockdance.blockdance_core.auto.calibration import refined
 from blockdance.blockdance_core.auto.kernel import Kernel
 from blockdance.blockdance_core.auto.latent_error import LatentError, Rules
@@ -16,7 +17,7 @@ from blockdance.blockdance_core.auto.measurement import SAMPLED, Measurement, Me
 from blockdance.blockdance_core.auto.method import AutoMethod
 from blockdance.blockdance_core.auto.outputs import Outputs
 from blockdance.blockdance_core.auto.planner import Begun, best, search
-from blockdance.blockdance_core.auto.profile import Fingerprint, Profile, ProfileError, general
+from blockdance.blockdance_core.auto.profile import Fingerprint, Profile, ProfileError, general, general_quality
 from blockdance.blockdance_core.auto.profile_library import Library
 from blockdance.blockdance_core.auto.weights import KernelExtrapolation, PlannedWeights
 from blockdance.blockdance_core.auto.written_plan import WrittenPlanMethod
@@ -243,14 +244,22 @@ class TestPolicy:
 
     @pytest.mark.parametrize("least", [0., 45.])
     @pytest.mark.parametrize("steps", [4, 8, 20])
-    def test_no_quality_is_expected_of_a_model_that_was_not_measured(self, steps, least):
+    def test_of_a_model_that_was_not_measured_no_more_is_expected_than_other_models_reach(self, steps, least):
         unmeasured = auto(3., least_quality=least)
         foreign = replace(unmeasured, measured=lambda quantity, _: general(quantity), expects=False)
         for chosen in (unmeasured, foreign):
             plan = chosen.plan(Schedule.even(steps), PIXART)
-            assert " dB" not in plan.note
-            assert ("how close it comes is not known" in plan.note) == bool(plan.reused_steps)
-        assert " dB" in replace(foreign, expects=True).plan(Schedule.even(steps), PIXART).note
+            said = re.search(r"(\d+) dB expected, by what other models reach", plan.note)
+            assert bool(said) == bool(plan.reused_steps) and plan.expected is None
+            speedup = steps / (steps - len(plan.reused_steps))
+            assert not said or float(said[1]) <= general_quality(Quantity.VELOCITY, speedup) + .5
+        assert "other models" not in replace(foreign, expects=True).plan(Schedule.even(steps), PIXART).note
+
+    def test_nothing_is_expected_of_it_where_no_model_was_left_out(self, monkeypatch, tmp_path):
+        known = general(Quantity.VELOCITY)
+        monkeypatch.setattr(profile, "GENERAL", tmp_path)
+        foreign = replace(auto(3.), measured=lambda *_: known, expects=False)
+        assert "how close it comes is not known" in foreign.plan(Schedule.even(20), PIXART).note
 
     @pytest.mark.parametrize("speedup", [.9, 4.1, -1.])
     def test_other_speedups_are_refused(self, speedup):

@@ -16,7 +16,8 @@ FILE = ROOT / "tests" / "formats" / "PixArtMS-28-aa34f66b-velocity-10.json"
 
 def file_of(kernel) -> str | None:
     """What the picture of a run by this kernel says."""
-    plan = Plan.from_reuses([None, None, SkipModel(28)], extrapolation=KernelExtrapolation.of(kernel, Quantity.VELOCITY))
+    extrapolation = KernelExtrapolation.of(kernel, Quantity.VELOCITY)
+    plan = Plan.from_reuses([None, None, SkipModel(28)], extrapolation=extrapolation)
     report = Report("BlockDance Auto 2x", Transformer("PixArt", (28,)), plan)
     return metadata.entry_of(report, "2", {})["profile_file"]
 
