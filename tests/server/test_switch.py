@@ -102,3 +102,9 @@ def test_a_prompt_from_before_there_were_words_means_what_it_meant(comfyui):
 
 def test_a_word_that_does_not_exist_is_refused(comfyui):
     assert "safe" in ask(comfyui, AUTO | {"quality": "best"}, "BlockDanceAuto")["error"]
+
+
+def test_how_long_a_full_run_took_is_kept_for_the_next_start_of_the_server(comfyui):
+    drawn(comfyui, patched(305, 9, **DEFAULTS, enabled=False))
+    [kept] = (comfyui.log.parent / "models" / "blockdance").glob("full-runs*")
+    assert 9 in [json.loads(line)["evaluations"] for line in kept.read_text(encoding="utf-8").splitlines()]
