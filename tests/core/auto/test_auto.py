@@ -17,7 +17,14 @@ from blockdance.blockdance_core.auto.measurement import SAMPLED, Measurement, Me
 from blockdance.blockdance_core.auto.method import AutoMethod
 from blockdance.blockdance_core.auto.outputs import Outputs
 from blockdance.blockdance_core.auto.planner import Begun, best, search
-from blockdance.blockdance_core.auto.profile import Fingerprint, Library, Profile, ProfileError, general, general_quality
+from blockdance.blockdance_core.auto.profile import (
+    Fingerprint,
+    Library,
+    Profile,
+    ProfileError,
+    general,
+    general_quality,
+)
 from blockdance.blockdance_core.auto.weights import KernelExtrapolation, PlannedWeights
 from blockdance.blockdance_core.auto.written_plan import WrittenPlanMethod
 from blockdance.blockdance_core.plan.plan import Kind, SkipModel
