@@ -51,6 +51,37 @@ def ways(tables: Sequence[Table], base: Setting) -> str:
     return _levels(same, lambda setting: setting.name)
 
 
+def line(tables: Sequence[Table], base: Setting) -> str:
+    """Where the best static rival is ahead in other ways of sampling, in a sentence; empty where there are none."""
+    settings = list(dict.fromkeys(table.setting for table in tables if table.setting != base))
+    ahead: dict[str, list[str]] = {point: [] for point in MAIN_POINTS}
+    compared: set[Setting] = set()
+    for setting in settings:
+        some = [table for table in tables if table.setting == setting]
+        for point in MAIN_POINTS:
+            level = Level.of(some, point)
+            if level.auto is None or level.rival is None:
+                continue
+            compared.add(setting)
+            if level.rival > level.auto:
+                lead = decibels(level.rival - level.auto)
+                ahead[point].append(f"{_difference(setting, base)} ({level.name}, by {lead} dB)")
+    if not compared:
+        return ""
+    captions = {table.rows[0].samples for table in tables if table.setting in compared}
+    said = "; ".join(f"at {point} in {', '.join(names) or 'none'}" for point, names in ahead.items())
+    return (f"In {len(compared)} other ways of sampling ({' or '.join(map(str, sorted(captions)))} captions) the best "
+            f"static rival is ahead of Auto {said}.")
+
+
+def _difference(setting: Setting, base: Setting) -> str:
+    """What is not as in `base`."""
+    given, usual = setting.as_dict(), base.as_dict()
+    plain = {"sampler", "scheduler", "precision"}
+    return ", ".join(f"{value}" if name in plain else f"{value} steps" if name == "steps" else f"{name} {value}"
+                     for name, value in given.items() if value != usual[name])
+
+
 def precisions(tables: Sequence[Table], base: Setting) -> str:
     """A row for each kind of numbers, all else as in `base`, and what the kinds are."""
     same = [table for table in tables if _but_precision(table.setting) == _but_precision(base)]

@@ -55,7 +55,7 @@ from .tuned import dpcaches, l2ps, meancaches, tuned
 
 POLICIES = Path(__file__).resolve().parents[2] / "demo" / "policies"
 AUTO, CALIBRATED, REFINED, BUDCACHE, CEILING = "Auto", "Auto, calibrated", "Auto, refined", "BudCache", "ceiling: "
-OTHERS = "Auto, profile of other models"
+OTHERS, GENERAL = "Auto, profile of other models", "Auto, general profile"
 RIVALS = "L2P", "MeanCache", "DPCache"  # those that are ahead of the others, each with a row of its own when tuned
 BNS = CEILING + "BNS, trained through the model"
 SLOW = REFINED, BUDCACHE, BNS  # dozens of runs and more before the first that is measured
@@ -148,7 +148,7 @@ ALL: tuple[Arm, ...] = (
     *(auto(CALIBRATED, speedup, calibrated) for speedup in (1.5, 2., 2.5, 3., 4.)),
     *(auto(REFINED, speedup, refined_plans) for speedup in (1.5, 2., 2.5, 3., 4.)),
     *(of_other_models(speedup) for speedup in (1.5, 2., 2.5, 3., 4.)),
-    *(auto("Auto, general profile", speedup, known=None) for speedup in (1.5, 2., 2.5, 3., 4.)),
+    *(auto(GENERAL, speedup, known=None) for speedup in (1.5, 2., 2.5, 3., 4.)),
     *(replace(arm, method=f"fewer steps, {sampler}", sampler=sampler)
       for sampler in ("dpmpp_2m", "res_multistep", "uni_pc", "deis") for arm in FEWER_STEPS[1:]),
     *(on_best_grid("fewer steps, euler, grid by GITS", speedup, published=True) for speedup in SPEEDUPS),

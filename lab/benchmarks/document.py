@@ -35,6 +35,7 @@ Everything is compared with the full run. A better sampler with fewer steps may 
 the full run does; its PSNR is then bounded by the full run's own error. *To 200 steps* is the PSNR to a run of so many
 steps of the same sampler, and after it the full run's own; it is empty where it was not measured. What a *ceiling*
 knows nobody can know before a run, or not for a price that anyone would pay: these rows say what is left to be gained.
+BNS is trained on eight captions, from the best of Auto, L2P and MeanCache on these.
 
 The rivals are written from their papers (`lab/benchmarks/rivals`) and not their authors' code; TeaCache and MagCache
 are fitted to the model on other captions first, as their authors do, and FORA, TaylorSeer and HiCache store one change
@@ -103,8 +104,9 @@ def _in_short(worlds: dict[Setting, list[Table]]) -> str:
 def _picture_world(tables: Sequence[Table]) -> list[str]:
     parts = []
     for main in _mains(tables):
-        parts += [f"## {main.model}\n\n{_measured(main)}{_preview(main)}\n",
-                  f"![{main.model}](benchmarks-{main.model}.png)\n", markdown.table(COLUMNS, map(_cells, main.rows)),
+        parts += [f"## {main.model}\n\n{_measured(main)}{_preview(main)} {main.note}".rstrip() + "\n",
+                  f"![{main.model}](benchmarks-{main.model}.png)\n",
+                  markdown.table(COLUMNS, (_cells(row, main.rows[0].samples) for row in main.rows)),
                   _equal_compute(main.rows)]
     if len({table.setting for table in tables}) > 1:
         parts.append("## Other ways of sampling\n\nMeans over the models, in dB: fewer steps for the same compute, "
@@ -174,7 +176,9 @@ def _versions(tables: Sequence[Table]) -> str:
     return "Measured with " + "; ".join(f"{name} {', '.join(values)}" for name, values in merged.items()) + ".\n"
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: Row, captions: int) -> tuple[str, ...]:
+    """captions: those of most rows; where a row has other ones, it says so."""
+    point = row.point if row.samples == captions else f"{row.point}, {row.samples} captions"
     psnr = f"{row.psnr} +- {row.psnr.spread:.1f}" if row.psnr else "equal"
     if row.psnr and row.equal:
         psnr = f"{psnr}, and some equal"
@@ -183,7 +187,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     if row.exact_samples not in (None, row.samples):
         exact = f"{exact}, {row.exact_samples} captions"
     expected = "" if row.expected is None else f"{row.expected:.0f}"
-    return (row.method, row.point, f"{row.macs:.3f}", psnr, across.decibels(row.structure),
+    return (row.method, point, f"{row.macs:.3f}", psnr, across.decibels(row.structure),
             across.decibels(row.detail), ahead, expected, f"{row.ssim:.4f}", exact)
 
 

@@ -66,10 +66,11 @@ def _completed(table: Table, older: Table) -> Table:
     for row in table.rows:
         known = rows.get((row.method, row.point))
         if known is not None and row.method == BASELINE and known.samples > row.samples:
-            row = known if row.exact is None else replace(
+            row = known if known.exact is not None else replace(
                 known, exact=row.exact, full_exact=row.full_exact, exact_samples=row.exact_samples)
         rows[row.method, row.point] = row
-    versions = {name: " and ".join(dict.fromkeys(value for some in (older, table) if (value := some.versions.get(name))))
+    both = older.versions, table.versions
+    versions = {name: " and ".join(dict.fromkeys(some[name] for some in both if name in some))
                 for name in older.versions | table.versions}
     return replace(table, rows=tuple(sorted(rows.values(), key=lambda row: (place(row.method, METHODS), -row.macs))),
                    versions=versions, note=table.note or older.note)

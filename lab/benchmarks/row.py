@@ -19,9 +19,9 @@ class Row:
     steps of the same sampler give for the same MACs, None outside their curve and where some are equal; ssim, l1:
     means; peak, held: bytes that sampling takes, and that are kept from step to step beyond what full sampling keeps;
     exact, full_exact: mean PSNR of the method and of full sampling to the result of very many steps, over exact_samples
-    of them, None where that is not known; structure, detail: mean PSNR in either band (bands.py) of the samples that psnr is of, None where it is
-    not known; expected: mean of what the method announced, in dB, None where it did not; each: the PSNR of these
-    samples one by one, empty where only their mean is known. Estimates are over samples."""
+    of them, None where that is not known; structure, detail: mean PSNR in either band (bands.py) of the samples that
+    psnr is of, None where it is not known; expected: mean of what the method announced, in dB, None where it did not;
+    each: the PSNR of these samples one by one, empty where only their mean is known. Estimates are over samples."""
     method: str
     point: str
     samples: int

@@ -6,7 +6,7 @@ from typing import Sequence
 from PIL import Image
 
 from ...blockdance_core.figures.canvas import Theme
-from . import equal_compute, more_steps, promises
+from . import across, equal_compute, more_steps, promises
 from .across import decibels
 from .arms import AUTO, CEILING, OTHERS
 from .pareto import Points, comparison
@@ -25,8 +25,8 @@ def lines(tables: Sequence[Table], base: Setting) -> list[str]:
     found = heights(of_base)
     if AUTO not in found:
         return []
-    said = [_level(found, of_base), *(_rival(found, speedup) for speedup in AT), _others(found), promises.line(tables),
-            more_steps.line(more_steps.of_steps(tables, base))]
+    said = [_level(found, of_base), *(_rival(found, speedup) for speedup in AT), _others(found),
+            across.line(tables, base), promises.line(tables), more_steps.line(more_steps.of_steps(tables, base))]
     return [f"- {line}" for line in said if line]
 
 

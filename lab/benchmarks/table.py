@@ -40,7 +40,7 @@ def tables(records: Sequence[Record], memories: Iterable[Memory], versions: Iter
     used, recorded = {memory.key: memory for memory in memories}, list(versions)
     return in_order(Table(model, setting, _versions(model, recorded), tuple(
         _with_memory(row, used.get((model, setting, row.method)), used.get((model, setting, "full")))
-        for row in rows(sorted(some, key=lambda record: place(record.method, METHODS)))))
+        for row in rows(sorted(some, key=lambda record: (place(record.method, METHODS), record.number)))))
         for (model, setting), some in complete.items() if some)
 
 

@@ -70,6 +70,10 @@ def test_ways_of_sampling_and_numbers_are_compared_over_models():
     line = next(line for line in across.precisions(some, PICTURES).splitlines() if line.startswith("| int8"))
     assert "| 21.0 | 39.0 | 35.0 | 37.0 MeanCache | +2.0 |" in line
     assert across.precisions(tables(records(), [], []), PICTURES) == ""
+    said = across.line(some, PICTURES)
+    assert "In 2 other ways of sampling (2 captions)" in said and "at 2x in none" in said
+    assert "at 3x in uni_pc (MeanCache, by 6.0 dB), int8 (MeanCache, by 6.0 dB)" in said
+    assert across.line(tables(records(), [], []), PICTURES) == ""
 
 
 def test_what_three_of_four_pictures_of_left_out_models_reach_is_written_for_the_node(tmp_path, monkeypatch):
