@@ -182,15 +182,13 @@ class TestPolicy:
             assert min(found.computed[40:], default=80) >= 80
             assert count < 90 or found.computed == walked.computed
 
-    @pytest.mark.parametrize("steps, speedup, computed", [
-        (8, 1.5, [0, 1, 2, 3, 5, 7]),
-        (20, 2.0, [0, 1, 2, 3, 5, 7, 10, 13, 17, 19]),
-        (30, 3.0, [0, 1, 2, 3, 5, 8, 12, 17, 25, 29]),
-        (50, 4.0, [0, 1, 2, 4, 7, 10, 14, 19, 25, 33, 41, 47, 49]),
-        (60, 3.0, [0, 1, 2, 3, 4, 5, 7, 9, 12, 15, 18, 22, 26, 31, 38, 44, 50, 56, 58, 59])])
-    def test_plans_of_usual_lengths_stay_what_they_were(self, steps, speedup, computed):
+    @pytest.mark.parametrize("steps, speedup", [(8, 1.5), (20, 2.), (30, 3.), (50, 4.), (60, 3.)])
+    def test_plans_compute_as_many_steps_as_asked_and_those_in_noise_most_densely(self, steps, speedup):
         plan = auto(speedup).plan(Schedule.even(steps), PIXART)
-        assert [step for step in range(steps) if step not in plan.reused_steps] == computed
+        computed = [step for step in range(steps) if step not in plan.reused_steps]
+        gaps = np.diff([*computed, steps])
+        assert len(computed) == math.ceil(steps / speedup) and computed[:3] == [0, 1, 2]
+        assert max(gaps[:len(gaps) // 2]) <= max(gaps[len(gaps) // 2:]) and sum(gaps[:len(gaps) // 2]) < steps / 2
 
     def test_a_plan_that_is_written_down_has_the_same_weights(self):
         plan = auto(4.).plan(Schedule.even(30), PIXART)
