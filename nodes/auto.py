@@ -14,7 +14,8 @@ AUTO, ANEW, GENERAL, ASKED = "auto", "measure anew", "general", "measure only wh
 OF_THIS_MODEL = AUTO, ANEW, ASKED  # what was measured of it, known when a run begins
 WORDS = *OF_THIS_MODEL, GENERAL  # of the profile; all others are files
 CUSTOM, BALANCED = "custom", "balanced"
-QUALITIES = {"safe": (1.5, 40.), BALANCED: (2., 30.), "fast": (3., 20.)}  # speed-up and least quality
+QUALITIES = {word: {"speedup": speedup, "least_quality": least} for word, speedup, least in (
+    ("safe", 1.5, 40.), (BALANCED, 2., 30.), ("fast", 3., 20.))}
 
 
 class BlockDanceAuto(PatchNode):
@@ -92,8 +93,17 @@ class BlockDanceAuto(PatchNode):
         if quality != CUSTOM:
             if quality not in QUALITIES:
                 raise ValueError(f"quality is {quality!r}; use {', '.join(QUALITIES)} or {CUSTOM}")
-            settings["speedup"], settings["least_quality"] = QUALITIES[quality]
+            settings |= QUALITIES[quality]
         return settings
+
+    @classmethod
+    def unheeded(cls, quality: str = CUSTOM, **settings) -> str:
+        """Numbers that a script has set beside a word. The page keeps both the same; numbers as a new node has them
+        nobody has set."""
+        ignored = [f"{name} {settings[name]:g}" for name, number in QUALITIES.get(quality, {}).items()
+                   if settings.get(name, number) not in (number, QUALITIES[BALANCED][name])]
+        return f"quality {quality} takes the place of {' and '.join(ignored)}: to use that, set quality to custom" \
+            if ignored else ""
 
     @classmethod
     def method(cls, speedup: float, profile: str, least_quality: float) -> AutoMethod:

@@ -4,19 +4,13 @@ ComfyUI writes its `extra_pnginfo` into pictures and videos, beside the workflow
 """
 
 import json
-import logging
 from dataclasses import asdict
 
-from ..blockdance_core.auto.digest import digest
-from ..blockdance_core.auto.profile import ProfileError, general
+from ..blockdance_core.auto.weights import KernelExtrapolation
 from ..blockdance_core.comfy.run_history import here
 from ..blockdance_core.engine.report import Report
 from ..blockdance_core.plan.plan_text import written
-from ..blockdance_core.plan.schedule import Quantity
-from . import profiles
 from . import server as notify
-
-logger = logging.getLogger(__name__)
 
 NAME = "blockdance"
 MOST = 12  # runs of one execution, the latest
@@ -36,25 +30,10 @@ def add(report: Report, node_id: str | None, settings: dict[str, int | float | s
 
 
 def entry_of(report: Report, node_id: str, settings: dict[str, int | float | str]) -> dict:
-    """Of one run. node: that of the patch; sampler: of the node that sampled; plan: as BlockDance Plan takes it."""
-    place = here()
+    """Of one run. node: that of the patch; sampler: of the node that sampled; plan: as BlockDance Plan takes it;
+    profile_file: what the profile was read from, as many as are merged for one run have none."""
+    place, extrapolation = here(), report.plan.extrapolation
+    source = extrapolation.kernel.source if isinstance(extrapolation, KernelExtrapolation) else ""
     return {"node": node_id, "sampler": place and place.node, "method": report.method, "settings": settings,
             "model": asdict(report.transformer), "evaluations": len(report.evaluations), "reused": report.reused,
-            "plan": json.loads(written(report.plan)), "profile_file": _file_of(report.provenance.get("profile")),
-            **report.provenance}
-
-
-def _file_of(wanted: str | None) -> str | None:
-    """The profile with this digest: the name of its file, or that of the general one."""
-    if wanted is None:
-        return None
-    if any(digest(general(quantity)) == wanted for quantity in Quantity):
-        return "general"
-    library = profiles.library()
-    for name in library.names():
-        try:
-            if digest(library.load(name).kernel) == wanted:
-                return name
-        except ProfileError as error:
-            logger.debug("%s", error)
-    return None
+            "plan": json.loads(written(report.plan)), "profile_file": source or None, **report.provenance}

@@ -6,9 +6,9 @@ from aiohttp import web
 from comfy_api.latest import io
 
 from ..blockdance_core.comfy.attach import attach, is_patched, preview
+from ..blockdance_core.comfy.full_runs import FullRuns, Machine
 from ..blockdance_core.comfy.models.architectures import ANY_MODEL, TRANSFORMERS, Family
 from ..blockdance_core.comfy.models.detection import UnsupportedModel
-from ..blockdance_core.comfy.run_history import FullRuns
 from ..blockdance_core.engine.report import Report
 from ..blockdance_core.methods.method import Method
 from ..blockdance_core.methods.off import Off
@@ -17,7 +17,7 @@ from ..blockdance_core.plan.plan import DTYPES, OFFLOADS, Plan, Storage, Transfo
 from ..blockdance_core.plan.plan_text import written
 from ..blockdance_core.plan.schedule import Schedule
 from ..blockdance_core.words import count
-from . import metadata
+from . import metadata, profiles
 from . import server as notify
 from .server import callable_by_scripts
 
@@ -62,11 +62,11 @@ def enabled_input() -> io.Boolean.Input:
 class PatchNode(io.ComfyNode):
     """A node that puts a method on a model. EXAMPLE stands for the model as long as that is not known.
 
-    FULL_RUNS: those that this program has seen, of all nodes, to tell how much faster others are.
+    FULL_RUNS: those that were seen, of all nodes, to tell how much faster others are; kept beside the profiles.
     """
     FAMILY: Family = TRANSFORMERS
     EXAMPLE = Transformer("PixArt", (28,))
-    FULL_RUNS = FullRuns()
+    FULL_RUNS = FullRuns(lambda: profiles.library().folders[0])
 
     @classmethod
     def method(cls, **settings) -> Method:
@@ -84,6 +84,11 @@ class PatchNode(io.ComfyNode):
         return settings
 
     @classmethod
+    def unheeded(cls, **settings) -> str:
+        """What the values of the inputs say that does not count, for people; nothing where all of it does."""
+        return ""
+
+    @classmethod
     def preview_steps(cls, **settings) -> int:
         """How many steps to tell of as long as the sampler is not known."""
         return PREVIEW_STEPS
@@ -97,15 +102,17 @@ class PatchNode(io.ComfyNode):
         if not on and is_patched(model):
             notify.show("switched off: the patch before it stays as it is", node_id)
             return io.NodeOutput(model)
-        settings = cls.meaning(**settings)
+        unheeded, settings = cls.unheeded(**settings) if on else "", cls.meaning(**settings)
         method, family = (cls.method_for(model, **settings), cls.FAMILY) if on else (Off(), cls._family_of(model))
         plan = preview(model, method, cls.preview_steps(**settings) if on else PREVIEW_STEPS, family)
         timeline = notify.Timeline(node_id, given)
-        weights = model.model_size(), str(model.load_device)
+        machine = Machine.of(model)
 
         def finished(report: Report) -> None:
-            report.full_seconds = cls.FULL_RUNS.seconds(report, weights)
-            cls.FULL_RUNS.see(report, weights)
+            if unheeded:
+                report.notes.append(unheeded)
+            report.full_seconds = cls.FULL_RUNS.seconds(report, machine)
+            cls.FULL_RUNS.see(report, machine)
             timeline.finished(report)
             notify.show(report.line(), node_id)
             metadata.add(report, node_id, given)
@@ -164,9 +171,9 @@ def serve(routes: web.RouteTableDef, nodes: list[type[PatchNode]]) -> None:
 def _answer(node: type[PatchNode], settings: dict, steps: int | None, model: dict | None) -> dict:
     """Raises ValueError, with the reason for the user, where there is no plan."""
     on, transformer = settings.pop("enabled", True), node.EXAMPLE
-    settings = node.meaning(**settings)
+    unheeded, settings = node.unheeded(**settings) if on else "", node.meaning(**settings)
     method = node.method(**settings) if on else Off()
-    hints = []
+    hints = [unheeded] if unheeded else []
     if model is not None:
         transformer = type(transformer)(**{name: tuple(value) if isinstance(value, list) else value
                                            for name, value in model.items()})

@@ -10,7 +10,8 @@ import folder_paths
 from comfy.model_patcher import ModelPatcher
 
 from ..blockdance_core.auto.kernel import Kernel
-from ..blockdance_core.auto.profile import Library, Profile
+from ..blockdance_core.auto.profile import Profile
+from ..blockdance_core.auto.profile_library import Library
 from ..blockdance_core.comfy.attach import fingerprint_of, versions
 from ..blockdance_core.comfy.weights_digest import weights_digest
 from ..blockdance_core.plan.schedule import Quantity, SamplerTraits

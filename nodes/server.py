@@ -63,7 +63,7 @@ class Timeline:
             self._send(report, "running")
 
     def finished(self, report: Report) -> None:
-        self._send(report, "finished", text=report.text(), written=written(report.plan))
+        self._send(report, "finished", written=written(report.plan))
 
     def _send(self, report: Report, phase: str, **more: str) -> None:
         page = server()

@@ -12,6 +12,9 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = {path.relative_to(ROOT).as_posix(): path for path in (
     ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "web" / "docs").rglob("*.md")))}
 CLAIMS = "docs/internals/claims.md"
+ADDRESS = re.search(r'^Repository = "https://(.+)"$', (ROOT / "pyproject.toml").read_text("utf-8"), re.MULTILINE)[1]
+RAW = "raw." + ADDRESS.replace("github", "githubusercontent", 1)
+OWN = re.compile(rf"https://(?:{ADDRESS}/(?:blob|tree)|{RAW})/main/(.+)")
 FOR_USERS = [page for page in PAGES if not page.startswith(("docs/internals/", "docs/contributing.md"))]
 
 
@@ -34,12 +37,22 @@ def prose(page: str) -> str:
 
 
 def links(page: str) -> list[tuple[Path, str]]:
-    """The file and the anchor of every link and picture that is no address on the net."""
-    targets = re.findall(r"\]\(([^)\s]+)\)", prose(page))
-    parts = [target.partition("#") for target in targets if "://" not in target]
+    """The file and the anchor of every link and picture that leads to this repository, by its address or not."""
     # ComfyUI reads the links of a help page from its folder of help pages, those of translations included
     folder = ROOT / "web" / "docs" if page.startswith("web") else PAGES[page].parent
-    return [(folder / path if path else PAGES[page], anchor) for path, _, anchor in parts]
+    found = []
+    for target in targets(prose(page)):
+        path, _, anchor = target.partition("#")
+        if own := OWN.fullmatch(path):
+            found.append((ROOT / own[1], anchor))
+        elif "://" not in target:
+            found.append((folder / path if path else PAGES[page], anchor))
+    return found
+
+
+def targets(markdown: str) -> list[str]:
+    """What its links and pictures lead to."""
+    return re.findall(r"\]\(([^)\s]+)\)", markdown)
 
 
 def anchors(path: Path) -> set[str]:

@@ -12,6 +12,7 @@ from .kernel import Kernel
 from .method import AutoMethod
 from .planner import best, count_of
 from .profile import general
+from .streams import grams_of
 from .weights import KernelExtrapolation
 
 SPEEDUPS = 1.5, 2., 2.5, 3., 4.
@@ -26,7 +27,7 @@ def refined(kernel: Kernel, quantity: Quantity, tries: int,
     one that a search would make where it is closer, in dB, by more than the standard error of that.
     """
     extrapolation, times, proven = KernelExtrapolation.of(kernel, quantity), np.append(kernel.times, 0.), []
-    gram, steps = extrapolation.gram(kernel.times), len(kernel.times)
+    gram, steps = grams_of(extrapolation, kernel.times), len(kernel.times)
     for count in sorted({count_of(steps, speedup) for speedup in SPEEDUPS}, reverse=True):
         choices = best(gram, times, extrapolation.rules, quantity, count, tries)
         errors = [list(map(_decibels, errors_of(_trial(kernel, choice.computed)))) for choice in choices]

@@ -29,7 +29,8 @@ ACROSS_BEND = .5  # what outputs on both sides of a bend have in common; hardly 
 KERNEL_LENGTHS = np.geomspace(.03, 10, 20)
 
 # Measurement
-FEWEST_MEASURED = 8  # evaluations: fewer say too little of the times in between
+FEWEST_MEASURED = 4  # evaluations: of fewer there is hardly one to leave out
+CLOSE = 8  # evaluations of a kernel: fewer say too little of the times in between, and serve runs of no more
 MOST_MEASURED = 240  # evaluations of a kernel; of longer runs some are left out
 
 # Samplers that are not known: of ComfyUI's own, run under other names, deterministic ones leave at most 2e-6 of the

@@ -1,6 +1,8 @@
 """How alike a model's outputs are at any two times of sampling, measured once: all that forecasting has to know."""
 
-from dataclasses import dataclass
+import hashlib
+import json
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Sequence
 
@@ -11,6 +13,7 @@ from .constants import KERNEL_LENGTHS, LEAST_GROWTH, MOST_GROWTH
 SAME = 1e-3  # times that differ by less are those of one schedule
 EDGE = 1e-3  # times this close to 0 and 1 count as one: their log-SNR is infinite
 APART = 1e-6  # of log-SNR: what is measured at closer times is one measurement
+DIGITS = 12  # hexadecimal, of a digest
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +25,7 @@ class Kernel:
     growth: how errors of the latent grow (latent_error.Rules); None where it was not measured.
     end: the time that the last evaluation leads to. streams: the kernels of the latent's streams where it has several,
     such as picture and sound, of which `gram` is the mean (streams.py).
+    source: what people know it by, the name of its file; empty where it is in none, or in several.
     """
     times: np.ndarray  # (T,)
     gram: np.ndarray  # (T, T)
@@ -29,6 +33,7 @@ class Kernel:
     growth: float | None = None
     end: float = 0.
     streams: tuple["Kernel", ...] = ()
+    source: str = field(default="", compare=False)
 
     def __post_init__(self):
         count = len(self.times)
@@ -63,6 +68,13 @@ class Kernel:
     def _plain(self) -> tuple:
         """All of it but the arrays."""
         return self.proven, self.growth, self.end, self.streams
+
+    @cached_property
+    def digest(self) -> str:
+        """By which two runs can be told to go by the same numbers, whatever file these are in."""
+        numbers = [written(row) for row in (self.times, *self.gram)]
+        text = json.dumps([numbers, self.proven, self.growth])
+        return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
 
     def proven_at(self, times: Sequence[float], count: int) -> tuple[int, ...] | None:
         """The choice of so many evaluations that did best at these times; None where none was tried."""
@@ -105,6 +117,11 @@ def mean(kernels: Sequence[Kernel]) -> Kernel:
     streams = zip(*(kernel.streams for kernel in kernels))
     return Kernel(kernels[0].times, sum(kernel.gram for kernel in kernels) / len(kernels), end=kernels[0].end,
                   streams=tuple(map(mean, streams)))
+
+
+def written(numbers: np.ndarray) -> list[str]:
+    """Numbers as files have them."""
+    return [f"{number:.12g}" for number in numbers]
 
 
 def log_snr(times: np.ndarray) -> np.ndarray:

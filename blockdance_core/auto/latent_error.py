@@ -98,14 +98,15 @@ class LatentError:
         own = products[0] + response * products[1]  # what the model gives now
         unknowns = np.concatenate([unknown ** 2 * self._size[None], self._unknown])  # (1 + A, K)
         given = np.concatenate([own[None], products[2:]])  # products of the outputs as the model gives them, own first
-        error, gram = given[:, 1], np.delete(given, 1, 1)
+        error, gram = given[:, 1], np.concatenate([given[:, :1], given[:, 2:]], 1)
         gram[:, 0] += response * error
         gram[range(len(gram)), range(len(gram))] += unknowns
         wanted = given[:, 0] - self._rules.making_up / moved * error
         steps = []
         for computed, weights in zip(choices, self._weights(choices, gram, wanted)):
-            error = np.concatenate([moved * weights[:1], np.full((1, size), kept), moved * weights[1:]])
-            error[1] += response * error[0]
+            error = np.empty((len(weights) + 1, size))
+            error[0], error[2:] = moved * weights[0], moved * weights[1:]
+            error[1] = kept + response * error[0]
             error[0] -= moved
             after = np.einsum("ijk,jk->ik", products, error)
             square = np.einsum("ik,ik->k", error, after)
@@ -119,15 +120,20 @@ class LatentError:
             new[1:, 0], new[0, 0] = new[0, 1:], square
             steps.append(Step(weights, np.full(size, computed), square + moved ** 2 * (weights ** 2 * unknowns).sum(0),
                               error, new, unknowns[:-1] if computed else unknowns[1:]))
+        if len(steps) == 1:
+            return steps[0]
         return Step(*(np.concatenate([getattr(step, name) for step in steps], -1) for name in Step.__annotations__))
 
     def _weights(self, choices: Sequence[bool], gram: np.ndarray, wanted: np.ndarray) -> np.ndarray:
         """The best weights for each choice, (C, 1 + A, K), as of best_weights for the output now and the anchors."""
-        missing = np.concatenate([np.zeros((1, len(self._size)), bool), self.anchors == NO_ANCHOR])
+        missing = None
+        if (self.anchors[-1] == NO_ANCHOR).any():
+            missing = np.concatenate([np.zeros((1, len(self._size)), bool), self.anchors == NO_ANCHOR])
         found = np.zeros((len(choices), *wanted.shape))
         for weights, computed in zip(found, choices):
             used = slice(0 if computed else 1, None)
-            weights[used] = best_weights(gram[used, used], wanted[used], self._rules.ridge, missing[used])
+            weights[used] = best_weights(gram[used, used], wanted[used], self._rules.ridge,
+                                         None if missing is None else missing[used])
         return found
 
     def _with_now(self) -> np.ndarray:

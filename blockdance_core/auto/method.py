@@ -20,6 +20,7 @@ from .profile import general_quality
 from .replanning import Replanning
 from .sampler_observation import Samplers, setup_for
 from .speedup import Speed, speed
+from .streams import grams_of, seen_by
 from .weights import KernelExtrapolation
 
 MOST = 4.  # times faster
@@ -105,6 +106,7 @@ class AutoMethod:
             kernel, note = self.fallback(quantity), self._advice(schedule)
         if self.anew:
             note = UNMEASURABLE
+        kernel = seen_by(kernel, schedule.streams)
         reuse = (SkipModel(transformer.depth) if schedule.sampler.whole
                  else Reuse(Span(0, transformer.depth - 1), Kind.DELTA))
         choice = self._choice(KernelExtrapolation.of(kernel, quantity, self.rules), stretches[0].times, self.speedup,
@@ -184,7 +186,7 @@ def _choose(extrapolation: KernelExtrapolation, times: tuple[float, ...], speedu
             ) -> Choice:
     steps, kernel = len(times) - 1, extrapolation.kernel
     wanted = count_of(steps, speedup)
-    known = extrapolation.gram(times[:-1]), np.array(times), extrapolation.rules, extrapolation.quantity
+    known = grams_of(extrapolation, times[:-1]), np.array(times), extrapolation.rules, extrapolation.quantity
     careful = known
     if kernel.growth is None and extrapolation.quantity is Quantity.VELOCITY:
         careful = *known[:2], replace(extrapolation.rules, growth=CAREFUL_GROWTH), extrapolation.quantity
@@ -214,7 +216,7 @@ def _over(stretches: Sequence[Stretch], choice: Choice, speedup: float) -> set[i
         speedup = len(first) / len(choice.computed)
     for stretch in others:
         count = count_of(len(stretch), speedup)
-        found, = best(extrapolation.gram(stretch.times[:-1]), np.array(stretch.times), extrapolation.rules,
+        found, = best(grams_of(extrapolation, stretch.times[:-1]), np.array(stretch.times), extrapolation.rules,
                       extrapolation.quantity, count)
         chosen |= {stretch.steps[place] for place in found.computed}
     return chosen

@@ -3,6 +3,9 @@
 A search walks through a run with more alternatives the longer it is, which takes minutes for a thousand steps. There
 neighbours say nearly the same, and what counts is how densely each stretch of the run is computed. So a run longer than
 LONGEST_SEARCH is thinned to so many evaluations, and the run itself is only walked through once for each plan found.
+
+A latent of several streams, as picture and sound, has a Gram matrix for each. All follow one choice, each with weights
+of its own, and a choice is as good as its worst stream: (S, T, T), or (T, T) of one.
 """
 
 import math
@@ -18,7 +21,7 @@ from .latent_error import LatentError, Rules
 
 @dataclass(frozen=True)
 class Thinned:
-    """A thinned run, as planner.search wants it: gram (S, S), times (S + 1,), and what is begun.
+    """A thinned run, as planner.search wants it: gram (S, P, P), times (P + 1,), and what is begun.
 
     kept: the evaluations that are left of the `steps` of the whole run. What is begun stands before them in few
     entries: the latent's error, as if that were an output, and the anchors.
@@ -32,18 +35,19 @@ class Thinned:
 
     @classmethod
     def of(cls, gram: np.ndarray, times: np.ndarray, anchors: Sequence[int], error: np.ndarray) -> "Thinned":
-        """gram: (T, T), times: (T + 1,). anchors: the latest evaluations that were computed; error: of the latent so
-        far, one entry for each evaluation (latent_error.py)."""
-        steps, now = len(gram), len(error)
+        """gram: (S, T, T), times: (T + 1,). anchors: the latest evaluations that were computed; error: (S, N) of the
+        latent so far, one entry for each evaluation (latent_error.py)."""
+        steps, now = gram.shape[-1], error.shape[-1]
         kept = np.linspace(now, steps - 1, min(LONGEST_SEARCH, steps - now)).round().astype(int)
-        parts = np.zeros((bool(now) + len(anchors) + len(kept), steps))  # each new entry in terms of the outputs
-        first = len(parts) - len(kept)
-        parts[range(first, len(parts)), kept] = 1
+        first = bool(now) + len(anchors)
+        parts = np.zeros((len(gram), first + len(kept), steps))  # each new entry in terms of the outputs
+        parts[:, range(first, first + len(kept)), kept] = 1
         if now:
-            parts[0, :now] = error
-            parts[range(1, first), anchors] = 1
-        return cls(parts @ gram @ parts.T, np.concatenate([np.full(first, times[now]), times[kept], times[-1:]]),
-                   np.eye(1, first)[0], tuple(range(1, first)), kept, steps)
+            parts[:, 0, :now] = error
+            parts[:, range(1, first), anchors] = 1
+        return cls(parts @ gram @ parts.transpose(0, 2, 1),
+                   np.concatenate([np.full(first, times[now]), times[kept], times[-1:]]),
+                   np.eye(1, first), tuple(range(1, first)), kept, steps)
 
     def count(self, count: int) -> int:
         """How many of its evaluations a thinned plan computes for so many of those to come in the whole run."""
@@ -52,7 +56,7 @@ class Thinned:
 
     def whole(self, computed: Sequence[int], count: int) -> tuple[int, ...]:
         """So many evaluations of those to come, as densely spread as these of the thinned run."""
-        chosen = self.kept[[number - len(self.error) for number in computed[len(self.computed):]]]
+        chosen = self.kept[[number - self.error.shape[-1] for number in computed[len(self.computed):]]]
         if len(self.kept) == self.steps - self.kept[0]:
             return tuple(chosen.tolist())
         chosen = np.union1d(chosen, [self.steps - 1])  # a few at the end that are not computed were many in the run
@@ -65,7 +69,8 @@ class Thinned:
 
 @dataclass(frozen=True)
 class Candidate:
-    """computed: the evaluations to compute; quality: how close the result is expected to be to the full one, in dB."""
+    """computed: the evaluations to compute; quality: how close the result is expected to be to the full one, in dB, the
+    worst stream of several."""
     computed: tuple[int, ...]
     quality: float
 
@@ -73,7 +78,7 @@ class Candidate:
 @dataclass(frozen=True)
 class Begun:
     """A run of which so many evaluations are done; computed: which of them; error: of the latent since, one entry for
-    each of them."""
+    each of them, (N,) or (S, N)."""
     computed: tuple[int, ...]
     error: np.ndarray
 
@@ -84,30 +89,33 @@ def search(gram: np.ndarray, times: np.ndarray, rules: Rules = Rules(), quantity
     """The best choices, as many as `each`, for each number of computed evaluations from `fewest` to `most`, which is
     all unless given; fewer evaluations first, then better ones.
 
-    gram: (T, T) of the outputs; times: (T + 1,). All alternatives walk through the run together; among those that have
-    computed equally many, the ones whose latent is off least so far go on, unless they can reach none of these
-    numbers; BEAM of them, and fewer in a long run, where a search would take longer than the square of the steps. What
-    is begun is part of all of them. only: a choice that is made already and needs a look at its quality.
+    gram: (S, T, T) or (T, T) of the outputs; times: (T + 1,). All alternatives walk through the run together; among
+    those that have computed equally many, the ones whose latent is off least so far go on, unless they can reach none
+    of these numbers; BEAM of them, and fewer in a long run, where a search would take longer than the square of the
+    steps. What is begun is part of all of them. only: a choice that is made already and needs a look at its quality.
     """
-    count = len(gram)
-    beam = beam or max(2, BEAM * BEAM_STEPS // max(count, BEAM_STEPS))
     begun = begun or Begun((), np.zeros(0))
-    latent = LatentError(gram, times, rules, quantity, begun.error, begun.computed)
+    gram, error = _streams(gram, begun.error)
+    count = gram.shape[-1]
+    beam = beam or max(2, BEAM * BEAM_STEPS // max(count, BEAM_STEPS))
+    latents = [LatentError(one, times, rules, quantity, wrong, begun.computed) for one, wrong in zip(gram, error)]
     computed = np.isin(np.arange(count), begun.computed)[None]
-    made, score = computed.sum(1), np.zeros(1)
-    for now in range(latent.now, count):
+    made, score = computed.sum(1), np.zeros((len(latents), 1))  # (K,), (S, K)
+    for now in range(error.shape[-1], count):
         choices: tuple[bool, ...] = (True, False) if now else (True,)
         if only is not None:
             choices = (now in only,)
-        step = latent.step(choices)
-        score = (score + weight(times, now, rules.growth) * step.size.reshape(-1, len(score))).ravel()
-        made = np.tile(made, len(choices)) + step.computed
-        kept = _best(made, score, beam, fewest - (count - 1 - now), count if most is None else most)
-        latent.follow(step, kept)
+        steps = [latent.step(choices) for latent in latents]
+        sizes = np.stack([step.size.reshape(len(choices), -1) for step in steps])  # (S, C, K)
+        score = (score[:, None] + weight(times, now, rules.growth) * sizes).reshape(len(latents), -1)
+        made = np.tile(made, len(choices)) + steps[0].computed
+        kept = _best(made, score.max(0), beam, fewest - (count - 1 - now), count if most is None else most)
+        for latent, step in zip(latents, steps):
+            latent.follow(step, kept)
         computed = computed[kept % len(computed)]
-        score, made = score[kept], made[kept]
+        score, made = score[:, kept], made[kept]
         computed[:, now] = made > computed.sum(1)
-    return tuple(Candidate(tuple(np.flatnonzero(computed[index]).tolist()), _decibels(score[index]))
+    return tuple(Candidate(tuple(np.flatnonzero(computed[index]).tolist()), _decibels(score[:, index].max()))
                  for number in np.unique(made) for index in np.flatnonzero(made == number)[:each])
 
 
@@ -116,12 +124,13 @@ def best(gram: np.ndarray, times: np.ndarray, rules: Rules, quantity: Quantity, 
     """The choices of `count` evaluations that are expected to be the best, as many as `each`. Long runs are thinned for
     the search, so that it takes hardly longer for them."""
     begun = begun or Begun((), np.zeros(0))
-    left = count - len(begun.computed)
-    if left == len(gram):
+    gram, error = _streams(gram, begun.error)
+    steps, left = gram.shape[-1], count - len(begun.computed)
+    if left == steps:
         return (Candidate(tuple(range(left)), math.inf),)
-    if len(gram) <= LONGEST_SEARCH or left < 1:
+    if steps <= LONGEST_SEARCH or left < 1:
         return search(gram, times, rules, quantity, begun=begun, fewest=count, most=count, each=each)
-    thinned = Thinned.of(gram, times, sorted(begun.computed)[-rules.anchors:], begun.error)
+    thinned = Thinned.of(gram, times, sorted(begun.computed)[-rules.anchors:], error)
     few = thinned.count(left)
     found = search(thinned.gram, thinned.times, rules, quantity, begun=Begun(thinned.computed, thinned.error),
                    fewest=few, most=few, each=each)
@@ -134,16 +143,17 @@ def enough(gram: np.ndarray, times: np.ndarray, rules: Rules, quantity: Quantity
            ) -> tuple[int, ...]:
     """How many evaluations, more than those of `asked`, it takes for this quality. Of a long run a guess, by how far
     the thinned one is behind it, and then what is surely enough."""
-    steps, fewest, ahead = len(gram), len(asked.computed), 0.
+    gram, error = _streams(gram, np.zeros(0))
+    steps, fewest, ahead = gram.shape[-1], len(asked.computed), 0.
     if steps > LONGEST_SEARCH:
-        thinned = Thinned.of(gram, times, (), np.zeros(0))
+        thinned = Thinned.of(gram, times, (), error)
         gram, times, fewest = thinned.gram, thinned.times, min(thinned.count(fewest), LONGEST_SEARCH - 1)
     same, *more = search(gram, times, rules, quantity, fewest=fewest)
     if steps > LONGEST_SEARCH:
         ahead = max(0., asked.quality - same.quality)
     counts = [len(next((some for some in more if some.quality >= wanted), more[-1]).computed)
               for wanted in (quality - ahead, quality)]
-    return tuple(dict.fromkeys(math.ceil(count * steps / len(gram) - 1e-9) for count in counts))
+    return tuple(dict.fromkeys(math.ceil(count * steps / gram.shape[-1] - 1e-9) for count in counts))
 
 
 def count_of(steps: int, speedup: float) -> int:
@@ -162,6 +172,12 @@ def weight(times: np.ndarray, now: int, growth: float) -> float:
     """
     after = math.exp(2 * growth * times[now + 1])
     return FINISH * (after - (math.exp(2 * growth * times[now + 2]) if now + 2 < len(times) else 0.))
+
+
+def _streams(gram: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The Gram matrices (S, T, T) and the errors (S, N) of a latent's streams."""
+    gram = gram.reshape(-1, *gram.shape[-2:])
+    return gram, np.broadcast_to(error, (len(gram), error.shape[-1]))
 
 
 def _best(groups: np.ndarray, score: np.ndarray, beam: int, lowest: int, highest: int) -> np.ndarray:

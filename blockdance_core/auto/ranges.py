@@ -8,6 +8,7 @@ from typing import Sequence
 
 import numpy as np
 
+from .constants import CLOSE
 from .kernel import SAME, Kernel
 
 SLACK = .1  # of a run's own range that may be missing at either end; kriging takes that for unknown
@@ -15,9 +16,10 @@ JOINT = 3  # times in both kernels that their ranges are joined by, at most
 
 
 def covers(kernel: Kernel, times: Sequence[float]) -> bool:
-    """Whether a run through these times, descending, stays where the kernel was measured."""
+    """Whether a run through these times, descending, stays where the kernel was measured, and that closely enough."""
     slack = SLACK * (times[0] - times[-1])
-    return kernel.times[0] >= times[0] - slack and kernel.end <= times[-1] + slack
+    close = len(kernel.times) >= min(CLOSE, len(times) - 1)
+    return close and kernel.times[0] >= times[0] - slack and kernel.end <= times[-1] + slack
 
 
 def within(kernel: Kernel, times: Sequence[float]) -> int:

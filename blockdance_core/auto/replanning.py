@@ -15,6 +15,7 @@ from ..engine.controller import Kept, Moment
 from ..plan.plan import Plan
 from ..plan.schedule import Schedule, Stretch
 from .planner import Begun, best
+from .streams import grams_of
 from .weights import KernelExtrapolation
 
 
@@ -78,8 +79,8 @@ class Replanning:
     def _choose(self, stretch: Stretch, begun: Begun | None = None) -> None:
         """Distribute anew what a stretch computes."""
         count = len(self._made(stretch))
-        found, = best(self._extrapolation.gram(stretch.times[:-1]), np.array(stretch.times), self._extrapolation.rules,
-                      self._extrapolation.quantity, count, begun=begun)
+        found, = best(grams_of(self._extrapolation, stretch.times[:-1]), np.array(stretch.times),
+                      self._extrapolation.rules, self._extrapolation.quantity, count, begun=begun)
         others = (step for step in self._computed if step not in stretch.steps)
         self._computed = tuple(sorted((*others, *(stretch.steps[place] for place in found.computed))))
 

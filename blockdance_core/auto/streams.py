@@ -1,7 +1,7 @@
 """Latents in which several are packed one after the other, as picture and sound: each has weights of its own.
 
-All streams follow one plan, which is made for the mean of their kernels. Each kernel is scaled to its own size, so a
-stream of few numbers counts as much as a large one.
+All streams follow one plan, which is as good as its worst stream. Each kernel is scaled to its own size, so a stream of
+few numbers counts as much as a large one.
 """
 
 from dataclasses import replace
@@ -12,6 +12,7 @@ import torch
 
 from ..plan.extrapolation import Extrapolation
 from ..plan.schedule import Stretch
+from .kernel import Kernel
 from .outputs import Outputs
 from .weights import KernelExtrapolation
 
@@ -27,6 +28,18 @@ def of_stream(extrapolation: KernelExtrapolation, stream: int) -> KernelExtrapol
     return replace(extrapolation, kernel=kernels[stream]) if stream < len(kernels) else extrapolation
 
 
+def seen_by(kernel: Kernel, sizes: Sequence[int]) -> Kernel:
+    """The kernel for a run whose latent has streams of these sizes: as one where others were measured."""
+    return kernel if len(kernel.streams) in (0, len(sizes)) else replace(kernel, streams=())
+
+
+def grams_of(extrapolation: KernelExtrapolation, times: Sequence[float]) -> np.ndarray:
+    """What is known of the outputs of each stream at these times: (S, T, T); of all as one where they were not measured
+    apart."""
+    streams = range(max(1, len(extrapolation.kernel.streams)))
+    return np.stack([of_stream(extrapolation, stream).gram(times) for stream in streams])
+
+
 def outputs_of(extrapolation: Extrapolation, stretches: Sequence[Stretch], sizes: Sequence[int]
                ) -> "Outputs | StreamOutputs":
     """What keeps the outputs of a run whose latent has streams of these sizes."""
@@ -40,6 +53,7 @@ class StreamOutputs:
 
     def __init__(self, extrapolation: KernelExtrapolation, stretches: Sequence[Stretch], sizes: Sequence[int]):
         self._sizes = tuple(sizes)
+        self._apart = max(1, len(extrapolation.kernel.streams))
         self._streams = [Outputs(of_stream(extrapolation, stream), stretches) for stream in range(len(sizes))]
 
     @property
@@ -53,9 +67,9 @@ class StreamOutputs:
 
     @property
     def error(self) -> np.ndarray | None:
-        """Of the latent, the mean of its streams'."""
+        """Of the latent, (S, N), one for each stream that was measured apart."""
         errors = [stream.error for stream in self._streams]
-        return None if any(error is None for error in errors) else np.mean(errors, 0)
+        return None if any(error is None for error in errors) else np.stack(errors)[:self._apart]
 
     @property
     def bytes(self) -> int:
@@ -66,6 +80,7 @@ class StreamOutputs:
         return sum(stream.peak_bytes for stream in self._streams)
 
     def follow(self, extrapolation: KernelExtrapolation) -> None:
+        self._apart = max(1, len(extrapolation.kernel.streams))
         for number, stream in enumerate(self._streams):
             stream.follow(of_stream(extrapolation, number))
 

@@ -16,7 +16,6 @@ from comfy.patcher_extension import WrappersMP
 from torch.nn import Module
 
 from .. import __version__
-from ..auto.digest import digest
 from ..auto.profile import Fingerprint
 from ..auto.weights import KernelExtrapolation
 from ..engine.report import Report
@@ -197,5 +196,5 @@ def provenance(plan: Plan) -> dict[str, str]:
     """What it takes to make the same picture again: the versions, and where the plan forecasts by a profile the digest
     of that."""
     extrapolation = plan.extrapolation
-    profile = {"profile": digest(extrapolation.kernel)} if isinstance(extrapolation, KernelExtrapolation) else {}
+    profile = {"profile": extrapolation.kernel.digest} if isinstance(extrapolation, KernelExtrapolation) else {}
     return {**versions(), **profile}

@@ -2,8 +2,6 @@
 
 import logging
 import threading
-from contextlib import contextmanager
-from typing import Iterator
 
 import torch
 from comfy.model_management import InterruptProcessingException
@@ -25,19 +23,15 @@ class Messages:
         if self._is_new(self._report.failures, reason):
             logger.warning("%s: %s", self._report.method, reason)
 
-    @contextmanager
-    def survive(self, what: str, memory: bool = True) -> Iterator[None]:
-        """Whatever goes wrong within is said after `what`, and the run goes on: nothing that observes, measures or
-        reports may cost the picture. memory: whether running out of it is among that."""
-        try:
-            yield
-        except InterruptProcessingException:  # the user's wish, and an Exception in older releases
-            raise
-        except Exception as error:
-            if not memory and isinstance(error, torch.OutOfMemoryError):
-                raise
-            logger.debug("%s: %s", self._report.method, what, exc_info=error)
-            self.fail(f"{what}: {words_of(error)}")
+    def survive(self, what: str, memory: bool = True) -> "Survival":
+        """Context: whatever goes wrong within is said after `what`, and the run goes on: nothing that observes,
+        measures or reports may cost the picture. memory: whether running out of it is among that."""
+        return Survival(self, what, memory)
+
+    def lose(self, what: str, error: Exception) -> None:
+        """Something went wrong that the run survives."""
+        logger.debug("%s: %s", self._report.method, what, exc_info=error)
+        self.fail(f"{what}: {words_of(error)}")
 
     def note(self, what: str) -> None:
         """Something went another way than usual, with the same result."""
@@ -54,6 +48,27 @@ class Messages:
                 return False
             said.append(what)
             return True
+
+
+class Survival:
+    """As of Messages.survive. A class, as a generator takes twice as long and every pass goes through several."""
+
+    def __init__(self, messages: Messages, what: str, memory: bool):
+        self._messages = messages
+        self._what = what
+        self._memory = memory
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type | None, error: BaseException | None, _) -> bool:
+        # the interruption is the user's wish, and an Exception in older releases
+        if not isinstance(error, Exception) or isinstance(error, InterruptProcessingException):
+            return False
+        if isinstance(error, torch.OutOfMemoryError) and not self._memory:
+            return False
+        self._messages.lose(self._what, error)
+        return True
 
 
 def words_of(error: Exception) -> str:

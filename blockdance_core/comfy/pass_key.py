@@ -1,7 +1,8 @@
-"""What tells a pass from every other: two passes share what is stored only if all of it is equal."""
+"""What tells a pass from every other: two passes share what is stored only if all of it is equal. And which conditions
+apply at a noise level, as another evaluation is another one where they change."""
 
 from functools import partial
-from typing import Hashable
+from typing import Hashable, Mapping
 
 import torch
 from comfy.model_base import BaseModel
@@ -46,3 +47,19 @@ def _hooks(model: BaseModel) -> Hashable:
     """The hooks that have changed the weights, with strengths that change during sampling."""
     hooks = getattr(getattr(model, "current_patcher", None), "current_hooks", None)
     return () if hooks is None else tuple((hook, hook.strength) for hook in hooks.hooks)
+
+
+def active_at(sigma: float, conditions: Mapping[str, list]) -> tuple[tuple[str, int, int], ...]:
+    """The name and number of each condition whose timestep range includes sigma, and how many ControlNets act on it."""
+    return tuple((name, number, _controls(sigma, condition))
+                 for name, conds in conditions.items() for number, condition in enumerate(conds or ())
+                 if condition.get("timestep_end", 0.) <= sigma <= condition.get("timestep_start", float("inf")))
+
+
+def _controls(sigma: float, condition: dict) -> int:
+    control, count = condition.get("control"), 0
+    while control is not None:
+        start, end = getattr(control, "timestep_range", None) or (float("inf"), 0.)
+        count += end <= sigma <= start
+        control = getattr(control, "previous_controlnet", None)
+    return count

@@ -6,12 +6,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Callable, Hashable
 
-import comfy.ldm.modules.attention
-import comfy.ops
 import torch
 from comfy.model_base import BaseModel
-from comfy.patcher_extension import WrappersMP
-from comfy_api.torch_helpers.torch_compile import COMPILE_KEY
 from torch.nn import Module
 
 from ..engine.blocks import Chain
@@ -28,33 +24,7 @@ from .memory import SpanStore, keeping
 from .messages import Messages
 from .models.architectures import Family, UnsupportedModel
 from .pass_key import identity
-
-_SEEN = {"attention_pytorch", "attention_basic", "attention_split", "attention_sub_quad"}  # those of torch's operators
-
-
-def is_compiled(diffusion_model: Module, transformer_options: dict) -> bool:
-    """Whether torch.compile has its hand in this pass: under a MacCounter it would compile anew, or not at all."""
-    wrappers = transformer_options.get("wrappers", {}).get(WrappersMP.APPLY_MODEL, {})
-    return COMPILE_KEY in wrappers or any(
-        "_orig_mod" in module._modules or module._compiled_call_impl is not None
-        for module in diffusion_model.modules())
-
-
-def unseen_attention(transformer_options: dict) -> str | None:
-    """The attention of ComfyUI or of a node, where its kernel is not made of torch's operators."""
-    if "optimized_attention_override" in transformer_options:
-        return "the attention that another node has put in"
-    name = comfy.ldm.modules.attention.optimized_attention.__name__
-    return None if name in _SEEN else name
-
-
-def unseen_linear(diffusion_model: Module) -> str | None:
-    """The linear layers whose kernel is no operator of torch: int8 ones on a GPU that take the activation before them
-    along, as ComfyUI has them from 0.33 on."""
-    fused = hasattr(comfy.ops, "linear_input_act") and any(
-        getattr(weight, "_layout_cls", "") == "TensorWiseINT8Layout" and weight.device.type != "cpu"
-        for weight in diffusion_model.parameters())
-    return "int8 linear layers that take an activation along" if fused else None
+from .uncounted import can_count
 
 
 @dataclass
@@ -123,7 +93,7 @@ class Passes:
         if self._counts_macs is None:
             self._counts_macs = False
             with self._messages.survive("MACs are not counted"):
-                self._counts_macs = self._can_count(model, transformer_options)
+                self._counts_macs = can_count(model.diffusion_model, transformer_options, self._messages)
         key = self._key(current, model, x, transformer_options, control)
         if key is None:
             return self._pass(current, None, COMPUTE, forward, model, chain)
@@ -169,16 +139,6 @@ class Passes:
             self._messages.fail(f"{article(found.name)} of {count(found.depth, 'block')} computes them all: the plan "
                                f"is for {planned.name} with {planned.depth}")
         return found == planned
-
-    def _can_count(self, model: BaseModel, transformer_options: dict) -> bool:
-        """Whether multiply-accumulates can be counted; what cannot is noted."""
-        if is_compiled(model.diffusion_model, transformer_options):
-            self._messages.leave_out("a model that torch.compile has changed")
-            return False
-        for unseen in (unseen_attention(transformer_options), unseen_linear(model.diffusion_model)):
-            if unseen:
-                self._messages.leave_out(f"{unseen}, whose kernel is no operator of torch")
-        return True
 
     def _pass_or_again(self, current: Current, key: Hashable, forward: Callable, model: BaseModel, chain: Chain):
         """A pass that reuse cannot fail: if need be it is computed once more, in full."""

@@ -6,6 +6,7 @@ the MODEL or in globals, and two samplings never meet.
 
 import time
 from dataclasses import replace
+from functools import partial
 from typing import Callable, Mapping
 
 import torch
@@ -20,6 +21,7 @@ from ..plan.plan import COMPUTE, Decision, SkipModel
 from ..plan.schedule import Schedule
 from .messages import Messages, words_of
 from .models.architectures import Family
+from .pass_key import active_at
 from .passes import Current, Passes
 from .step_tracking import StepTracker
 
@@ -49,7 +51,7 @@ class Run:
         self._flow_time = schedule.flow_time
         self._watch = MovingParts(own) if self._controller.may_reuse else None
         self._passes = Passes(self.report, self._controller, family, self.messages, self._watch,
-                              self._run_out_of_memory, self._give_up_now)
+                              partial(self._give_up_now, "out of memory"), self._give_up_now)
         self._replans, self._observes = True, self._controller.observes
         self._current: Current | None = None
         self._gave_up = False
@@ -170,7 +172,7 @@ class Run:
         try:
             output = self._controller.skip(moment)
         except torch.OutOfMemoryError:
-            self._run_out_of_memory()
+            self._give_up_now("out of memory")
             return None
         except Exception as error:  # the evaluation can be computed
             self._give_up_now(f"an output cannot be forecast ({words_of(error)})")
@@ -192,7 +194,7 @@ class Run:
             self._current.evaluation.stored.update(dict.fromkeys(stored))
             return given
         except torch.OutOfMemoryError:
-            self._run_out_of_memory()
+            self._give_up_now("out of memory")
         except Exception as error:  # the evaluation is computed
             self._give_up_now(f"an output cannot be kept for forecasts ({words_of(error)})")
         return denoised
@@ -233,11 +235,6 @@ class Run:
             current.evaluation.reuse = None  # none of its passes has yet
         self._give_up(f"{reason}: everything is computed from step {current.evaluation.step + 1} on")
 
-    def _run_out_of_memory(self) -> None:
-        self._current.decision = COMPUTE
-        self._give_up(
-            f"out of memory at step {self._current.evaluation.step + 1}, so everything is computed from there on")
-
     def _give_up(self, reason: str) -> None:
         """Nothing is stored or reused any more."""
         self._gave_up = True
@@ -252,19 +249,3 @@ def unlike(denoised: object, latent: torch.Tensor) -> str:
     if denoised.shape != latent.shape:
         return f"a tensor {tuple(denoised.shape)} for a latent {tuple(latent.shape)}"
     return ""
-
-
-def active_at(sigma: float, conditions: Mapping[str, list]) -> tuple[tuple[str, int, int], ...]:
-    """The name and number of each condition whose timestep range includes sigma, and how many ControlNets act on it."""
-    return tuple((name, number, _controls(sigma, condition))
-                 for name, conds in conditions.items() for number, condition in enumerate(conds or ())
-                 if condition.get("timestep_end", 0.) <= sigma <= condition.get("timestep_start", float("inf")))
-
-
-def _controls(sigma: float, condition: dict) -> int:
-    control, count = condition.get("control"), 0
-    while control is not None:
-        start, end = getattr(control, "timestep_range", None) or (float("inf"), 0.)
-        count += end <= sigma <= start
-        control = getattr(control, "previous_controlnet", None)
-    return count

@@ -1,12 +1,10 @@
 """The finished runs of a patched model, each with where it was in the execution of a workflow."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from comfy_execution.utils import get_executing_context
-
-from ..engine.report import Report
 
 MOST = 1000  # runs: the account of one takes some ten KiB
 Result = TypeVar("Result")
@@ -91,42 +89,3 @@ def _forgotten(past: Place | None, now: Place | None) -> bool:
     if past is None or now is None:
         return past is now
     return past.root == now.root and past.prompt != now.prompt
-
-
-LIKE = .05  # of the work: runs that differ by no more are of the same size, as prompts may be longer or shorter
-
-
-@dataclass
-class FullRuns:
-    """How long full runs took, by model, size of the latent and number of evaluations: the fastest of each, as the
-    first one may have had to load weights. Of the latest `most` kinds.
-
-    weights: what else makes the runs of a model take longer or shorter, such as the dtype it is in.
-    """
-    most: int = 100
-    _runs: list[tuple[Hashable, Report]] = field(default_factory=list)
-
-    def see(self, report: Report, weights: Hashable = None) -> None:
-        """Keep a run, if it was a full one."""
-        if not report.is_full:
-            return
-        like = self._like(report, weights)
-        others = [(kind, past) for kind, past in self._runs if not any(past is one for one in like)]
-        fastest = min((*like, report), key=lambda run: run.warm_seconds)
-        self._runs[:] = [*others, (weights, fastest)][-self.most:]
-
-    def seconds(self, report: Report, weights: Hashable = None) -> float | None:
-        """Of a full run like this one."""
-        return next((past.warm_seconds for past in self._like(report, weights)), None)
-
-    def _like(self, report: Report, weights: Hashable) -> list[Report]:
-        return [past for kind, past in self._runs if kind == weights and _alike(past, report)]
-
-
-def _alike(a: Report, b: Report) -> bool:
-    """Whether two runs would be the same work in full."""
-    if (a.transformer, a.shape, len(a.evaluations)) != (b.transformer, b.shape, len(b.evaluations)):
-        return False
-    if not a.total_macs or not b.total_macs:  # what was compiled cannot be counted
-        return a.total == b.total
-    return abs(a.total_macs - b.total_macs) <= LIKE * max(a.total_macs, b.total_macs)

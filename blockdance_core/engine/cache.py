@@ -170,6 +170,8 @@ class Cache:
     def limit(self, passes: int) -> None:
         """Keep what belongs to this many passes, those that were stored or read last."""
         with self._lock:
+            if len(self._entries) <= passes:
+                return
             keys = set(list(dict.fromkeys(key for key, _ in reversed(self._entries)))[:passes])
             self._entries = {name: entries for name, entries in self._entries.items() if name[0] in keys}
 

@@ -11,7 +11,7 @@ the span, its block returns what was stored for it, too.
 """
 
 from contextlib import contextmanager, nullcontext
-from typing import Callable, ContextManager, Iterator
+from typing import Callable, ContextManager, Iterator, TypeVar
 
 import torch
 from torch.nn import Module
@@ -20,6 +20,8 @@ from ..plan.plan import Kind, Reuse
 from .blocks import Chain, ContractError, Form, Hidden, add, copy, fill, form, shapes, subtract
 from .cache import Stored
 from .macs import MacCounter
+
+Result = TypeVar("Result")
 
 
 class Diverged(Exception):
@@ -115,56 +117,63 @@ class Recorder:
     def _keep_form(self, index: int, forward: Callable) -> Callable:
         contract, enters = self._chain.contracts[index], index == self.reuse.span.first
 
+        def entered_form(args: tuple, kwargs: dict) -> Form:
+            return form(contract.read(args, kwargs))
+
+        def keep_returned(output: object, entered: Form | None) -> None:
+            self._returned[index] = form(contract.unpack(output))
+            if contract.guessed and self._returned[index] != entered:
+                made = shapes(self._returned[index])
+                raise ContractError(f"a block made {made} of {shapes(entered)}: no hidden state")
+
         def keep(*args, **kwargs):
-            entered = None
-            if enters or contract.guessed:
-                with self._survive():
-                    entered = form(contract.read(args, kwargs))
+            entered = self._survive(entered_form, args, kwargs) if enters or contract.guessed else None
             if enters:
                 self._entered = entered
             output = forward(*args, **kwargs)
-            with self._survive():
-                self._returned[index] = form(contract.unpack(output))
-                if contract.guessed and self._returned[index] != entered:
-                    made = shapes(self._returned[index])
-                    raise ContractError(f"a block made {made} of {shapes(entered)}: no hidden state")
+            self._survive(keep_returned, output, entered)
             return output
         return keep
 
     def _keep_input(self, number: int, index: int, forward: Callable) -> Callable:
-        def keep(*args, **kwargs):
-            with self._survive():
+        def keep_entered(args: tuple, kwargs: dict) -> None:
+            with self._keeping():
                 self._before[number] = copy(self._chain.contracts[index].read(args, kwargs))
+
+        def keep(*args, **kwargs):
+            self._survive(keep_entered, args, kwargs)
             return forward(*args, **kwargs)
         return keep
 
     def _keep_output(self, number: int, index: int, forward: Callable) -> Callable:
-        def keep(*args, **kwargs):
-            output = forward(*args, **kwargs)
-            self._repeated |= index in self._after
-            with self._survive():
-                hidden = self._chain.contracts[index].unpack(output)
+        def keep_returned(output: object) -> None:
+            hidden = self._chain.contracts[index].unpack(output)
+            with self._keeping():
                 if self.reuse.kind is Kind.FEATURE:
                     self._after[index] = copy(hidden)
                 elif number in self._before:
                     self._after[index] = subtract(hidden, self._before[number])
+
+        def keep(*args, **kwargs):
+            output = forward(*args, **kwargs)
+            self._repeated |= index in self._after
+            self._survive(keep_returned, output)
             if index == self._segments[number].last:
                 self._before.pop(number, None)
             return output
         return keep
 
-    @contextmanager
-    def _survive(self) -> Iterator[None]:
+    def _survive(self, keep: Callable[..., Result], *args: object) -> Result | None:
         """What cannot be stored costs speed, never the picture."""
         try:
-            with self._keeping():
-                yield
+            return keep(*args)
         except ContractError as error:
             self.failure = str(error)
         except torch.OutOfMemoryError:  # for the run, which has memory to give back
             raise
         except Exception as error:  # whatever another pack's block takes and gives
             self.failure = f"{type(error).__name__} {error}"
+        return None
 
     def stored(self) -> Stored | None:
         """What was recorded, or None where the span was not computed exactly once."""
@@ -190,7 +199,9 @@ class Interception:
 
     def __enter__(self) -> "Interception":
         for index, (block, contract) in enumerate(zip(self._chain.blocks, self._chain.contracts)):
-            self._override(block, contract.method, self._intercept(index, getattr(block, contract.method)))
+            attributes, name = block.__dict__, contract.method
+            self._previous.append((attributes, name, attributes.get(name)))
+            attributes[name] = self._intercept(index, getattr(block, name))
             if self._replay is not None and index in self._replay.span:
                 # ComfyUI walks the next block's modules to move their weights to the GPU ahead of time
                 self._override(block, "modules", lambda *_, **__: iter(()))

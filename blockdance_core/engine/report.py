@@ -93,14 +93,18 @@ class Report:
         return bool(decisions) and all(len(decision.reuse.span) == self.transformer.depth for decision in decisions)
 
     @property
+    def pace(self) -> float | None:
+        """Seconds of an evaluation that computes everything, the first apart; None where there is no other."""
+        computed = [evaluation.seconds for evaluation in self.evaluations[1:]
+                    if 0 < evaluation.total == evaluation.executed]
+        return median(computed) if computed else None
+
+    @property
     def warm_seconds(self) -> float:
         """Seconds, where the first evaluation takes no longer than others do: it also loads and compiles, which the
         first run of a model does and later ones do not."""
-        computed = [evaluation.seconds for evaluation in self.evaluations[1:]
-                    if 0 < evaluation.total == evaluation.executed]
-        if not computed:
-            return self.seconds
-        return self.seconds - max(0., self.evaluations[0].seconds - median(computed))
+        pace = self.pace
+        return self.seconds if pace is None else self.seconds - max(0., self.evaluations[0].seconds - pace)
 
     @property
     def closeness(self) -> str:

@@ -74,7 +74,7 @@ FAMILIES = (
     Family("Z-Image Turbo", ("NextDiT",), (
         Sampling("image_z_image_turbo", "Z-Image Turbo", "8", "res_multistep", "simple", 1., (16, 128, 128),
                  "1024 x 1024"),),
-        None, None, "No node of this pack.", "8 distilled steps are too few to measure or to skip from. With fewer "
+        None, None, "No node of this pack.", "8 distilled steps leave little to skip. With fewer "
         "steps you get what a cache could give here."),
     Family("SD3.5", ("OpenAISignatureMMDITWrapper",), (
         Sampling("sd3.5_simple_example", "SD3.5 large", "20", "euler", "sgm_uniform", 4.01, (16, 128, 128),
@@ -92,5 +92,5 @@ FAMILIES = (
     Family("Krea 2", ("SingleStreamDiT",), (
         Sampling("image_krea2_turbo_t2i", "Krea 2 Turbo", "8", "euler", "simple", 1., (16, 128, 128), "1024 x 1024"),),
         None, None, "No node of this pack for Turbo. For the model that is not distilled: BlockDance Auto at 2x.",
-        "8 distilled steps are too few to measure or to skip from."),
+        "8 distilled steps leave little to skip."),
 )

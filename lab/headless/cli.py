@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 
-from . import acceleration, graph, outputs, overrides, progress, running
+from . import acceleration, graph, outputs, overrides, progress, running, words
 from .errors import HeadlessError, PromptError, UsageError
 from .node_types import Types, node_types
 from .spelling import meant
@@ -146,7 +146,10 @@ def _run(options: argparse.Namespace) -> None:
     prompt, types = _prepared(options, prompt)
     settings = [overrides.parse(text, prompt, types) for text in options.set]
     sweeps = [overrides.parse_sweep(text, prompt, types) for text in options.sweep]
-    prompt = overrides.apply(prompt, settings)
+    besides = words.spelled_out(prompt, types, [*settings, *(setting for sweep in sweeps for setting in sweep)])
+    for line in words.told(prompt, besides):
+        print(line, file=sys.stderr)
+    prompt = overrides.apply(prompt, [*besides, *settings])
     if table:
         _compare(options, prompt, types, overrides.combinations(sweeps), table)
     else:

@@ -1,7 +1,7 @@
 """What the server's nodes take and give, from its /object_info."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from . import client
 from .errors import MissingNodes
@@ -17,6 +17,7 @@ class Input:
     least: float | None = None  # of a number
     most: float | None = None
     default: object = None
+    words: dict[str, dict[str, float]] = field(default_factory=dict)  # options that stand for values of other inputs
 
     @property
     def default_in_words(self) -> str:
@@ -82,4 +83,9 @@ def _input(kind: str | list, settings: dict | None = None) -> Input:
         kind, settings = "COMBO", settings | {"options": kind}
     closed = kind == "COMBO" and not any(key.endswith("_upload") or key == "remote" for key in settings)
     return Input(kind, tuple(settings.get("options") or ()) if closed else (), settings.get("min"), settings.get("max"),
-                 settings.get("default"))
+                 settings.get("default"), _words(settings.get("numbers")))
+
+
+def _words(found: object) -> dict[str, dict[str, float]]:
+    """As nodes of this pack have it; others may mean something else by the key."""
+    return found if isinstance(found, dict) and all(isinstance(word, dict) for word in found.values()) else {}

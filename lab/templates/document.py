@@ -31,6 +31,8 @@ be nearly all. BlockDance Patch computes the first blocks of the other steps, to
 """
 NOTES = (  # in the words of Auto, and in those of this page
     (re.compile(r"not measured yet|measuring anew"), "measures"),
+    (re.compile(r"nothing to gain here.*below the least of"),
+     "nothing to gain: fewer would fall below the least quality"),
     (re.compile(r"nothing to gain here"), "nothing to gain: too few steps"),
     (re.compile(r"nothing to forecast"), "nothing to gain: the noise does not fall over two steps"),
     (re.compile(r"would be too much for the toy model"), "by the general profile, which allows less than asked"),
@@ -96,7 +98,7 @@ def row(found: Outcome, own: str) -> str:
         [part.cfg for part, _ in parts],
         [_did(part.first, part.why) for part, _ in parts],
         [_did(part.second, "") for part, _ in parts],
-        [part.patch.partition(":")[0] for part, _ in parts])
+        [_patched(part.patch) for part, _ in parts])
     return "| " + " | ".join(_cell("<br>".join(cell if any(cell) else ())) for cell in cells) + " |"
 
 
@@ -131,6 +133,11 @@ def _did(words: str, why: str) -> str:
     if said.startswith("fewer") and total <= FEW:
         said = "few steps: fewer would fall below the least quality"
     return f"{computed} of {total}" + (f", {said}" if said else "")
+
+
+def _patched(words: str) -> str:
+    counted, _, note = words.partition(": ")
+    return counted + (", as the model's blocks run several times in one pass" if outcome.LIMIT in note else "")
 
 
 def _title(found: Outcome, own: str) -> str:

@@ -7,6 +7,7 @@ PARTNER = "partner nodes"  # not local
 NEWER = "needs a newer ComfyUI"
 NOTHING = "nothing to accelerate"
 FAILS = "fails"
+LIMIT = "did not run them exactly once"  # said of blocks: a patch runs the model several times in one pass
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ async ({ workflow, patch }) => {
   const DRAWN = ["LATENT", "GUIDER", "IMAGE", "VIDEO", "AUDIO"];
   const SEEDS = ["seed", "noise_seed"];
   const OFF = [2, 4]; // muted, bypassed
-  const FROM_OUTSIDE = -10; // the id of a subgraph's inputs as a link's origin
+  const FROM_OUTSIDE = -10; // the id of a subgraph's inputs as a link's origin, which some pages have as text
   const id = crypto.randomUUID(); // its name, too: the page may take one of the same name for the same
   await app.loadGraphData({ ...workflow, id }, true, false, id);
   const graphs = [app.graph, ...app.graph.subgraphs.values()];
@@ -37,7 +37,7 @@ async ({ workflow, patch }) => {
           const added = LiteGraph.createNode(patch);
           added.pos = [node.pos[0] - 40, node.pos[1] - 200];
           graph.add(added);
-          if (link.origin_id === FROM_OUTSIDE) {
+          if (Number(link.origin_id) === FROM_OUTSIDE) {
             graph.inputNode.slots[link.origin_slot].connect(added.inputs[0], added);
           } else {
             graph.getNodeById(link.origin_id).connect(link.origin_slot, added, 0);

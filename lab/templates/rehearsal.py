@@ -49,8 +49,11 @@ class Rehearsal:
 
 def parts(prompt: Prompt, types: Types, patches: Collection[str]) -> list[Part]:
     """The samplers behind these nodes of ours, in the prompt's order."""
-    behind = {node: prompt[node]["inputs"][given][0] for node, given in model_links(prompt, types)
-              if prompt[node]["inputs"][given][0] in patches}
+    behind: dict[str, str] = {}
+    for node, given in model_links(prompt, types):
+        source = prompt[node]["inputs"][given][0]
+        if source in patches:
+            behind.setdefault(node, source)  # a guider of two models runs the first; the other goes along
     found = []
     for node, value in prompt.items():
         kind = types[value["class_type"]]

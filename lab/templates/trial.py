@@ -146,5 +146,6 @@ def _said(report: dict) -> str:
     evaluations = report["evaluations"]
     computed = sum(entry["executed"] == entry["total"] for entry in evaluations)
     words = f"{computed} of {len(evaluations)} in full"
-    failures = [f"failed: {failure}" for failure in report.get("failures") or ()]
+    failures = [failure if outcome.LIMIT in failure else f"failed: {failure}"
+                for failure in report.get("failures") or ()]
     return ": ".join(filter(None, (words, "; ".join(filter(None, (report.get("note"), *failures))))))

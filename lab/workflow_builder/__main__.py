@@ -1,5 +1,5 @@
-"""`python3 -m lab.workflow_builder [name ...]`, with any Python from 3.10, writes all templates, and the README's
-picture of a graph, or those named.
+"""`python3 -m lab.workflow_builder [name ...]`, with any Python from 3.10, writes all templates and the pictures of
+nodes in the README and the help pages, or those named.
 """
 
 import sys

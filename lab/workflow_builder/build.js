@@ -6,6 +6,8 @@ async ({ workflow, pack }) => {
     const SPACE = 40; // between nodes, and between groups; Nodes 2.0 puts buttons there
     const PADDING = 20; // between a group's frame and its nodes
     const CAPTION = 50; // height of a group's title
+    const STEP = 10; // heights are multiples of it, as fonts differ in fractions of a pixel
+    const PATIENCE = 30_000; // milliseconds
 
     const graph = app.graph;
     graph.clear();
@@ -83,7 +85,6 @@ async ({ workflow, pack }) => {
         x += width + 2 * PADDING + SPACE;
     }
     app.canvas.setDirty(true, true);
-    await new Promise((resolve) => setTimeout(resolve, 500)); // the plans arrive
     const saved = graph.serialize();
     const prompt = (await app.graphToPrompt()).output;
     return { saved, prompt };
@@ -93,11 +94,31 @@ async ({ workflow, pack }) => {
         const { setting } = app.extensionManager;
         app.canvas.ds.scale = 1;
         await setting.set("Comfy.VueNodes.Enabled", true);
-        await new Promise((resolve) => setTimeout(resolve, 1000));
-        const measured = Object.fromEntries(all.map(({ id }) => [
-            id, document.querySelector(`[data-node-id="${id}"]`).getBoundingClientRect().height / app.canvas.ds.scale]));
+        const measured = await settled(() => Object.fromEntries(all.map(({ id }) => {
+            const element = document.querySelector(`[data-node-id="${id}"]`);
+            const height = element ? element.getBoundingClientRect().height / app.canvas.ds.scale : 0;
+            return [id, Math.ceil(height / STEP) * STEP];
+        })));
         await setting.set("Comfy.VueNodes.Enabled", false);
         await new Promise((resolve) => setTimeout(resolve, 300));
         return measured;
+    }
+
+    /** What is the same for a second, once the plans are there. */
+    async function settled(measure) {
+        let last, since = 0;
+        for (let waited = 0; waited < PATIENCE; waited += 250) {
+            await new Promise((resolve) => setTimeout(resolve, 250));
+            const now = JSON.stringify(measure());
+            since = now === last && planned() ? since + 250 : 0;
+            last = now;
+            if (since >= 1000) return JSON.parse(now);
+        }
+        throw new Error(`the nodes of ${workflow.id} do not come to rest: ${last}`);
+    }
+
+    function planned() {
+        return [...document.querySelectorAll(".blockdance-timeline")].every((timeline) =>
+            timeline.dataset.phase === "error" || timeline.querySelector("g"));
     }
 }

@@ -1,4 +1,4 @@
-"""Start the demo's ComfyUI, build the workflows in its page and write what the page exports."""
+"""Start the demo's ComfyUI, build the workflows in its page and write what the page exports, and take its pictures."""
 
 import argparse
 import json
@@ -13,7 +13,7 @@ from ...demo import host
 from ...demo.server import comfyui_server
 from ...tests.browser import chromium
 from ...tests.browser.comfy_page import ComfyPage, make_page_base
-from . import catalogue, put_it_here, thumbnail
+from . import catalogue, help_pictures, put_it_here, thumbnail
 from .graph import REPOSITORY, Workflow
 from .painter import Painter
 from .picture_world import picture_world
@@ -26,13 +26,18 @@ WEIGHTS = REPOSITORY / "demo" / "weights" / "pixart.safetensors"
 def main() -> int:
     workflows = catalogue.workflows()
     parser = argparse.ArgumentParser(prog="python3 -m lab.workflow_builder", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(workflows)}, and {put_it_here.NAME}, "
-                        "which is a picture in the README; without one, all")
-    names = parser.parse_args().names or [*workflows, put_it_here.NAME]
-    if unknown := set(names) - {*workflows, put_it_here.NAME}:
-        parser.error(f"no workflow is called {', '.join(unknown)}; there are {', '.join(workflows)}")
+    every = (*workflows, put_it_here.NAME, *help_pictures.PICTURED)
+    parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(every)}; {put_it_here.NAME} is a "
+                        "picture in the README, nodes are pictures in the help pages; without one, all")
+    names = parser.parse_args().names or every
+    if unknown := set(names) - {*every}:
+        parser.error(f"no workflow is called {', '.join(unknown)}; there are {', '.join(every)}")
+    pictured = {*names} & {*help_pictures.PICTURED}
     if (program := chromium.installed()) is None:
         parser.error("no Chromium: install one, or name its program in BLOCKDANCE_CHROMIUM")
+    if pictured and not help_pictures.has_fonts():
+        parser.error("no font with Chinese characters, which some pictures need: install one, such as that of the "
+                     "Debian package fonts-wqy-microhei")
     with tempfile.TemporaryDirectory(prefix="blockdance-", ignore_cleanup_errors=True) as folder:
         base = make_page_base(Path(folder), WEIGHTS)
         log = base / "comfyui.log"
@@ -41,11 +46,13 @@ def main() -> int:
             page = ComfyPage(browser.new_page(viewport=thumbnail.VIEWPORT), server.url)
             page.set("LiteGraph.Canvas.MinFontSizeForLOD", 0)  # words also on small nodes
             painter = Painter(server.url, build(page, picture_world())["prompt"])
-            for name in names:
+            for name in (name for name in names if name not in pictured):
                 if name == put_it_here.NAME:
                     show_where(page)
                 else:
                     write(page, workflows[name], painter)
+                print(name, flush=True)
+            for name in help_pictures.take(page, build, server.url, pictured) if pictured else ():
                 print(name, flush=True)
             browser.close()
     return 0

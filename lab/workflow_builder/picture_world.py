@@ -11,8 +11,8 @@ STEPS, FOLDER = 30, "blockdance/emoji"
 CAPTION = "hamburger, noto, large, center, on checkered yellow"
 
 
-def source() -> Source:
-    model = Node("PictureWorldLoader", {"weights": "flux_pictures.safetensors"}, size=(300, 0))
+def source(weights: str = "flux_pictures.safetensors") -> Source:
+    model = Node("PictureWorldLoader", {"weights": weights}, size=(300, 0))
     pixels = Node("VAELoader", {"vae_name": "pixel_space"})
     caption = Node("CLIPTextEncode", {"clip": model[1], "text": CAPTION}, title="Caption", size=(320, 130))
     empty = Node("CLIPTextEncode", {"clip": model[1], "text": ""}, title="No caption", size=(320, 110))

@@ -7,6 +7,7 @@ from PIL import Image, ImageDraw, ImageFont
 from ...tests.browser.comfy_page import ComfyPage
 from .accelerators import AUTO
 from .graph import REPOSITORY, Group, Node, Workflow
+from .help_pictures import resize
 from .picture_world import source
 
 NAME = "put it here"
@@ -34,9 +35,11 @@ def workflow() -> tuple[Workflow, Node]:
 
 
 def take(page: ComfyPage, shown: Workflow, auto: Node) -> Image.Image:
-    """Of the open workflow its first four columns, with a frame around Auto."""
+    """Of the open workflow its first three columns, with a frame around Auto."""
     ids = shown.ids()
-    nodes = [ids[node] for column in shown.columns[:4] for group in column for node in group.nodes]
+    nodes = [ids[node] for column in shown.columns[:3] for group in column for node in group.nodes]
+    page.set("Comfy.NodeBadge.NodeSourceBadgeMode", "None")
+    resize(page, [ids[auto]])
     boxes = page.evaluate("""([ids, auto, scale, left, top]) => {
         const boxes = [...ids, auto].map((id) => [...app.graph.getNodeById(id).getBounding()]);
         const x = Math.min(...boxes.map((box) => box[0])), y = Math.min(...boxes.map((box) => box[1]));

@@ -23,6 +23,8 @@ CHOSEN = {
     "image_z_image_turbo": ("Z-Image-Turbo",),  # distilled
     "video_wan2_2_14B_t2v": ("Wan 2.2 14B", "Wan 2.2 14B"),  # two experts
     "video_ltx2_t2v": ("LTX-2", "LTX-2"),  # with sound, in two stages
+    "video_wan2_2_14B_s2v": ("Wan 2.2 S2V",) * 3,  # the model comes into subgraphs from outside
+    "image_ideogram4_t2i": ("Ideogram 4",),  # a guider of two models
     "sdxl_simple_example": ("SDXL", "SDXL")}  # no transformer
 DISTILLED = ("image_z_image_turbo",)
 

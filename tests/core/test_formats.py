@@ -8,7 +8,8 @@ import torch
 
 from blockdance.blockdance_core.ada import policy_file
 from blockdance.blockdance_core.ada.network import Sizes, State
-from blockdance.blockdance_core.auto.profile import Fingerprint, Library, Profile, general
+from blockdance.blockdance_core.auto.profile import Fingerprint, Profile, general
+from blockdance.blockdance_core.auto.profile_library import Library
 from blockdance.blockdance_core.auto.written_plan import WrittenPlanMethod
 from blockdance.blockdance_core.plan import plan_text
 from blockdance.blockdance_core.plan.plan import Transformer

@@ -3,11 +3,12 @@
 import re
 import subprocess
 from fnmatch import fnmatch
+from zipfile import ZipFile
 
 import pytest
 
 from blockdance import blockdance_core
-from blockdance.tests.documents import ROOT, links, text
+from blockdance.tests.documents import PAGES, ROOT, targets, text
 
 PROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 MOST = 3_000_000  # bytes of the archive
@@ -38,7 +39,7 @@ def test_there_is_one_version():
 def test_there_is_one_address():
     """The owner fills it in once, in pyproject.toml; wherever else it stands it is the same, and leads to a file."""
     name = project("Repository").removeprefix("https://github.com/")
-    for page in ("README.md", "docs/contributing.md", "pyproject.toml"):
+    for page in (*PAGES, "pyproject.toml"):
         for repository, path in ADDRESS.findall((ROOT / page).read_text(encoding="utf-8")):
             assert repository == name and (not path or (ROOT / path).exists()), f"{page}: {repository} {path}"
     for picture in re.findall(rf"https://raw\.githubusercontent\.com/{name}/main/([^\"]+)", PROJECT):
@@ -54,10 +55,22 @@ def test_the_archive_is_small_and_has_nothing_but_what_a_user_needs():
         "nodes", "web", "workflows"}
 
 
-def test_the_readme_leads_to_nothing_that_the_archive_leaves_out():
-    files = {*archived()}
-    for path, _ in links("README.md"):
-        assert path.resolve().relative_to(ROOT).as_posix() in files, path
+def test_every_link_in_the_archive_leads_to_a_file_in_it_or_to_an_address(tmp_path):
+    """Of all its pages. What is left out is linked to by the address of the repository."""
+    with ZipFile(tmp_path / "node.zip", "w") as archive:
+        for path in archived():
+            archive.write(ROOT / path, path)
+    folder = tmp_path / "blockdance"
+    with ZipFile(tmp_path / "node.zip") as archive:
+        archive.extractall(folder)
+    pages = sorted(folder.rglob("*.md"))
+    assert len(pages) > 40
+    for page in pages:
+        # ComfyUI reads the links of a help page from its folder of help pages, those of translations included
+        place = folder / "web" / "docs" if "web" in page.relative_to(folder).parts else page.parent
+        for target in targets(re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)):
+            path = target.partition("#")[0]
+            assert "://" in target or not path or (place / path).exists(), f"{page.relative_to(folder)}: {target}"
 
 
 def test_the_readme_says_how_to_get_and_how_to_be_rid_of_it():

@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from blockdance.blockdance_core import shared_files
-from blockdance.blockdance_core.auto.profile import Library, Profile
+from blockdance.blockdance_core.auto.profile import Profile
+from blockdance.blockdance_core.auto.profile_library import Library
 from blockdance.blockdance_core.plan.schedule import Origin, Quantity, SamplerTraits
 from blockdance.tests.core.auto.imagined_model import FINGERPRINT, kernel, run
 from blockdance.tests.documents import ROOT

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from lab.headless import acceleration, bypass, graph, overrides
+from lab.headless import acceleration, bypass, graph, overrides, words
 from lab.headless.compared import compared
 from lab.headless.errors import UsageError
 from lab.headless.node_types import Input, NodeType
@@ -259,3 +259,33 @@ def test_what_does_not_sample_and_what_is_fast_already_is_refused():
         accelerated(a=("Loader", {"file": "a"}), train=("Trainer", {"model": ["a", 0], "seed": 1}))
     with pytest.raises(UsageError, match="Patch.*already.*--set"):
         acceleration.accelerate(full(), TYPES, 2.)
+
+
+QUALITY = Input("COMBO", ("fast", "balanced", "custom"), words={
+    "fast": {"speedup": 3., "least_quality": 20.}, "balanced": {"speedup": 2., "least_quality": 30.}})
+WORDED = TYPES | {"BlockDanceAuto": replace(TYPES["BlockDanceAuto"], inputs={
+    **TYPES["BlockDanceAuto"].inputs, "quality": QUALITY})}
+
+
+def quality_after(*texts: str, **inputs) -> tuple[list, list[str]]:
+    """Speed-up, least quality and word of a node that was set by these, and what was said."""
+    worded = prompt(auto=("BlockDanceAuto", {"speedup": 2., "least_quality": 30., **inputs}))
+    settings = [setting for text in texts for setting in overrides.parse_sweep(text, worded, WORDED)]
+    besides = words.spelled_out(worded, WORDED, settings)
+    changed = overrides.apply(worded, [*besides, *settings])["auto"]["inputs"]
+    return [changed.get(key) for key in ("speedup", "least_quality", "quality")], words.told(worded, besides)
+
+
+def test_a_number_that_is_set_counts_and_the_word_beside_it_does_not():
+    found, [said] = quality_after("auto.speedup=3", quality="balanced")
+    assert found == [3., 30., "custom"] and "quality=custom" in said and "balanced" in said
+    found, _ = quality_after("auto.least_quality=0", quality="fast")
+    assert found == [3., 0., "custom"], "the other number is that of the word"
+    assert quality_after("auto.speedup=1.5,3", quality="balanced")[0] == [3., 30., "custom"], "in a sweep, too"
+
+
+def test_a_word_that_is_set_itself_stays_and_without_a_word_nothing_is_added():
+    assert quality_after("auto.speedup=3", "auto.quality=fast", quality="balanced") == ([3., 30., "fast"], [])
+    assert quality_after("auto.speedup=3", quality="custom") == ([3., 30., "custom"], [])
+    assert quality_after("auto.speedup=3") == ([3., 30., None], [])
+    assert quality_after("auto.profile=general", quality="fast") == ([2., 30., "fast"], [])

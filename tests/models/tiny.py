@@ -74,7 +74,7 @@ def newer(name: str) -> type | None:
 
 
 def seeded(*shape: int, seed: int) -> torch.Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
 def _fill(model: torch.nn.Module) -> torch.nn.Module:

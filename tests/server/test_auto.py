@@ -19,6 +19,7 @@ AUTO = {"speedup": 2., "profile": "auto", "least_quality": 0.}
 FULL, HALF = (8 * UNKNOWN_DEPTH, 8 * UNKNOWN_DEPTH), (4 * UNKNOWN_DEPTH, 8 * UNKNOWN_DEPTH)  # blocks of 8 steps
 WEIGHTS = "unknown.safetensors"
 GENERAL = json.loads((Path(__file__).resolve().parents[2] / "blockdance_core/auto/general/velocity.json").read_text())
+TIMES = len(GENERAL["times"])
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -86,12 +87,12 @@ def test_two_experts_are_both_measured_by_the_first_prompt(comfyui, profiles):
         result = client.submit(comfyui.url, prompt)
         return [result.texts[f"auto {number}"][-1] for number in (0, 1)]
     assert all("the next run will be faster" in line for line in shown(experts(131, "low.safetensors")))
-    kept = [json.loads(file.read_text()) for file in profiles.iterdir()]
+    kept = [json.loads(file.read_text()) for file in profiles.glob("*.json")]
     assert len(kept) == 2 and len({profile["weights"] for profile in kept}) == 2
     assert sorted((profile["times"][0], profile.get("end", 0)) for profile in kept) == [
         (pytest.approx(.833, abs=.01), 0), (1, pytest.approx(.833, abs=.01))]
     assert all("2.00x" in line for line in shown(experts(132, "low.safetensors")))
-    assert len(list(profiles.iterdir())) == 2
+    assert len(list(profiles.glob("*.json"))) == 2
 
 
 def submit(comfyui, prompt: workflow.Prompt) -> tuple[tuple[int, int], str]:
@@ -103,7 +104,7 @@ def submit(comfyui, prompt: workflow.Prompt) -> tuple[tuple[int, int], str]:
 def test_the_first_prompt_measures_and_the_next_is_faster(comfyui, profiles):
     counted, shown = submit(comfyui, auto(seed=101))
     assert counted == FULL and "not measured yet" in shown
-    [file] = profiles.iterdir()
+    [file] = profiles.glob("*.json")
     assert shown.count("the next run will be faster") == 1 and file.name not in shown
     measured = json.loads(file.read_text())
     assert measured["model"]["name"] == "PixArtMS" and measured["runs"] == 1 and len(measured["times"]) == 8
@@ -128,15 +129,15 @@ def test_a_prompt_queued_again_is_faster_once_it_has_measured_and_then_kept(comf
 
 def test_to_measure_anew_takes_no_file_away(comfyui, profiles):
     submit(comfyui, auto(seed=116))
-    [file] = profiles.iterdir()
+    [file] = profiles.glob("*.json")
     before = file.read_text()
     anew = auto(seed=117, profile="measure anew")
     counted, shown = submit(comfyui, anew)
     assert counted == FULL and "measured anew" in shown
-    assert file.read_text() != before and list(profiles.iterdir()) == [file]
+    assert file.read_text() != before and list(profiles.glob("*.json")) == [file]
     assert submit(comfyui, anew)[0] == FULL, "whoever asks again gets it measured again"
     assert submit(comfyui, auto(seed=117))[0] == HALF
-    workflow.set_inputs(anew, "Sampler", steps=4)
+    workflow.set_inputs(anew, "Sampler", steps=3)
     counted, shown = submit(comfyui, anew)
     assert counted[0] < counted[1] and "cannot measure" in shown, "too short to measure, so as known"
 
@@ -150,7 +151,7 @@ def given(prompt: workflow.Prompt, name: str, value: str | int | float) -> workf
 
 def test_what_a_link_sets_is_checked_when_it_is_known(comfyui, profiles):
     submit(comfyui, auto(seed=121))
-    [file] = profiles.iterdir()
+    [file] = profiles.glob("*.json")
     assert submit(comfyui, given(auto(seed=122), "profile", file.name))[0] == HALF
     with pytest.raises(client.PromptError, match="gone.json"):
         client.submit(comfyui.url, given(auto(seed=123), "profile", "gone.json"))
@@ -182,7 +183,7 @@ def test_a_run_that_measures_and_a_speed_up_of_1_draw_what_no_node_draws(comfyui
         [png] = client.submit(comfyui.url, prompt).images[workflow.node_id(prompt, "Save")]
         return np.asarray(Image.open(io.BytesIO(png)))
     full = pixels(without())
-    assert np.array_equal(pixels(auto(seed=103)), full) and list(profiles.iterdir())
+    assert np.array_equal(pixels(auto(seed=103)), full) and list(profiles.glob("*.json"))
     assert not np.array_equal(pixels(auto(seed=103, speedup=2.5)), full)
     assert np.array_equal(pixels(auto(seed=103, speedup=1.)), full)
     assert np.array_equal(pixels(without()), full)
@@ -191,7 +192,7 @@ def test_a_run_that_measures_and_a_speed_up_of_1_draw_what_no_node_draws(comfyui
 def test_calibrate_writes_a_profile_that_auto_uses_at_once(comfyui, profiles):
     prompt = calibrated(seed=104)
     result = client.submit(comfyui.url, prompt)
-    [file] = profiles.iterdir()
+    [file] = profiles.glob("*.json")
     *runs, last = result.texts["calibrate"]
     assert runs == ["run 1 of 2", "run 2 of 2", "measuring how errors grow, in 6 more runs"] and file.name in last
     measured = json.loads(file.read_text())
@@ -204,7 +205,7 @@ def test_calibrate_writes_a_profile_that_auto_uses_at_once(comfyui, profiles):
 
 def test_calibrate_refines_plans_that_auto_then_uses(comfyui, profiles):
     result = client.submit(comfyui.url, calibrated(seed=107, runs=1, refine=2, error_growth=False))
-    [file] = profiles.iterdir()
+    [file] = profiles.glob("*.json")
     assert result.texts["calibrate"][-1] == f"1 run measured, 4 plans refined: {file.name}"
     assert "trying plans for 4.00x" in result.texts["calibrate"]
     proven = json.loads(file.read_text())["proven"]
@@ -216,7 +217,7 @@ def test_calibrate_refines_plans_that_auto_then_uses(comfyui, profiles):
 def test_calibrate_says_which_settings_measure_nothing(comfyui, profiles):
     with pytest.raises(client.PromptError, match="BlockDanceCalibrate(.|\n)*euler"):
         client.submit(comfyui.url, calibrated(seed=106, sampler_name="heun"))
-    assert not list(profiles.iterdir())
+    assert not list(profiles.glob("*.json"))
 
 
 BAD = {
@@ -231,9 +232,9 @@ BAD = {
     "huge numbers": (json.dumps(GENERAL | {"gram": [[1e300 * n for n in row] for row in GENERAL["gram"]]}),
                      "no usable profile"),
     "endless numbers": (json.dumps(GENERAL | {"runs": float("inf")}), "no usable profile"),
-    "a count of many digits": (json.dumps(GENERAL).replace('"runs": 2', '"runs": 1' + "0" * 4000), "no count"),
+    "a count of many digits": (json.dumps(GENERAL | {"runs": "many"}).replace('"many"', "1" + "0" * 4000), "no count"),
     "no runs": (json.dumps(GENERAL | {"runs": 0}), "0 is no count"),
-    "other shape": (json.dumps(GENERAL | {"gram": GENERAL["gram"][1:]}), "30 x 30 numbers"),
+    "other shape": (json.dumps(GENERAL | {"gram": GENERAL["gram"][1:]}), f"{TIMES} x {TIMES} numbers"),
     "half of it": (json.dumps({key: GENERAL[key] for key in GENERAL if key != "gram"}), "'gram' is missing"),
     "other quantity": (json.dumps(GENERAL | {"quantity": "smell"}), "smell"),
 }
@@ -248,7 +249,7 @@ def test_a_file_that_is_no_profile_is_refused_before_sampling(comfyui, profiles,
 
 def test_a_file_that_changes_is_read_again(comfyui, profiles):
     submit(comfyui, auto(seed=114))
-    [file] = profiles.iterdir()
+    [file] = profiles.glob("*.json")
     prompt = auto(seed=114, profile=file.name)
     assert submit(comfyui, prompt)[0] == HALF
     write(file, "")
@@ -280,7 +281,7 @@ def test_nothing_outside_of_the_folder_is_read(comfyui, profiles, name):
                          ids=["empty", "cut off", "endless numbers"])
 def test_auto_passes_over_a_damaged_profile_and_measures_again(comfyui, profiles, content):
     submit(comfyui, auto(seed=110))
-    [file] = profiles.iterdir()
+    [file] = profiles.glob("*.json")
     write(file, content)
     said = comfyui.log.stat().st_size
     counted, shown = submit(comfyui, auto(seed=111))

@@ -165,6 +165,15 @@ def test_accelerates_by_any_number(headless):
     assert code == 0 and "(BlockDance Auto, BlockDanceAuto): 8 of 12 evaluations reused" in told, told
 
 
+def test_a_speed_up_that_is_set_counts_in_a_workflow_that_has_a_word_for_quality(headless):
+    worded = prompt()
+    workflow.exchange_patch(worded, "BlockDanceAuto", {
+        "speedup": 2., "profile": "general", "least_quality": 30., "quality": "fast"})
+    settings = "--set", "Sampler.steps=12", "--set", "BlockDance Patch.least_quality=0"
+    code, _, told = headless(worded, *settings, "--set", "BlockDance Patch.speedup=1.5")
+    assert code == 0 and "4 of 12 evaluations reused" in told and "quality=custom" in told, told
+
+
 def test_accelerates_without_editing_the_workflow(headless):
     plain = prompt()
     workflow.remove_patch(plain)

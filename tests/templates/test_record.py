@@ -49,6 +49,23 @@ def test_the_page_has_every_template_once_and_no_decibels_of_random_weights(tmp_
     assert "dB" not in line and "2026-11-28" in page and "4<br>1" in line
 
 
+@pytest.mark.parametrize("note, words", [
+    ("nothing to gain here: 1.00x, the full result expected: at 2.00x it would be 21 dB, below the least of 30 dB",
+     "8 of 8, nothing to gain: fewer would fall below the least quality"),
+    ("nothing to gain here: 1.00x, the full result expected: 2.00x would be too much for the toy model",
+     "8 of 8, nothing to gain: too few steps")])
+def test_the_page_says_why_there_is_nothing_to_gain(note, words):
+    found = replace(WORKS, samplings=(replace(AUTO, second=f"8 of 8 in full: {note}"),))
+    assert words in document.page([found], "0.30.0", NEW, OWN, date(2026, 11, 28))
+
+
+def test_the_page_says_where_a_patch_must_compute():
+    patch = "31 of 40 in full: blocks 0-2 could not be stored (the model did not run them exactly once)"
+    found = replace(WORKS, samplings=(replace(AUTO, patch=patch),))
+    page = document.page([found], "0.30.0", NEW, OWN, date(2026, 11, 28))
+    assert "31 of 40 in full, as the model's blocks run several times in one pass" in page
+
+
 @pytest.mark.parametrize("file, name", [
     ("wan2.2_t2v_high_noise_14B_fp8_scaled.safetensors", "Wan 2.2 14B"),
     ("flux1-schnell.safetensors", "Flux.1 schnell"),
@@ -108,6 +125,23 @@ def workflow(on: bool) -> Prompt:
         "auto": node("BlockDanceAuto", model=["shift", 0]), "text": node("CLIPTextEncode", text="a fox"),
         "sample": node("KSampler", model=["auto", 0], positive=["text", 0], latent_image=["nowhere", 0],
                        steps=["steps", 0], seed=7)}
+
+
+def test_a_guider_of_two_models_is_reported_on_by_the_one_that_it_samples_with():
+    def node(kind: str, **inputs: object) -> dict:
+        return {"class_type": kind, "inputs": inputs}
+    types = TYPES | {
+        "DualModelGuider": NodeType({"model": MODEL, "model_negative": MODEL}, ("GUIDER",), "", False),
+        "SamplerCustomAdvanced": NodeType({"guider": Input("GUIDER")}, ("LATENT",), "", False)}
+    prompt = {
+        "load": node("UNETLoader", unet_name="ideogram4_fp8.safetensors"),
+        "auto": node("BlockDanceAuto", model=["load", 0]),
+        "other": node("UNETLoader", unet_name="ideogram4_unconditional_fp8.safetensors"),
+        "other auto": node("BlockDanceAuto", model=["other", 0]),
+        "guider": node("DualModelGuider", model=["auto", 0], model_negative=["other auto", 0]),
+        "sample": node("SamplerCustomAdvanced", guider=["guider", 0])}
+    part, = rehearsal.parts(prompt, types, ["auto", "other auto"])
+    assert (part.sampler, part.patch, part.file) == ("sample", "auto", "ideogram4_fp8.safetensors")
 
 
 @pytest.mark.parametrize("on, steps, loras", [(False, 20, ()), (True, 4, ("lightx2v.safetensors",))])

@@ -1,8 +1,9 @@
 /** What a right click on a patch node offers beside ComfyUI's own: measure anew, copy the plan, open the report. */
 
 import { app } from "../../../scripts/app.js";
+import { openReport } from "./report.js";
 import { element } from "./view.js";
-import { capital, sentences, words } from "./words.js";
+import { words } from "./words.js";
 
 /** @typedef {import("./timeline.js").Run} Run */
 
@@ -16,7 +17,7 @@ export function menuOf(node, run, plan) {
         null, // a line between ComfyUI's own and these
         ...profile ? [{ content: words("Measure anew"), callback: () => measureAnew(profile) }] : [],
         { content: words("Copy plan"), disabled: !plan, callback: () => copy(plan) },
-        { content: words("Open report"), disabled: !finished, callback: () => openReport(run) },
+        { content: words("Open report"), disabled: !finished, callback: () => openReport(run.report) },
     ];
 }
 
@@ -51,23 +52,3 @@ async function copy(text) {
 export function tell(text) {
     app.extensionManager.toast.add({ severity: "info", summary: "BlockDance", detail: text, life: 5000 });
 }
-
-/** @param {Run} run */
-function openReport({ report, text }) {
-    const close = element("button", BUTTON, words("Close"));
-    const heading = capital(words(report.headline.replace("->", "\u2192")));
-    const dialog = element("dialog", `max-width: min(900px, 90vw); max-height: 85vh; overflow: auto; padding: 16px 20px;
-        border: 1px solid var(--border-color); border-radius: 8px; color: var(--input-text); background: var(--comfy-menu-bg);`,
-        element("h3", "margin: 0 0 8px; font-size: 16px;", heading),
-        element("p", "margin: 0 0 8px; font-size: 12px;", sentences(report.note)),
-        element("pre", "margin: 0 0 12px; font-size: 11px; line-height: 1.5; white-space: pre-wrap; user-select: text;", text),
-        close);
-    dialog.className = "blockdance-report";
-    close.onclick = () => dialog.close();
-    dialog.addEventListener("close", () => dialog.remove());
-    document.body.append(dialog);
-    dialog.showModal();
-}
-
-const BUTTON = `padding: 6px 14px; border: 1px solid var(--border-color); border-radius: 6px; cursor: pointer;
-    color: var(--input-text); background: var(--comfy-input-bg);`;

@@ -5,14 +5,15 @@
  * @typedef {{first: number, last: number, kind: "feature" | "delta" | "output"}} Reuse
  * @typedef {{step: number, reuse: Reuse | null, store: Reuse[]}} Planned
  * @typedef {{step: number, reuse: Reuse | null, stored: Reuse[], executed: number, total: number, passes: number,
- *     misses: number, seconds: number}} Evaluation
+ *     misses: number, macs: number, total_macs: number, cache_bytes: number, seconds: number}} Evaluation
  * @typedef {{method: string, model: string, stacks: number[], steps: number, executed_blocks: number,
  *     total_blocks: number, seconds: number, cache_bytes: number, note: string, outcome: string, notes: string[],
- *     failures: string[], headline: string, closeness: string, expected_quality: number | null,
+ *     failures: string[], macs: number, total_macs: number, uncounted: string[], headline: string, closeness: string, expected_quality: number | null,
  *     provenance: Record<string, string>, plan: Planned[], evaluations: Evaluation[]}} Report  as Report.as_dict() in
  *     blockdance_core/engine/report.py makes it
  * @typedef {"planned" | "running" | "finished" | "stopped"} Phase
- * @typedef {{reuse: Reuse | null, partly: boolean, state: "done" | "current" | "ahead", text: string}} Column
+ * @typedef {{reuse: Reuse | null, partly: boolean, state: "done" | "current" | "ahead", deed: string, text: string}}
+ *     Column  `deed` is what it does in the user's language, `text` the same with its step
  */
 
 import { capital, words } from "./words.js";
@@ -38,22 +39,27 @@ export function columns(report, phase) {
 
 /** @param {Evaluation} evaluation @param {boolean} current @returns {Column} */
 function executed({ step, reuse, executed, total, misses, seconds }, current) {
-    if (current) return { reuse, partly: false, state: "current", text: words(`step ${step}: being computed`) };
-    const reused = executed < total ? reuse : null;
+    if (current) return { reuse, partly: false, state: "current", ...told(step, "being computed") };
+    const reused = executed < total ? reuse : null, { deed, text } = told(step, deedOf(reused));
     const part = executed > 0 && executed < total ? `, ${words(`${executed} of ${total} blocks`)}` : "";
     return {
-        reuse: reused, partly: reused !== null && misses > 0, state: "done",
-        text: `${words(`step ${step}: ${deed(reused)}`)}${part}, ${(seconds * 1000).toFixed(0)} ms`,
+        reuse: reused, partly: reused !== null && misses > 0, state: "done", deed,
+        text: `${text}${part}, ${(seconds * 1000).toFixed(0)} ms`,
     };
 }
 
 /** @param {Planned} planned @returns {Column} */
 function planned({ step, reuse }) {
-    return { reuse, partly: false, state: "ahead", text: words(`step ${step}: ${deed(reuse)}`) };
+    return { reuse, partly: false, state: "ahead", ...told(step, deedOf(reuse)) };
+}
+
+/** @param {number} step @param {string} deed */
+function told(step, deed) {
+    return { deed: words(deed), text: words(`step ${step}: ${deed}`) };
 }
 
 /** @param {Reuse | null} reuse */
-function deed(reuse) {
+function deedOf(reuse) {
     if (!reuse) return "computed";
     const { first, last, kind } = reuse;
     return kind === "output" ? "forecast from earlier steps" : `${kind} of blocks ${first} to ${last} reused`;

@@ -10,8 +10,8 @@ import { learnWords } from "./words.js";
 /** @typedef {import("./map.js").Report} Report */
 /**
  * @typedef {{workflow: string | null, node: string, settings: Record<string, unknown>, phase: import("./map.js").Phase,
- *     report: Report, model: object, text?: string, written?: string, steps?: number}} Run  `steps` is the sampler's
- *     widget at the time, `text` the report in words, `written` its plan as text
+ *     report: Report, model: object, written?: string, steps?: number}} Run  `steps` is the sampler's widget at the
+ *     time, `written` its plan as text
  */
 
 const NAME = "blockdance.timeline";

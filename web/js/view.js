@@ -39,8 +39,8 @@ export class View {
         this.root.className = "blockdance-timeline";
         this.root.addEventListener("wheel", onWheel, { passive: true });
         this.height = USUAL;
-        new ResizeObserver(() => this.#measure(onHeight)).observe(this.root);
-        new ResizeObserver(() => this.#measure(onHeight)).observe(this.note);
+        const observer = new ResizeObserver(() => this.#measure(onHeight));
+        for (const part of [this.root, ...this.root.children]) observer.observe(part);
         this.show({ phase: "planned" });
     }
 
@@ -95,7 +95,7 @@ export class View {
 }
 
 /** What to know beside the headline, the most important first. @param {Report} [report] @param {Phase} phase */
-function notesOf(report, phase, hint) {
+export function notesOf(report, phase, hint) {
     if (!report) return [hint].filter(Boolean);
     const note = report.closeness && phase === "finished" ? report.note.replace(SAID, "") : report.note;
     const notes = [...report.failures, report.outcome, note, hint, ...report.notes];
@@ -107,12 +107,12 @@ function notesOf(report, phase, hint) {
 }
 
 /** @param {Report} report */
-function closenessOf({ closeness, expected_quality }) {
+export function closenessOf({ closeness, expected_quality }) {
     return closeness && capital(words(`expected: ${closeness} (${expected_quality.toFixed(0)} dB)`));
 }
 
 /** @param {Report} report @param {Phase} phase */
-function titleOf(report, phase) {
+export function titleOf(report, phase) {
     const count = report.evaluations.length;
     if (phase === "planned") return `plan: ${report.headline}`;
     if (phase === "stopped") return `stopped in evaluation ${count}`;

@@ -50,15 +50,27 @@ def chain(diffusion_model: Module, stacks: tuple[Stack, ...]) -> Chain:
             end = len(blocks) + len(found) - 1
             readers.update((len(blocks) + i, end - i) for i in range(len(found) // 2))
         blocks.extend(found)
-        classes = [type(uncompiled(block)) for block in found]
-        contract_of = {block_class: _contract(block_class, stack) for block_class in set(classes)}
-        contracts.extend(contract_of[block_class] for block_class in classes)
+        contracts.extend(_contracts(_classes(found), stack))
         counts.append(len(found))
     return Chain(tuple(blocks), tuple(contracts), tuple(counts), readers,
                  any(stack.needs_a_block for stack in stacks))
 
 
+def _classes(blocks: list[Module]) -> tuple[type, ...]:
+    """Every pass asks for them, so that blocks are looked into only where one may be compiled."""
+    classes = tuple(map(type, blocks))
+    if any(ancestor.__name__ == "OptimizedModule" for found in set(classes) for ancestor in found.__mro__):
+        return tuple(type(uncompiled(block)) for block in blocks)
+    return classes
+
+
 @lru_cache(maxsize=None)
+def _contracts(classes: tuple[type, ...], stack: Stack) -> tuple[Contract, ...]:
+    """One for each block."""
+    contract_of = {block_class: _contract(block_class, stack) for block_class in set(classes)}
+    return tuple(contract_of[block_class] for block_class in classes)
+
+
 def _contract(block_class: type, stack: Stack) -> Contract:
     # The class's forward: the instance's may be a compiled or patched one that shows only *args
     return Contract.of(getattr(block_class, stack.method), stack.hidden, packed=stack.packed,

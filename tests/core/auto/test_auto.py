@@ -17,14 +17,8 @@ from blockdance.blockdance_core.auto.measurement import SAMPLED, Measurement, Me
 from blockdance.blockdance_core.auto.method import AutoMethod
 from blockdance.blockdance_core.auto.outputs import Outputs
 from blockdance.blockdance_core.auto.planner import Begun, best, search
-from blockdance.blockdance_core.auto.profile import (
-    Fingerprint,
-    Library,
-    Profile,
-    ProfileError,
-    general,
-    general_quality,
-)
+from blockdance.blockdance_core.auto.profile import Fingerprint, Profile, ProfileError, general, general_quality
+from blockdance.blockdance_core.auto.profile_library import Library
 from blockdance.blockdance_core.auto.weights import KernelExtrapolation, PlannedWeights
 from blockdance.blockdance_core.auto.written_plan import WrittenPlanMethod
 from blockdance.blockdance_core.plan.plan import Kind, SkipModel
@@ -227,8 +221,8 @@ class TestPolicy:
         assert setup.observer.finish() == "kept" and kept[0][0] is Quantity.VELOCITY
 
     @pytest.mark.parametrize("schedule", [
-        Schedule.even(4), replace(Schedule.even(20), sampler=SamplerTraits(counted=False)),
-        replace(Schedule.even(20), sigmas=Schedule.even(20).sigmas[:6])])
+        Schedule.even(3), replace(Schedule.even(20), sampler=SamplerTraits(counted=False)),
+        replace(Schedule.even(20), sigmas=Schedule.even(20).sigmas[:4])])
     def test_a_run_that_says_too_little_is_not_recorded(self, schedule):
         setup = auto(2., save=lambda *_: "").setup(schedule, PIXART)
         assert setup.observer is None and setup.plan.reused_steps

@@ -8,7 +8,8 @@ import pytest
 from blockdance.blockdance_core.auto.kernel import Kernel
 from blockdance.blockdance_core.auto.measurement import MeasureMethod, kernel_of
 from blockdance.blockdance_core.auto.method import AutoMethod
-from blockdance.blockdance_core.auto.profile import Library, Profile, general
+from blockdance.blockdance_core.auto.profile import Profile, general
+from blockdance.blockdance_core.auto.profile_library import Library
 from blockdance.blockdance_core.auto.ranges import covers, merged
 from blockdance.blockdance_core.engine.controller import Setup
 from blockdance.blockdance_core.plan.schedule import Quantity, Schedule
@@ -100,11 +101,32 @@ def test_parts_of_one_model_serve_the_whole_together(workplace):
     assert not workplace.run("one", run(20), anew=True)
 
 
-def test_a_few_steps_of_a_part_are_not_measured(workplace):
-    setup = workplace.setup("", run(5, .5))
-    assert setup.observer is None and "not measured on this model" in setup.plan.note
-    with pytest.raises(ValueError, match="5 steps.*use 8"):
-        MeasureMethod(lambda *_: "").plan(replace(Schedule.even(5), sigmas=run(5, .5)), PIXART)
+@pytest.mark.parametrize("steps", [4, 5, 7])
+def test_a_run_of_few_steps_is_measured_and_serves_runs_of_no_more(workplace, steps):
+    """A second pass, a refiner, image-to-image."""
+    assert [workplace.run("", run(steps, .5)) for _ in range(2)] == [False, True]
+    assert workplace.run("", run(4, .5))
+    assert [workplace.run("", run(20, .5)) for _ in range(2)] == [False, True], "few say too little of many"
+    assert workplace.run("", run(steps, .5))
+
+
+def test_fewer_than_four_steps_are_not_measured_and_the_node_says_so_before_they_run(workplace):
+    setup = workplace.setup("", run(3, .5))
+    assert setup.observer is None and "not measured on this model: a full run of 4 steps" in setup.plan.note
+    with pytest.raises(ValueError, match="3 steps.*use 4"):
+        MeasureMethod(lambda *_: "").plan(replace(Schedule.even(3), sigmas=run(3, .5)), PIXART)
+
+
+@pytest.mark.parametrize("steps", [4, 7])
+def test_where_few_steps_leave_nothing_to_gain_the_node_says_so_before_the_run(tmp_path, steps):
+    """Each output is another one, as those of models for few steps nearly are."""
+    times = run(steps)
+    measured = kernel_of(list(times[:-1]), curve(np.array(times[:-1]), roughness=1.))
+    library = Library((tmp_path,))
+    library.add(Profile(FINGERPRINT, Quantity.VELOCITY, measured, 1, {}, {}))
+    found = Workplace(tmp_path).setup("", times, least_quality=30.)
+    assert found.observer is None and not found.plan.reused_steps
+    assert "nothing to gain here" in found.plan.note and "below the least of 30 dB" in found.plan.note
 
 
 class TestTheModelComesFirst:

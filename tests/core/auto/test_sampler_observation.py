@@ -9,7 +9,8 @@ import torch
 
 from blockdance.blockdance_core.auto.measurement import MeasureMethod
 from blockdance.blockdance_core.auto.method import AutoMethod
-from blockdance.blockdance_core.auto.profile import Library, Profile, ProfileError, general
+from blockdance.blockdance_core.auto.profile import Profile, ProfileError, general
+from blockdance.blockdance_core.auto.profile_library import Library
 from blockdance.blockdance_core.auto.sampler_observation import Observation
 from blockdance.blockdance_core.engine.controller import Moment
 from blockdance.blockdance_core.plan.schedule import Origin, Quantity, SamplerTraits, Schedule
@@ -178,11 +179,11 @@ def test_damaged_observations_are_refused_by_name(damage):
         Profile.parse(json.dumps(json.loads(text) | {"samplers": damage}), "mine.json")
 
 
-SHORT = Schedule.even(20).sigmas[13:]  # 7 steps
+SHORT = Schedule.even(20).sigmas[17:]  # 3 steps
 
 
 @pytest.mark.parametrize("schedule, helps", [
-    (Schedule.even(4), "a full run of 8 steps or more"), (replace(Schedule.even(20), sigmas=SHORT), "a full run"),
+    (Schedule.even(3), "a full run of 4 steps or more"), (replace(Schedule.even(20), sigmas=SHORT), "a full run"),
     (replace(Schedule.even(20), sampler=SamplerTraits(counted=False)), "with euler "),
     (replace(Schedule.even(20), sampler=SamplerTraits(counted=False, steady=False)), "with euler_ancestral "),
 ])

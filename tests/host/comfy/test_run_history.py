@@ -2,9 +2,7 @@
 
 from comfy_execution.utils import CurrentNodeContext
 
-from blockdance.blockdance_core.comfy.run_history import FullRuns, History, Place
-from blockdance.blockdance_core.engine.report import Evaluation, Report
-from blockdance.blockdance_core.plan.plan import Plan, SkipModel, Transformer
+from blockdance.blockdance_core.comfy.run_history import History, Place
 
 
 def ran(history: History, result: str | None, prompt: str, node: str, call: int = 0) -> None:
@@ -58,38 +56,3 @@ def test_what_stems_from_no_known_run_gets_the_latest():
     history = History()
     ran(history, "run", "1", "S")
     assert behind(history, "1", X=False) == ["run"]
-
-
-def report(seconds: float, computed: int = 8, shape: tuple[int, ...] = (1, 4, 64, 64), macs: int = 100) -> Report:
-    """Of 8 evaluations."""
-    reuses = [None] * computed + [SkipModel(4)] * (8 - computed)
-    evaluations = [Evaluation(step, reuse, 0 if reuse else 4, 4, 1, macs=0 if reuse else macs, total_macs=macs)
-                   for step, reuse in enumerate(reuses)]
-    return Report("Auto", Transformer("Flux", (4,)), Plan.from_reuses(reuses), evaluations, seconds, shape=shape)
-
-
-def test_the_fastest_full_run_of_the_same_size_is_what_others_are_compared_with():
-    seen = FullRuns()
-    fast = report(5., computed=4)
-    seen.see(fast)
-    assert seen.seconds(fast) is None, "only full runs count"
-    for seconds in (12., 10., 11.):
-        seen.see(report(seconds))
-    assert seen.seconds(fast) == 10.
-    assert seen.seconds(report(5., 4, macs=103)) == 10., "a prompt may be a little longer"
-    assert seen.seconds(report(5., 4, macs=200)) is None, "twice the work, as with guidance"
-    assert seen.seconds(report(5., 4, shape=(1, 4, 128, 128))) is None
-    assert seen.seconds(fast, weights="fp8") is None
-
-
-def test_full_runs_that_cannot_be_counted_are_told_apart_by_their_blocks():
-    seen = FullRuns()
-    seen.see(report(10., macs=0))
-    assert seen.seconds(report(5., 4, macs=0)) == 10.
-
-
-def test_only_the_latest_kinds_of_full_runs_are_kept():
-    seen = FullRuns(most=2)
-    for size in (16, 32, 64):
-        seen.see(report(float(size), shape=(1, 4, size, size)))
-    assert [seen.seconds(report(1., 4, shape=(1, 4, size, size))) for size in (16, 32, 64)] == [None, 32., 64.]

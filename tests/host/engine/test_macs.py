@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 from blockdance.blockdance_core.comfy import passes as passes_module
 from blockdance.blockdance_core.comfy.attach import attach, last_report
 from blockdance.blockdance_core.comfy.models.unet import UNETS
-from blockdance.blockdance_core.comfy.passes import unseen_linear
+from blockdance.blockdance_core.comfy.uncounted import unseen_linear
 from blockdance.blockdance_core.engine.macs import MacCounter
 from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
 from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod

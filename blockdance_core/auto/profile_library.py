@@ -1,0 +1,136 @@
+"""The folders of profiles: which of them serves a run, and how new ones come in beside others that write there."""
+
+import hashlib
+import logging
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Sequence
+
+from ..files import Files
+from ..plan.schedule import Quantity, SamplerTraits
+from ..shared_files import alone, replacing
+from .profile import LARGEST, MOST_SAMPLERS, Fingerprint, Profile, ProfileError, read
+from .ranges import covers, merged, within
+
+logger = logging.getLogger(__name__)
+SUFFIX = ".json"
+
+
+@dataclass(frozen=True)
+class Library:
+    """Folders with profiles. New ones go to the first."""
+    folders: tuple[Path, ...]
+
+    @property
+    def _files(self) -> Files:
+        return Files(self.folders, SUFFIX, "profile", ProfileError)
+
+    def names(self) -> list[str]:
+        return self._files.names()
+
+    def load(self, name: str) -> Profile:
+        """The profile in a file of this name. Raises ProfileError."""
+        return read(self._files.find(name))
+
+    def find(self, fingerprint: Fingerprint, quantity: Quantity, times: Sequence[float], weights: str = ""
+             ) -> Profile | None:
+        """The profile for a run through these times: of the model with these weights, else of another of its class.
+
+        Of each model it is the one that was measured with the nearest number of steps there, or all of them as one
+        where only together they cover the run.
+        """
+        if len(times) < 2:
+            return None
+        models: dict[str, list[Profile]] = {}
+        for _, profile in self._of(fingerprint):
+            if profile.quantity is quantity:
+                models.setdefault(profile.weights, []).append(profile)
+        own = [models.pop(weights)] if weights in models else []
+        for group in (own, list(models.values())):
+            usable = [profile for found in group for profile in _covering(found, times)]
+            if usable:
+                return min(usable, key=lambda profile: abs(within(profile.kernel, times) - len(times) + 1))
+        return None
+
+    def _of(self, fingerprint: Fingerprint) -> list[tuple[str, Profile]]:
+        """The profiles of a model, by the names of their files; damaged ones are told of and passed over."""
+        found = []
+        for name in self.names():
+            if name.startswith(_stem(fingerprint)):
+                try:
+                    profile = self.load(name)
+                except ProfileError as error:
+                    logger.warning("%s", error)
+                    continue
+                if profile.fingerprint == fingerprint:
+                    found.append((name, profile))
+        return found
+
+    def state(self) -> str:
+        """Changes with what is in the files, whenever one comes, goes or says something else."""
+        digest = hashlib.sha256()
+        for name in self.names():
+            with suppress(OSError, ProfileError):  # it may have gone meanwhile
+                path = self._files.find(name)
+                if path.stat().st_size <= LARGEST:
+                    digest.update(name.encode() + path.read_bytes())
+        return digest.hexdigest()
+
+    def add(self, profile: Profile) -> Path:
+        """Keep a profile, in place of an older one of the same model, quantity, range and number of steps, whose
+        samplers it takes over."""
+        name = _name(profile)
+        with self._alone():
+            older = next((old for other, old in self._of(profile.fingerprint) if other == name), None)
+            if older is not None and older.samplers:
+                profile = replace(profile, samplers=older.samplers | profile.samplers)
+            return self._write(name, profile)
+
+    def _write(self, name: str, profile: Profile) -> Path:
+        path = self.folders[0] / name
+        with replacing(path) as written:
+            written.write_text(profile.dump(), encoding="utf-8")
+        return path
+
+    def _alone(self) -> AbstractContextManager[None]:
+        """While no other process changes the profiles."""
+        return alone(self.folders[0])
+
+    def sampler(self, fingerprint: Fingerprint, key: str) -> SamplerTraits | None:
+        """What runs of this model have shown of a sampler."""
+        return next((profile.samplers[key] for _, profile in self._of(fingerprint) if key in profile.samplers), None)
+
+    def keep_sampler(self, fingerprint: Fingerprint, traits: SamplerTraits) -> bool:
+        """Keep what a run of this model has shown of a sampler, in its profiles; False where it has none."""
+        if not self._of(fingerprint):
+            return False
+        with self._alone():
+            for name, profile in self._of(fingerprint):
+                others = [(key, other) for key, other in profile.samplers.items() if key != traits.key]
+                self._write(name, replace(profile, samplers=dict([*others, (traits.key, traits)][-MOST_SAMPLERS:])))
+        return True
+
+
+def _covering(profiles: Sequence[Profile], times: Sequence[float]) -> list[Profile]:
+    """Of the profiles of one model those that cover a run; what they are together where none does alone."""
+    singly = [profile for profile in profiles if covers(profile.kernel, times)]
+    if singly or len(profiles) < 2:
+        return singly
+    finest = sorted(profiles, key=lambda profile: -profile.steps)
+    together = merged([profile.kernel for profile in finest])
+    return [replace(finest[0], kernel=kernel) for kernel in together if covers(kernel, times)]
+
+
+def _name(profile: Profile) -> str:
+    """Of its file. Full runs, which begin in noise and end in a picture, are named without their range."""
+    times, end = profile.kernel.times, profile.kernel.end
+    weights = f"{profile.weights}-" if profile.weights else ""
+    part = "" if covers(profile.kernel, (1., 0.)) else f"-from-{times[0] * 100:.0f}-to-{end * 100:.0f}"
+    return f"{_stem(profile.fingerprint)}{weights}{profile.quantity.value}-{profile.steps}{part}{SUFFIX}"
+
+
+def _stem(fingerprint: Fingerprint) -> str:
+    """Of the files of a model: readable, and different for different models."""
+    digest = hashlib.sha256(repr(fingerprint).encode()).hexdigest()[:8]
+    return f"{fingerprint.name}-{'+'.join(map(str, fingerprint.stacks))}-{digest}-"

@@ -1,0 +1,56 @@
+"""Image-to-image in seven steps, as second passes and refiners have it: measured, and faster from the second run on."""
+
+from pathlib import Path
+
+import comfy.sample
+import numpy as np
+import pytest
+import torch
+from comfy.model_patcher import ModelPatcher
+
+from blockdance import demo
+from blockdance.blockdance_core.auto.kernel import Kernel
+from blockdance.blockdance_core.auto.method import AutoMethod
+from blockdance.blockdance_core.auto.profile import general
+from blockdance.blockdance_core.comfy.attach import attach, last_report
+from blockdance.blockdance_core.comfy.models.architectures import ANY_MODEL
+from blockdance.blockdance_core.plan.schedule import Quantity
+from blockdance.demo import model, world
+from blockdance.tests.host.auto.test_experts import psnr
+
+WEIGHTS = Path(demo.__file__).with_name("weights") / "pixart.safetensors"
+STEPS, DENOISE, CFG = 7, .4, 3.
+
+
+def draw(patched: ModelPatcher, steps: int, caption: int, begun: torch.Tensor | None = None) -> torch.Tensor:
+    positive, negative = (model.conditioning(world.embed(scene)[None])
+                          for scene in (world.random_scene(np.random.default_rng(caption)), None))
+    latent = torch.zeros(1, *world.LATENT) if begun is None else begun
+    return comfy.sample.sample(
+        patched, comfy.sample.prepare_noise(latent, caption), steps, CFG, "euler", "simple", positive, negative, latent,
+        denoise=1. if begun is None else DENOISE, disable_pbar=True, seed=caption)
+
+
+@pytest.fixture(scope="module")
+def loaded() -> ModelPatcher:
+    return model.load(WEIGHTS)
+
+
+def test_the_next_second_pass_is_faster_and_closer_than_one_of_fewer_steps(loaded):
+    measured: list[Kernel] = []
+
+    def keep(quantity: Quantity, kernel: Kernel) -> str:
+        measured.append(kernel)
+        return "kept"
+    auto = attach(loaded, AutoMethod(2., lambda *_: measured[0] if measured else None, general, keep), family=ANY_MODEL)
+    closer = []
+    for caption in range(4):
+        first = draw(loaded, 10, caption)
+        full = draw(loaded, STEPS, caption, first)
+        found = draw(auto, STEPS, caption, first)
+        if not caption:
+            assert torch.equal(found, full) and len(measured) == 1
+            continue
+        assert len(last_report(auto).evaluations) == STEPS and last_report(auto).reused == 3
+        closer.append(psnr(found, full) - psnr(draw(loaded, 4, caption, first), full))
+    assert sum(closer) / len(closer) > 8, closer
