@@ -13,6 +13,7 @@ from ...blockdance_core.plan.schedule import Quantity
 from .across import STATIC, at, decibels
 from .arms import AUTO, MAIN_POINTS, OTHERS
 from .markdown import table
+from .options import PICTURES
 from .row import Row
 from .table import Table
 
@@ -44,15 +45,16 @@ def leave_one_out(tables: Sequence[Table]) -> str:
 
 
 def expected(tables: Sequence[Table]) -> dict[Quantity, dict[str, float]]:
-    """By quantity and speed-up: the PSNR that three of four pictures of left-out models reach. Every model counts as
-    much as another, and every way of sampling it."""
+    """By quantity and speed-up: the PSNR that three of four pictures of left-out models reach. Both worlds count alike,
+    and in each every model, and every way of sampling it. Speed-ups that not all models have are left out."""
     found: dict[Quantity, dict[str, float]] = {}
     for quantity in Quantity:
-        some = [one for one in tables if _quantity(one) is quantity]
-        points = dict.fromkeys(row.point for one in some for row in one.rows if row.method == OTHERS)
+        some = [one for one in tables if _quantity(one) is quantity and _points(one)]
+        models = {one.model for one in some}
+        points = dict.fromkeys(point for one in some for point in _points(one))
         for point in sorted(points, key=lambda point: float(point.rstrip("x"))):
             rows = [(one.model, row) for one in some if (row := at(one, OTHERS, point)) and row.each]
-            if rows:
+            if {model for model, _ in rows} == models:
                 times = 1 / fmean(row.macs for _, row in rows)  # what was asked for comes to whole evaluations
                 found.setdefault(quantity, {})[f"{times:.3g}"] = round(_lower_quartile(rows), 1)
     return found
@@ -65,7 +67,7 @@ def write(folder: Path, tables: Sequence[Table]) -> Path | None:
         return None
     models = dict.fromkeys(some.model for some in tables if any(row.method == OTHERS for row in some.rows))
     origin = (f"lower quartile of the PSNR to the full run, in dB by speed-up, over pictures of {len(models)} models "
-              f"({', '.join(models)}), each planned for by the mean of the others: {PAGE}")
+              f"({', '.join(models)}), each planned for by the mean of the others, both worlds counting alike: {PAGE}")
     path = folder / FILE
     path.write_text(json.dumps({"origin": origin, **{quantity.value: found[quantity] for quantity in found}}, indent=1)
                     + "\n", encoding="utf-8")
@@ -75,10 +77,16 @@ def write(folder: Path, tables: Sequence[Table]) -> Path | None:
 def _lower_quartile(rows: Sequence[tuple[str, Row]]) -> float:
     models = [model for model, _ in rows]
     values = np.concatenate([row.each for _, row in rows])
-    weights = np.concatenate([np.full(len(row.each), 1 / len(row.each) / models.count(model)) for model, row in rows])
+    worlds = [PICTURES in model for model in dict.fromkeys(models)]
+    weights = np.concatenate([np.full(len(row.each), 1 / len(row.each) / models.count(model) / worlds.count(
+        PICTURES in model)) for model, row in rows])
     order = values.argsort()
     share = weights[order].cumsum() / weights.sum()
     return float(values[order][np.searchsorted(share, LOWER)])
+
+
+def _points(table: Table) -> list[str]:
+    return [row.point for row in table.rows if row.method == OTHERS and row.each]
 
 
 def _quantity(table: Table) -> Quantity:
