@@ -84,7 +84,11 @@ def chart(found: Curves, of: str) -> Image.Image:
         if upper <= lower:
             continue
         draw.rectangle((*place(1, upper), *place(FASTEST, lower)), ("#eaf6ec", "#f7f7f2", "#fbeeec")[number])
-        write((place(FASTEST, 0)[0] - 8 * SCALE, place(1, upper)[1] + 12 * SCALE), words, 13, "#71717a", "rm")
+        if number == 0:  # each where no line is
+            write((place(FASTEST, 0)[0] - 8 * SCALE, place(1, upper)[1] + 12 * SCALE), words, 13, "#71717a", "rm")
+        else:
+            beside = place(1, lower)[1] - 12 * SCALE if number == 1 else place(1, upper)[1] + 12 * SCALE
+            write((place(1, 0)[0] + 8 * SCALE, beside), words, 13, "#71717a", "lm")
     for times in (1, 1.5, 2, 2.5, 3, 3.5, 4):
         draw.line((place(times, low), place(times, high)), "#e4e4e7", SCALE)
         write((place(times, low)[0], place(times, low)[1] + 16 * SCALE), f"{times:g}x", 14)
