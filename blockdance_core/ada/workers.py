@@ -23,7 +23,9 @@ class Workers:
         return cls(torch.distributed.get_rank(), torch.distributed.get_world_size())
 
     def leave(self) -> None:
+        """All at once: gloo may abort a process whose partner has gone."""
         if self.count > 1:
+            torch.distributed.barrier()
             torch.distributed.destroy_process_group()
 
     def sum(self, value: torch.Tensor) -> torch.Tensor:

@@ -423,8 +423,9 @@ class TestTraining:
     def test_two_processes_learn_what_one_does(self, tmp_path):
         """Each makes a part of the pictures; gradients are averaged over both by gloo."""
         script = Path(__file__).with_name("one_of_several.py")
+        # Not by its exit status: when all is done and written, torch may abort while a process exits
         subprocess.run([sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", script,
-                        tmp_path], check=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, timeout=120)
+                        tmp_path], env=os.environ | {"OMP_NUM_THREADS": "1"}, timeout=120)
         alone = toy_training(TOGETHER, toy := Toy())
         alone.run()
         first, second = (torch.load(tmp_path / f"{rank}-of-2.pt") for rank in (0, 1))
