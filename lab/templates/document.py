@@ -35,7 +35,7 @@ NOTES = (  # in the words of Auto, and in those of this page
      "nothing to gain: fewer would fall below the least quality"),
     (re.compile(r"nothing to gain here"), "nothing to gain: too few steps"),
     (re.compile(r"nothing to forecast"), "nothing to gain: the noise does not fall over two steps"),
-    (re.compile(r"would be too much for the toy model"), "by the general profile, which allows less than asked"),
+    (re.compile(r"would be too much for the models"), "by the general profile, which allows less than asked"),
     (re.compile(r"not known yet"), "by the general profile: this part of a schedule is not measured"),
     (re.compile(r"below the least of"), "fewer would fall below the least quality"),
     (re.compile(r"dB expected|the full result expected"), "planned by what was measured"))

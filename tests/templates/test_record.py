@@ -52,8 +52,10 @@ def test_the_page_has_every_template_once_and_no_decibels_of_random_weights(tmp_
 @pytest.mark.parametrize("note, words", [
     ("nothing to gain here: 1.00x, the full result expected: at 2.00x it would be 21 dB, below the least of 30 dB",
      "8 of 8, nothing to gain: fewer would fall below the least quality"),
-    ("nothing to gain here: 1.00x, the full result expected: 2.00x would be too much for the toy model",
-     "8 of 8, nothing to gain: too few steps")])
+    ("nothing to gain here: 1.00x, the full result expected: 2.00x would be too much for the models of the "
+     "profile 'general'", "8 of 8, nothing to gain: too few steps"),
+    ("6 of 8 in full: 1.33x, 35 dB expected, by what other models reach: 2.00x would be too much for the models of the "
+     "profile 'general'", "by the general profile, which allows less than asked")])
 def test_the_page_says_why_there_is_nothing_to_gain(note, words):
     found = replace(WORKS, samplings=(replace(AUTO, second=f"8 of 8 in full: {note}"),))
     assert words in document.page([found], "0.30.0", NEW, OWN, date(2026, 11, 28))
