@@ -40,17 +40,16 @@ class Current:
 class Passes:
     """Carries out the passes of one run.
 
-    on_out_of_memory: called where storing or reusing took more than there is; give_up: with the reason why nothing
-    may be reused from now on. Both set the decision to COMPUTE. watch: None where nothing is reused anyway."""
+    give_up: called with the reason why nothing may be reused from now on; it sets the decision to COMPUTE. watch: None
+    where nothing is reused anyway."""
 
     def __init__(self, report: Report, controller: Controller, family: Family, messages: Messages,
-                 watch: MovingParts | None, on_out_of_memory: Callable[[], None], give_up: Callable[[str], None]):
+                 watch: MovingParts | None, give_up: Callable[[str], None]):
         self._report = report
         self._controller = controller
         self._family = family
         self._messages = messages
         self._watch = watch
-        self._on_out_of_memory = on_out_of_memory
         self._give_up = give_up
         self._store = SpanStore(report, messages)
         self._macs = MacAccount()
@@ -151,7 +150,7 @@ class Passes:
         except torch.OutOfMemoryError:
             if decision == COMPUTE:
                 raise
-            self._on_out_of_memory()
+            self._give_up("out of memory")
         return self._pass(current, key, COMPUTE, forward, model, chain)
 
     def _pass(self, current: Current, key: Hashable, decision: Decision, forward: Callable, model: BaseModel,

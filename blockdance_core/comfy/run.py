@@ -6,7 +6,6 @@ the MODEL or in globals, and two samplings never meet.
 
 import time
 from dataclasses import replace
-from functools import partial
 from typing import Callable, Mapping
 
 import torch
@@ -51,7 +50,7 @@ class Run:
         self._flow_time = schedule.flow_time
         self._watch = MovingParts(own) if self._controller.may_reuse else None
         self._passes = Passes(self.report, self._controller, family, self.messages, self._watch,
-                              partial(self._give_up_now, "out of memory"), self._give_up_now)
+                              self._give_up_now)
         self._replans, self._observes = True, self._controller.observes
         self._current: Current | None = None
         self._gave_up = False
