@@ -1,7 +1,10 @@
 """What a user finds who double-clicks the canvas and types."""
 
 import pytest
+from playwright.sync_api import TimeoutError as NothingCame
 
+SEARCH = "input[role=combobox]"
+TRIES = 5
 RESULTS = """() => [...document.querySelectorAll('[role=option], [data-testid="result-item"]')]
     .map((entry) => entry.innerText.trim().split('\\n')[0])"""
 PAPERS = {"BlockDance Patch", "Delta-Cache Patch", "Delta-DiT Patch", "BlockDance Preset", "Delta-Cache Patch (U-Net)",
@@ -9,18 +12,22 @@ PAPERS = {"BlockDance Patch", "Delta-Cache Patch", "Delta-DiT Patch", "BlockDanc
 
 
 def found(page, words: str) -> list[str]:
-    """What the search shows; a page that has just been loaded may miss the first double-click."""
+    """What the search shows; a page that has just been loaded may miss a double-click."""
     page.new()
-    for _ in range(3):
+    search = page.page.locator(SEARCH).last
+    for _ in range(TRIES):
         page.page.mouse.dblclick(800, 500)
-        page.page.wait_for_timeout(1000)
-        page.page.keyboard.type(words)
-        page.page.wait_for_timeout(2000)
+        try:
+            search.wait_for(timeout=5000)
+        except NothingCame:
+            continue
+        search.fill(words)
+        page.page.wait_for_function(f"() => ({RESULTS})().length", timeout=20_000)
+        page.page.wait_for_timeout(500)  # the list follows the typing
         names = page.evaluate(RESULTS)
         page.page.keyboard.press("Escape")
-        if names:
-            break
-    return names
+        return names
+    raise AssertionError("double-clicks on the canvas open no search")
 
 
 @pytest.mark.parametrize("words", ["blockdance", "faster", "speed up", "teacache"])
