@@ -78,7 +78,7 @@ def _difference(setting: Setting, base: Setting) -> str:
     """What is not as in `base`."""
     given, usual = setting.as_dict(), base.as_dict()
     plain = {"sampler", "scheduler", "precision"}
-    return ", ".join(f"{value}" if name in plain else f"{value} steps" if name == "steps" else f"{name} {value}"
+    return ", ".join(str(value) if name in plain else f"{value} steps" if name == "steps" else f"{name} {value}"
                      for name, value in given.items() if value != usual[name])
 
 

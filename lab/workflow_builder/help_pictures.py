@@ -12,8 +12,9 @@ from PIL import Image
 
 from ...tests.browser.comfy_page import ComfyPage
 from ..headless import client
+from .canvas_view import bring_to, shrink
 from .comparison import Sampling, Source
-from .graph import REPOSITORY, Group, Node, Output, Workflow
+from .graph import REPOSITORY, Group, Node, Workflow
 from .picture_world import source
 
 FOLDER = REPOSITORY / "web" / "docs"
@@ -118,35 +119,12 @@ def _is_timed(page: ComfyPage) -> bool:
 
 def _screenshot(page: ComfyPage, ids: list[int]) -> Image.Image:
     """Of these nodes of the open workflow, with what is between them."""
-    resize(page, ids)
-    left, top, right, bottom = page.evaluate("""([ids, scale, left, top]) => {
-        const boxes = ids.map((id) => [...app.graph.getNodeById(id).getBounding()]);
-        const x = Math.min(...boxes.map((box) => box[0])), y = Math.min(...boxes.map((box) => box[1]));
-        app.canvas.ds.scale = scale;
-        app.canvas.ds.offset = [left / scale - x, top / scale - y];
-        app.canvas.deselectAll();
-        app.canvas.setDirty(true, true);
-        return [left, top, left + scale * Math.max(...boxes.map((box) => box[0] + box[2] - x)),
-                top + scale * Math.max(...boxes.map((box) => box[1] + box[3] - y))];
-    }""", [ids, SCALE, LEFT, TOP])
+    shrink(page, ids)
+    boxes = bring_to(page, ids, SCALE, LEFT, TOP)
     page.page.mouse.move(LEFT - 40, TOP + 300)
-    page.page.wait_for_timeout(1500)  # the plan arrives
     window = Image.open(io.BytesIO(page.page.screenshot())).convert("RGB")
-    return window.crop((left - AROUND, top - AROUND, round(right) + AROUND, round(bottom) + AROUND))
-
-
-def resize(page: ComfyPage, ids: list[int]) -> None:
-    """Make nodes with a timeline and no text as small as they can be: what they say after a run may be less than
-    before."""
-    page.evaluate("""(ids) => {
-        for (const node of ids.map((id) => app.graph.getNodeById(id))) {
-            const tells = node.widgets.some(({ name }) => name === "blockdance_timeline");
-            const text = node.widgets.some(({ type }) => type === "customtext");
-            if (tells && !text) node.setSize([node.size[0], node.computeSize()[1]]);
-        }
-        app.canvas.setDirty(true, true);
-    }""", ids)
-    page.page.wait_for_timeout(500)
+    return window.crop((LEFT - AROUND, TOP - AROUND, max(box.right for box in boxes) + AROUND,
+                        max(box.bottom for box in boxes) + AROUND))
 
 
 def _save(picture: Image.Image, name: str) -> None:
@@ -167,14 +145,10 @@ def _analysis() -> Workflow:
     seen = (Node("BlockDanceSimilarity", {"model": probe[0], "latent": full[0]}),
             Node("BlockDanceReport", {"model": patch[0], "latent": fast[0]}), quality,
             *(Node("SaveImage", {"images": shown, "filename_prefix": "help"}, title=title)
-              for title, shown in (("before", before[0]), ("after", after[0]), ("difference", _difference(quality)))))
+              for title, shown in (("before", before[0]), ("after", after[0]), ("difference", quality[2]))))
     return Workflow("help analysis", (
         _column(*picture.loading, *picture.prompting), _column(probe, patch, far), _column(full, fast, changed),
         _column(before, after), _column(*seen)))
-
-
-def _difference(quality: Node) -> Output:
-    return quality[2]
 
 
 def _figures(url: str, prompt: dict) -> dict[str, Image.Image]:

@@ -6,8 +6,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ...tests.browser.comfy_page import ComfyPage
 from .accelerators import AUTO
+from .canvas_view import bring_to, shrink
 from .graph import REPOSITORY, Group, Node, Workflow
-from .help_pictures import resize
 from .picture_world import source
 
 NAME = "put it here"
@@ -39,23 +39,14 @@ def take(page: ComfyPage, shown: Workflow, auto: Node) -> Image.Image:
     ids = shown.ids()
     nodes = [ids[node] for column in shown.columns[:3] for group in column for node in group.nodes]
     page.set("Comfy.NodeBadge.NodeSourceBadgeMode", "None")
-    resize(page, [ids[auto]])
-    boxes = page.evaluate("""([ids, auto, scale, left, top]) => {
-        const boxes = [...ids, auto].map((id) => [...app.graph.getNodeById(id).getBounding()]);
-        const x = Math.min(...boxes.map((box) => box[0])), y = Math.min(...boxes.map((box) => box[1]));
-        app.canvas.ds.scale = scale;
-        app.canvas.ds.offset = [left / scale - x, top / scale - y];
-        app.canvas.deselectAll();
-        app.canvas.setDirty(true, true);
-        return boxes.map(([bx, by, width, height]) =>
-            [left + (bx - x) * scale, top + (by - y) * scale, width * scale, height * scale]);
-    }""", [nodes, ids[auto], SCALE, LEFT, TOP])
-    page.page.wait_for_timeout(1500)  # the plan arrives
+    shrink(page, [ids[auto]])
+    boxes = bring_to(page, [*nodes, ids[auto]], SCALE, LEFT, TOP)
     window = Image.open(io.BytesIO(page.page.screenshot())).convert("RGB")
-    *others, (x, y, width, height) = boxes
+    around = boxes[-1]
     draw = ImageDraw.Draw(window)
-    draw.rounded_rectangle((x - 8, y - 8, x + width + 8, y + height + 8), 12, outline=FRAME, width=4)
-    draw.text((x + width / 2, y - 30), "put it here", FRAME, ImageFont.load_default(WORDS), "mm")
-    right = max(left + across for left, _, across, _ in others)
-    bottom = max(top + down for _, top, _, down in others)
-    return window.crop((LEFT - OPEN // 2, TOP - OPEN, round(right) + OPEN // 2, round(bottom) + OPEN // 2))
+    draw.rounded_rectangle((around.left - 8, around.top - 8, around.right + 8, around.bottom + 8), 12, outline=FRAME,
+                           width=4)
+    draw.text(((around.left + around.right) / 2, around.top - 30), "put it here", FRAME,
+              ImageFont.load_default(WORDS), "mm")
+    return window.crop((LEFT - OPEN // 2, TOP - OPEN, max(box.right for box in boxes) + OPEN // 2,
+                        max(box.bottom for box in boxes) + OPEN // 2))

@@ -25,7 +25,9 @@ SHOWN = {"Auto": "#1667d9", "Auto, calibrated": "#60a5fa", "MeanCache": "#c2410c
          "fewer steps": "#52525b"}
 OURS = "Auto"
 FASTEST = 4.  # where the chart ends
-WORDS = ((40., "hard to tell apart"), (28., "small details differ"), (0., "composition may change"))
+WORDS = (  # from so many dB on, the ground, and the corner of its part of the chart where no line is
+    (40., "hard to tell apart", "#eaf6ec", "upper right"), (28., "small details differ", "#f7f7f2", "lower left"),
+    (0., "composition may change", "#fbeeec", "upper left"))
 SCALE = 2  # drawn so much larger, for smooth lines
 Curves = dict[str, list[tuple[float, float]]]  # method: (times faster, PSNR in dB), slow to fast
 
@@ -79,16 +81,16 @@ def chart(found: Curves, of: str) -> Image.Image:
 
     def write(at: tuple[float, float], words: str, size: int, color: str = "#18181b", anchor: str = "mm") -> None:
         draw.text(at, words, color, ImageFont.load_default(size * SCALE), anchor)
-    for number, (border, words) in enumerate(WORDS):
-        upper, lower = high if number == 0 else min(high, WORDS[number - 1][0]), max(border, low)
-        if upper <= lower:
-            continue
-        draw.rectangle((*place(1, upper), *place(FASTEST, lower)), ("#eaf6ec", "#f7f7f2", "#fbeeec")[number])
-        if number == 0:  # each where no line is
-            write((place(FASTEST, 0)[0] - 8 * SCALE, place(1, upper)[1] + 12 * SCALE), words, 13, "#71717a", "rm")
-        else:
-            beside = place(1, lower)[1] - 12 * SCALE if number == 1 else place(1, upper)[1] + 12 * SCALE
-            write((place(1, 0)[0] + 8 * SCALE, beside), words, 13, "#71717a", "lm")
+    upper = high
+    for border, words, ground, corner in WORDS:
+        lower = max(border, low)
+        if upper > lower:
+            (x0, y0), (x1, y1) = place(1, upper), place(FASTEST, lower)
+            draw.rectangle((x0, y0, x1, y1), ground)
+            at_right, at_top = "right" in corner, "upper" in corner
+            write((x1 - 8 * SCALE if at_right else x0 + 8 * SCALE, y0 + 12 * SCALE if at_top else y1 - 12 * SCALE),
+                  words, 13, "#71717a", "rm" if at_right else "lm")
+        upper = min(high, border)
     for times in (1, 1.5, 2, 2.5, 3, 3.5, 4):
         draw.line((place(times, low), place(times, high)), "#e4e4e7", SCALE)
         write((place(times, low)[0], place(times, low)[1] + 16 * SCALE), f"{times:g}x", 14)
