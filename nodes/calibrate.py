@@ -1,6 +1,7 @@
 """BlockDance Calibrate: measure a model by full runs, on purpose and with several seeds."""
 
 from dataclasses import replace
+from typing import Callable
 
 import comfy.samplers
 import torch
@@ -23,6 +24,8 @@ from . import profiles
 from . import server as notify
 from .patch import CATEGORY
 from .server import callable_by_scripts
+
+STEADY = "euler"  # by which the growth of errors is measured where the sampler adds noise
 
 
 class BlockDanceCalibrate(io.ComfyNode):
@@ -66,7 +69,8 @@ class BlockDanceCalibrate(io.ComfyNode):
                 io.Boolean.Input("error_growth", default=True, optional=True, advanced=True,
                                  tooltip="Also measure how much a small error early in a run changes the picture, "
                                          "which says how many of the first steps have to be computed. Takes three "
-                                         "more full runs for each run; worth it for models of real pictures."),
+                                         "more full runs for each run, four where the sampler adds noise; worth it "
+                                         "for models of real pictures."),
             ],
             outputs=[
                 io.Model.Output(display_name="model", tooltip="The model as it came, to be passed on to BlockDance "
@@ -81,33 +85,39 @@ class BlockDanceCalibrate(io.ComfyNode):
     def execute(cls, model, positive, negative, latent_image, seed: int, runs: int, steps: int, cfg: float,
                 sampler_name: str, scheduler: str, refine: int = 0, error_growth: bool = True) -> io.NodeOutput:
         measured, node_id = profiles.Measured(model), notify.id_of(cls)
-        found: list[tuple[Quantity, Kernel]] = []
 
-        def draw(patched: ModelPatcher, run: int) -> torch.Tensor:
-            latent = common_ksampler(patched, (seed + run) % 2 ** 64, steps, cfg, sampler_name, scheduler, positive,
+        def draw(patched: ModelPatcher, run: int, sampler: str) -> torch.Tensor:
+            latent = common_ksampler(patched, (seed + run) % 2 ** 64, steps, cfg, sampler, scheduler, positive,
                                      negative, latent_image)[0]["samples"]
             parts = latent.unbind() if latent.is_nested else [latent]  # video and sound are drawn together
             return torch.cat([part.flatten() for part in parts])
 
-        def keep(quantity: Quantity, kernel: Kernel) -> str:
-            found.append((quantity, kernel))
-            return f"run {len(found)} of {runs} measured"
-        recording, full = attach(model, MeasureMethod(keep, samplers=measured), family=ANY_MODEL), []
-        for run in range(runs):
-            notify.show(f"run {run + 1} of {runs}", node_id)
-            full.append(draw(recording, run))
-            if len(found) <= run:
-                raise ValueError(f"run {run + 1} of {runs} has shown nothing: {last_report(recording).line()}")
-        quantity, kernel = found[0][0], mean([kernel for _, kernel in found])
+        def measure(sampler: str) -> tuple[Quantity, Kernel, Callable[[Method], list[torch.Tensor]]]:
+            """What full runs show, and the errors of others by the same sampler."""
+            found: list[tuple[Quantity, Kernel]] = []
 
-        def errors_of(method: Method) -> list[torch.Tensor]:
-            patched = attach(model, method, family=ANY_MODEL)
-            return [draw(patched, run) - full[run] for run in range(runs)]
+            def keep(quantity: Quantity, kernel: Kernel) -> str:
+                found.append((quantity, kernel))
+                return f"run {len(found)} of {runs} measured"
+            recording, full = attach(model, MeasureMethod(keep, samplers=measured), family=ANY_MODEL), []
+            for run in range(runs):
+                notify.show(f"run {run + 1} of {runs}" + (f" by {sampler}" if sampler != sampler_name else ""), node_id)
+                full.append(draw(recording, run, sampler))
+                if len(found) <= run:
+                    raise ValueError(f"run {run + 1} of {runs} has shown nothing: {last_report(recording).line()}")
+
+            def errors_of(method: Method) -> list[torch.Tensor]:
+                patched = attach(model, method, family=ANY_MODEL)
+                return [draw(patched, run, sampler) - full[run] for run in range(runs)]
+            return found[0][0], mean([kernel for _, kernel in found]), errors_of
+        quantity, kernel, errors_of = measure(sampler_name)
         said = ""
         if error_growth:
-            notify.show(f"measuring how errors grow, in {count(runs * len(LEFT_OUT), 'more run')}", node_id)
+            noisy = quantity is Quantity.PICTURE  # how errors grow is the model's, and noise hides it
+            notify.show(f"measuring how errors grow, in {count(runs * (len(LEFT_OUT) + noisy), 'more run')}", node_id)
             try:
-                kernel = replace(kernel, growth=growth_of(kernel, quantity, errors_of))
+                of_quantity, of, errors = measure(STEADY) if noisy else (quantity, kernel, errors_of)
+                kernel = replace(kernel, growth=growth_of(of, of_quantity, errors))
                 said = f", errors grow by {kernel.growth:.1f}"
             except ValueError as error:
                 said = f", how errors grow is not known: {error}"

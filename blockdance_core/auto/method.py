@@ -10,12 +10,12 @@ import numpy as np
 from ..engine.controller import PlanController, Setup
 from ..plan.plan import Kind, Plan, Reuse, SkipModel, Span, Transformer
 from ..plan.schedule import Origin, Quantity, SamplerTraits, Schedule, Stretch
-from .constants import CAREFUL_GROWTH, FEWEST_MEASURED
+from .constants import FEWEST_MEASURED
 from .controller import controller_of
 from .kernel import Kernel
 from .latent_error import Rules
 from .measurement import measurable, measurement_of
-from .planner import Candidate, best, count_of, enough, search
+from .planner import best, count_of, enough
 from .profile import general_quality
 from .replanning import Replanning
 from .sampler_observation import Samplers, setup_for
@@ -187,19 +187,11 @@ def _choose(extrapolation: KernelExtrapolation, times: tuple[float, ...], speedu
     steps, kernel = len(times) - 1, extrapolation.kernel
     wanted = count_of(steps, speedup)
     known = grams_of(extrapolation, times[:-1]), np.array(times), extrapolation.rules, extrapolation.quantity
-    careful = known
-    if kernel.growth is None and extrapolation.quantity is Quantity.VELOCITY:
-        careful = *known[:2], replace(extrapolation.rules, growth=CAREFUL_GROWTH), extrapolation.quantity
-
-    def plan_of(count: int) -> Candidate:
-        """With the quality that is to be expected where errors grow as they do in models of pictures."""
-        found = best(*known, count)[0]
-        return found if careful is known else search(*careful, only=found.computed)[0]
-    asked = plan_of(wanted)
+    asked, = best(*known, wanted)
     chosen = asked
     if asked.quality < least_quality and wanted < steps:
-        for count in enough(*careful, asked, least_quality):
-            chosen = plan_of(count)
+        for count in enough(*known, asked, least_quality):
+            chosen, = best(*known, count)
             if chosen.quality >= least_quality:
                 break
     proven = kernel.proven_at(times[:-1], len(chosen.computed))

@@ -6,7 +6,7 @@ from typing import Sequence
 import numpy as np
 
 from ..plan.schedule import Quantity
-from .constants import ACROSS_BEND, LEAST_GROWTH
+from .constants import ACROSS_BEND
 from .kernel import Kernel
 from .latent_error import LatentError, Rules, best_weights
 
@@ -24,12 +24,9 @@ class KernelExtrapolation:
 
     @classmethod
     def of(cls, kernel: Kernel, quantity: Quantity, rules: Rules = Rules()) -> "KernelExtrapolation":
-        """With the growth of errors that was measured with the kernel, if it was. With pictures, as samplers that add
-        noise take them, each step takes away a share of the latent's error, and little of it is left to grow."""
+        """With the growth of errors that was measured with the kernel, if it was."""
         if kernel.growth is not None:
             rules = replace(rules, growth=kernel.growth)
-        elif quantity is Quantity.PICTURE:
-            rules = replace(rules, growth=LEAST_GROWTH)
         return cls(kernel, quantity, rules)
 
     @property

@@ -151,7 +151,7 @@ class TestPolicy:
     def test_a_long_run_computes_as_much_more_as_the_least_quality_takes(self):
         """The thinned run comes close to the full one only where it computes nearly everything."""
         known = general(Quantity.VELOCITY)
-        rough = Kernel(known.times, (known.gram + .5 * np.eye(len(known.times))) / 1.5)
+        rough = Kernel(known.times, (known.gram + .5 * np.eye(len(known.times))) / 1.5, growth=.3)
         asked = 400 - len(auto(4., rough).plan(Schedule.even(400), PIXART).reused_steps)
         plan = auto(4., rough, least_quality=50.).plan(Schedule.even(400), PIXART)
         assert asked < 400 - len(plan.reused_steps) < 300 and "below the least of 50 dB" in plan.note
@@ -163,11 +163,11 @@ class TestPolicy:
 
     def test_a_thinned_search_comes_close_to_that_of_all(self):
         times = np.append(even(130), 0.)
-        gram = kernel().at(times[:-1])
-        for count in (40, 65, 90):
+        gram = general(Quantity.VELOCITY).at(times[:-1])
+        for count in (33, 44, 65, 90):
             found, = best(gram, times, Rules(), Quantity.VELOCITY, count)
             all_of_it, = search(gram, times, fewest=count, most=count)
-            assert len(found.computed) == count and found.quality > all_of_it.quality - 6
+            assert len(found.computed) == count and found.quality > all_of_it.quality - 3
 
     def test_a_long_run_that_is_begun_keeps_what_it_has_computed(self):
         times = np.append(even(130), 0.)

@@ -192,10 +192,10 @@ def test_where_errors_grow_more_the_first_evaluations_are_computed():
 
 
 def test_what_is_unknown_makes_less_be_expected(monkeypatch):
-    gram, times = kernel(30, roughness=.01).gram, np.append(even(30), 0.)
-    expected = np.mean([found.quality for found in search(gram, times)[7:15]])
+    gram, times, rules = kernel(30, roughness=.01).gram, np.append(even(30), 0.), Rules(growth=1.)
+    expected = np.mean([found.quality for found in search(gram, times, rules)[7:15]])
     monkeypatch.setattr("blockdance.blockdance_core.auto.latent_error.RESPONSE_UNCERTAINTY", 0.)
-    assert expected < np.mean([found.quality for found in search(gram, times)[7:15]]) - .1
+    assert expected < np.mean([found.quality for found in search(gram, times, rules)[7:15]]) - .1
 
 
 def test_making_up_leaves_less_error_than_forecasting_each_output_by_itself():

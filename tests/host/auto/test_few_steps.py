@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import comfy.sample
-import numpy as np
 import pytest
 import torch
 from comfy.model_patcher import ModelPatcher
@@ -15,20 +14,21 @@ from blockdance.blockdance_core.auto.profile import general
 from blockdance.blockdance_core.comfy.attach import attach, last_report
 from blockdance.blockdance_core.comfy.models.architectures import ANY_MODEL
 from blockdance.blockdance_core.plan.schedule import Quantity
-from blockdance.demo import model, world
+from blockdance.demo import model
+from blockdance.lab.benchmarks.captions import MEASURED, captions_of
 from blockdance.tests.host.auto.test_experts import psnr
 
-WEIGHTS = Path(demo.__file__).with_name("weights") / "pixart.safetensors"
-STEPS, DENOISE, CFG = 7, .4, 3.
+WEIGHTS = Path(demo.__file__).with_name("weights") / "flux_pictures.safetensors"
+STEPS, DENOISE = 7, .4
 
 
 def draw(patched: ModelPatcher, steps: int, caption: int, begun: torch.Tensor | None = None) -> torch.Tensor:
-    positive, negative = (model.conditioning(world.embed(scene)[None])
-                          for scene in (world.random_scene(np.random.default_rng(caption)), None))
-    latent = torch.zeros(1, *world.LATENT) if begun is None else begun
+    of = captions_of(WEIGHTS)
+    positive, negative = (of.conditioning([scene]) for scene in (of.scenes(caption + 1, MEASURED)[-1], None))
+    latent = torch.zeros(1, *of.latent) if begun is None else begun
     return comfy.sample.sample(
-        patched, comfy.sample.prepare_noise(latent, caption), steps, CFG, "euler", "simple", positive, negative, latent,
-        denoise=1. if begun is None else DENOISE, disable_pbar=True, seed=caption)
+        patched, comfy.sample.prepare_noise(latent, caption), steps, of.base.cfg, "euler", "simple", positive, negative,
+        latent, denoise=1. if begun is None else DENOISE, disable_pbar=True, seed=caption)
 
 
 @pytest.fixture(scope="module")
