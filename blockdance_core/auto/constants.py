@@ -9,8 +9,8 @@ RESPONSE_UNCERTAINTY = 1.  # of the response, in the same runs
 
 # What becomes of an error of the latent at time t until the end, squared: FINISH e^(2 GROWTH t). In nudged full runs of
 # five demo models FINISH was .25 to .5, and growth 0 to .8 for shapes, 2 to 3 for pictures. GROWTH is for models where
-# it was not measured: by 1 pictures were 1 to 7 dB less close in most ways of sampling, and 10 dB more was expected than
-# came; by 3 they were as close as by 2.5. Shapes are up to 7 dB closer by 1, and above 40 dB by either.
+# it was not measured: by 1 pictures were 1 to 7 dB less close in most ways of sampling, and less than expected; by
+# 3 they were as close as by 2.5. Shapes are up to 7 dB closer by 1, and above 40 dB by either.
 FINISH, GROWTH = .42, 2.5
 LEAST_GROWTH, MOST_GROWTH = .3, 5.  # of a measured one; with less, plans leave out what decides the picture
 

@@ -23,7 +23,7 @@ from ...blockdance_core.methods.method import Extrapolated, Method
 from ...blockdance_core.plan.schedule import Quantity
 from .arm import Arm, Calibration, method_arm
 from .compare import FEWER_STEPS
-from .measured import counted, full_latents, kernel
+from .measured import by_euler, counted, full_latents, kernel
 from .others import of_others
 from .planned import (
     SPEEDUPS,
@@ -99,7 +99,9 @@ def calibrated(calibration: Calibration) -> tuple[Quantity, Kernel]:
     """As Calibrate measures it with its default settings, on more captions: how errors grow, too."""
     def measure(calibration: Calibration) -> tuple[Quantity, Kernel]:
         quantity, measurement = kernel(calibration)
-        return quantity, replace(measurement, growth=growth_of(measurement, quantity, errors(calibration)))
+        steady = by_euler(calibration) if quantity is Quantity.PICTURE else calibration
+        of_quantity, of = kernel(steady)
+        return quantity, replace(measurement, growth=growth_of(of, of_quantity, errors(steady)))
     return replace(calibration, captions=CALIBRATED_ON).learn("calibrated", measure)
 
 
