@@ -52,8 +52,8 @@ FAMILIES = (
         AUTO, 1.5, "One node for each of the two models, between its ModelSamplingSD3 and its sampler.",
         "The two samplers of the 14B are two runs: nothing is carried from the first to the second, and the first step "
         "of each is computed. The first has half of the steps in the noise where the picture is decided: on the demo's "
-        "models of emoji, sampled in this way, 2x is no closer than 10 steps (1.5x is, by 4 to 5 dB). With the lightx2v "
-        "LoRAs (2 and 2 steps) there is nothing to skip."),
+        "models of emoji, sampled in this way, 2x is no closer than 10 steps (1.5x is, by 4 to 5 dB). With "
+        "the lightx2v LoRAs (2 and 2 steps) there is nothing to skip."),
     Family("HunyuanVideo 1.5", ("HunyuanVideo",), (
         Sampling("video_hunyuan_video_1.5_720p_t2v", "HunyuanVideo 1.5 720p", "20", "euler", "simple", 6.,
                  (32, 31, 45, 80), "121 frames of 1280 x 720"),),
