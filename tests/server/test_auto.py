@@ -203,6 +203,18 @@ def test_calibrate_writes_a_profile_that_auto_uses_at_once(comfyui, profiles):
     assert submit(comfyui, auto(seed=105, profile=file.name))[0] == HALF
 
 
+def test_how_errors_grow_is_measured_without_noise(comfyui, profiles):
+    prompt = calibrated(seed=119, runs=1, sampler_name="euler_ancestral")
+    workflow.set_inputs(prompt, "Sampler", sampler_name="euler_ancestral")
+    result = client.submit(comfyui.url, prompt)
+    [file] = profiles.glob("*.json")
+    *runs, last = result.texts["calibrate"]
+    assert runs == ["run 1 of 1", "measuring how errors grow, in 4 more runs", "run 1 of 1 by euler"]
+    measured = json.loads(file.read_text())
+    assert measured["quantity"] == "picture" and measured["settings"]["sampler"] == "euler_ancestral"
+    assert .3 <= measured["growth"] <= 5 and file.name in last
+
+
 def test_calibrate_refines_plans_that_auto_then_uses(comfyui, profiles):
     result = client.submit(comfyui.url, calibrated(seed=107, runs=1, refine=2, error_growth=False))
     [file] = profiles.glob("*.json")
