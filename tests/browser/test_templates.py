@@ -62,8 +62,9 @@ def test_an_official_template_takes_auto_and_runs(page, server, known, name):
     for sampling in found.samplings:
         computed, total = counted(sampling, sampling.second)
         assert total == counted(sampling, sampling.first)[1] > 1
-        if total >= 10:
-            assert computed < total, "the second run is faster"
+        if total >= 10:  # noise on weights that mean nothing may leave nothing to forecast, which the node then says
+            said = "ancestral" in sampling.sampler and "below the least of" in sampling.second
+            assert computed < total or said, "the second run is faster"
         if name in DISTILLED:
             assert computed > total / 2, "few steps are not halved"
     assert ("SDXL" in CHOSEN[name]) != any(sampling.patch for sampling in found.samplings)

@@ -157,7 +157,7 @@ def test_together(name, kind, place, cells):
 def test_another_cache_is_said(cache, kind, place, cells):
     """It skips the model at some steps; which of the two decides first is up to their order."""
     def other(model: ModelPatcher) -> ModelPatcher:
-        return cache.execute(model, .4, .1, .9, False)[0]
+        return cache.execute(model, .1, .1, .9, False)[0]
     model, reports = FLUX.build(), []
     if place == "before":
         patched = attach(other(model), METHODS[kind], reports.append)
@@ -176,7 +176,7 @@ def test_auto_does_not_measure_what_another_cache_made(cache, place):
     auto = AutoMethod(2., lambda *_: None, general, lambda *found: saved.append(found) or "saved")
 
     def other(model: ModelPatcher) -> ModelPatcher:
-        return cache.execute(model, .4, .1, .9, False)[0]
+        return cache.execute(model, .1, .1, .9, False)[0]
     model = FLUX.build()
     patched = attach(other(model), auto, reports.append) if place == "before" else other(
         attach(model, auto, reports.append))
