@@ -19,16 +19,17 @@ from blockdance.lab.benchmarks.captions import MEASURED, captions_of
 from blockdance.tests.host.auto.test_experts import psnr
 
 WEIGHTS = Path(demo.__file__).with_name("weights") / "flux_pictures.safetensors"
+CAPTIONS = captions_of(WEIGHTS)
 STEPS, DENOISE = 7, .4
 
 
 def draw(patched: ModelPatcher, steps: int, caption: int, begun: torch.Tensor | None = None) -> torch.Tensor:
-    of = captions_of(WEIGHTS)
-    positive, negative = (of.conditioning([scene]) for scene in (of.scenes(caption + 1, MEASURED)[-1], None))
-    latent = torch.zeros(1, *of.latent) if begun is None else begun
+    scene = CAPTIONS.scenes(caption + 1, MEASURED)[-1]
+    positive, negative = (CAPTIONS.conditioning([some]) for some in (scene, None))
+    latent = torch.zeros(1, *CAPTIONS.latent) if begun is None else begun
     return comfy.sample.sample(
-        patched, comfy.sample.prepare_noise(latent, caption), steps, of.base.cfg, "euler", "simple", positive, negative,
-        latent, denoise=1. if begun is None else DENOISE, disable_pbar=True, seed=caption)
+        patched, comfy.sample.prepare_noise(latent, caption), steps, CAPTIONS.base.cfg, "euler", "simple", positive,
+        negative, latent, denoise=1. if begun is None else DENOISE, disable_pbar=True, seed=caption)
 
 
 @pytest.fixture(scope="module")

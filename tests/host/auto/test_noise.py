@@ -1,9 +1,9 @@
 """A sampler that adds noise, on the demo's Flux of emoji: what decides the picture is computed there, too."""
 
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
-import comfy.sample
 import torch
 from comfy.model_patcher import ModelPatcher
 
@@ -14,26 +14,21 @@ from blockdance.blockdance_core.auto.method import AutoMethod
 from blockdance.blockdance_core.auto.profile import general
 from blockdance.blockdance_core.comfy.attach import attach
 from blockdance.blockdance_core.comfy.models.architectures import ANY_MODEL
-from blockdance.demo import model
-from blockdance.lab.benchmarks.captions import MEASURED, captions_of
+from blockdance.lab.benchmarks.captions import MEASURED
+from blockdance.lab.benchmarks.subject import Subject
 from blockdance.tests.host.auto.test_experts import psnr
 
 WEIGHTS = Path(demo.__file__).with_name("weights") / "flux_pictures.safetensors"
-CAPTIONS = captions_of(WEIGHTS)
-SCENES = CAPTIONS.scenes(4, MEASURED)
-
-
-def draw(patched: ModelPatcher, caption: int, steps: int = 30) -> torch.Tensor:
-    positive, negative = (CAPTIONS.conditioning([scene]) for scene in (SCENES[caption], None))
-    latent = torch.zeros(1, *CAPTIONS.latent)
-    return comfy.sample.sample(
-        patched, comfy.sample.prepare_noise(latent, caption), steps, CAPTIONS.base.cfg, "euler_ancestral", "simple",
-        positive, negative, latent, disable_pbar=True, seed=caption)
 
 
 def test_noise_does_not_wash_errors_away():
     """At 3x, in the mean of three captions after one was measured, in dB."""
-    loaded, measured = model.load(WEIGHTS), []
+    subject, measured = Subject(WEIGHTS), []
+    scenes, loaded = subject.scenes(4, MEASURED), subject.patcher
+
+    def draw(patched: ModelPatcher, caption: int, steps: int = 30) -> torch.Tensor:
+        setting = replace(subject.base, sampler="euler_ancestral", steps=steps)
+        return subject.draw(patched, setting, [scenes[caption]], caption).latents
 
     def keep(_, kernel: Kernel) -> str:
         measured.append(kernel)

@@ -151,18 +151,21 @@ def test_together(name, kind, place, cells):
     cells[name][f"{kind} {place}"] = "works"
 
 
+def with_cache(cache: type, model: ModelPatcher) -> ModelPatcher:
+    """Of the host, with a threshold at which it leaves something to skip to others."""
+    return cache.execute(model, .1, .1, .9, False)[0]
+
+
 @pytest.mark.parametrize("place", ["before", "after"])
 @pytest.mark.parametrize("kind", METHODS)
 @pytest.mark.parametrize("cache", [EasyCacheNode, LazyCacheNode], ids=["EasyCache", "LazyCache"])
 def test_another_cache_is_said(cache, kind, place, cells):
     """It skips the model at some steps; which of the two decides first is up to their order."""
-    def other(model: ModelPatcher) -> ModelPatcher:
-        return cache.execute(model, .1, .1, .9, False)[0]
     model, reports = FLUX.build(), []
     if place == "before":
-        patched = attach(other(model), METHODS[kind], reports.append)
+        patched = attach(with_cache(cache, model), METHODS[kind], reports.append)
     else:
-        patched = other(attach(model, METHODS[kind], reports.append))
+        patched = with_cache(cache, attach(model, METHODS[kind], reports.append))
     sample(patched, FLUX, steps=16)
     report, = reports
     assert not report.failures and report.executed < report.total and "another cache" in report.line()
@@ -175,11 +178,9 @@ def test_auto_does_not_measure_what_another_cache_made(cache, place):
     saved, reports = [], []
     auto = AutoMethod(2., lambda *_: None, general, lambda *found: saved.append(found) or "saved")
 
-    def other(model: ModelPatcher) -> ModelPatcher:
-        return cache.execute(model, .1, .1, .9, False)[0]
     model = FLUX.build()
-    patched = attach(other(model), auto, reports.append) if place == "before" else other(
-        attach(model, auto, reports.append))
+    patched = attach(with_cache(cache, model), auto, reports.append) if place == "before" else with_cache(
+        cache, attach(model, auto, reports.append))
     sample(patched, FLUX, steps=16)
     assert not saved, "outputs that are not the model's own"
     sample(attach(model, auto, reports.append), FLUX, steps=16)
