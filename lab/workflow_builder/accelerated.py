@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .accelerators import AUTO
+from .accelerators import AUTO, SAFE_AUTO, Accelerator
 from .comparison import VIEW, Source
 from .graph import Group, Node, Output, Workflow
 from .notes import note
@@ -10,13 +10,15 @@ from .notes import note
 OUTPUT = "blockdance"  # the folder of ComfyUI's output in which everything is saved
 NOTE = """
 **Run it twice.** The first run makes the full {result} and measures the model on the way, which takes no longer. From
-the second on it takes about half the time, with any prompt and seed: some {computed} of {steps} steps are computed, the
+the second on it takes about {share} the time, with any prompt and seed: some {computed} of {steps} steps are computed, the
 others forecast from them. The measurement is kept in *models/blockdance*, for other workflows, too.
 
 **Compare**: turn *enabled* off on the node and run again with the same seed.
 
-**quality** is the one setting to turn: *safe* changes least and is 1.5 times as fast, *fast* is for previews.
+**quality** is the one setting to turn: {quality}
 """
+OF_BALANCED = "*safe* changes least and is 1.5 times as fast, *fast* is for previews."
+OF_SAFE = "*safe* changes least, *balanced* is twice as fast as the full {result}, *fast* is for previews."
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,11 @@ class Chain:
             (Group("5 Save", self.saving),)), pictured)
 
 
-def about(model: str, chain: Chain, steps: int, *more: str, result: str = "picture") -> Node:
+def about(model: str, chain: Chain, steps: int, *more: str, result: str = "picture", auto: Accelerator = AUTO) -> Node:
     """The note: how to run it, then what is particular to the model."""
-    computed = round(steps / AUTO.inputs["speedup"])
-    text = NOTE.format(result=result, computed=computed, steps=steps)
+    share, quality = ("two thirds of", OF_SAFE) if auto == SAFE_AUTO else ("half", OF_BALANCED)
+    text = NOTE.format(result=result, computed=round(steps / auto.inputs["speedup"]), steps=steps, share=share,
+                       quality=quality.format(result=result))
     return note(f"{model} with BlockDance Auto", "\n\n".join((text.strip(), *more)), chain.loading)
 
 

@@ -45,6 +45,7 @@ class Accelerator:
 
 AUTO = Accelerator("BlockDance Auto", "BlockDanceAuto", {
     "speedup": 2., "profile": "auto", "least_quality": 30., "quality": "balanced"})  # last, as numbers make it custom
+SAFE_AUTO = Accelerator(AUTO.title, AUTO.node, {**AUTO.inputs, "speedup": 1.5, "least_quality": 40., "quality": "safe"})
 BLOCKDANCE = Accelerator("BlockDance Patch", "BlockDancePatch", {"N": 2, "block_index": -1, "start": .40, "end": .95})
 DELTA_CACHE = Accelerator(
     "Delta-Cache Patch (deep blocks)", "DeltaCachePatch",

@@ -1,7 +1,7 @@
 """Wan 2.1 text-to-video with 1.3 B, and Wan 2.2 with its two experts of 14 B, as in ComfyUI's own templates."""
 
 from .accelerated import Chain, about, video
-from .accelerators import AUTO
+from .accelerators import AUTO, SAFE_AUTO
 from .comparison import Sampling, Source
 from .graph import File, Node, Output, Workflow
 
@@ -66,7 +66,7 @@ def wan_2_2() -> Workflow:
     shifted = _shifted(high, 5.), _shifted(low, 5.)
     source = _source((high, shifted[0], low, shifted[1]), shifted[0][0], 640, 640, 81,
                      Sampling(STEPS_2_2, 3.5, "euler", "simple"))
-    autos = AUTO.on(shifted[0][0]), AUTO.on(shifted[1][0])
+    autos = SAFE_AUTO.on(shifted[0][0]), SAFE_AUTO.on(shifted[1][0])
     first = _half(source, autos[0], source.latent, 0, STEPS_2_2 // 2, "First half, high noise")
     second = _half(source, autos[1], first[0], STEPS_2_2 // 2, 10000, "Second half, low noise")
     decode = source.decode(second)
@@ -74,8 +74,9 @@ def wan_2_2() -> Workflow:
     return made.workflow(
         "Wan 2.2 video with BlockDance Auto",
         about("Wan 2.2 text-to-video", made, STEPS_2_2,
-              "Each of the two models has a node of its own: give both the same *quality*. With a 4-step LoRA there is "
-              "nothing to gain.", result="video"),
+              "Each of the two models has a node of its own: give both the same *quality*. Begin with *safe*, as half of "
+              "the steps are where the video is decided. With a 4-step LoRA there is nothing to gain.",
+              result="video", auto=SAFE_AUTO),
         5)
 
 
