@@ -9,7 +9,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from ..auto.profile import Fingerprint
-from ..shared_files import replacing
+from ..files import replacing
 from .method import AdaMethod
 from .network import DecisionNetwork, Sizes
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Sequence
 
-from ..files import Files
+from ..files import Files, alone, replacing
 from ..plan.schedule import Quantity, SamplerTraits
-from ..shared_files import alone, replacing
 from .profile import LARGEST, MOST_SAMPLERS, Fingerprint, Profile, ProfileError, read
 from .ranges import covers, merged, within
 

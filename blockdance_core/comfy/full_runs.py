@@ -20,7 +20,7 @@ from comfy.ldm.modules import attention
 from comfy.model_patcher import ModelPatcher
 
 from ..engine.report import Report
-from ..shared_files import alone, replacing
+from ..files import alone, replacing
 from .messages import words_of
 
 logger = logging.getLogger(__name__)

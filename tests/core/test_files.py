@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from blockdance.blockdance_core import shared_files
+from blockdance.blockdance_core import files
 from blockdance.blockdance_core.auto.profile import Profile
 from blockdance.blockdance_core.auto.profile_library import Library
 from blockdance.blockdance_core.plan.schedule import Origin, Quantity, SamplerTraits
@@ -18,7 +18,7 @@ import runpy, sys
 from pathlib import Path
 root, folder, number, rounds = sys.argv[1:]
 runpy.run_path(f"{root}/tests/conftest.py")
-from blockdance.tests.core.test_shared_files import work
+from blockdance.tests.core.test_files import work
 work(Path(folder), number, int(rounds))
 """
 
@@ -52,7 +52,7 @@ def test_workers_that_write_at_once_lose_nothing(tmp_path):
 def test_a_reader_finds_the_old_or_the_new_file(tmp_path):
     path = tmp_path / "file.json"
     path.write_text("old")
-    with shared_files.replacing(path) as written:
+    with files.replacing(path) as written:
         written.write_text("new")
         assert path.read_text() == "old"
     assert path.read_text() == "new" and list(tmp_path.iterdir()) == [path]
@@ -61,7 +61,7 @@ def test_a_reader_finds_the_old_or_the_new_file(tmp_path):
 def test_a_writer_that_fails_leaves_the_file_as_it_was(tmp_path):
     path = tmp_path / "file.json"
     path.write_text("old")
-    with pytest.raises(RuntimeError), shared_files.replacing(path) as written:
+    with pytest.raises(RuntimeError), files.replacing(path) as written:
         written.write_text("half of it")
         raise RuntimeError("the disk is full")
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
@@ -70,14 +70,14 @@ def test_a_writer_that_fails_leaves_the_file_as_it_was(tmp_path):
 def test_a_new_file_may_be_read_by_whoever_may_read_others(tmp_path):
     plain, shared = tmp_path / "plain", tmp_path / "shared"
     plain.write_text("")
-    with shared_files.replacing(shared) as written:
+    with files.replacing(shared) as written:
         written.write_text("")
     assert shared.stat().st_mode == plain.stat().st_mode
 
 
 def test_a_lock_of_a_worker_that_is_gone_is_taken_over(tmp_path, monkeypatch):
-    monkeypatch.setattr(shared_files, "ABANDONED", .1)
-    (tmp_path / shared_files.LOCK).write_text("")
-    with shared_files.alone(tmp_path):
-        assert (tmp_path / shared_files.LOCK).exists()
+    monkeypatch.setattr(files, "ABANDONED", .1)
+    (tmp_path / files.LOCK).write_text("")
+    with files.alone(tmp_path):
+        assert (tmp_path / files.LOCK).exists()
     assert not list(tmp_path.iterdir())
