@@ -1,4 +1,8 @@
-"""The folders of profiles: which of them serves a run, and how new ones come in beside others that write there."""
+"""The folders of profiles: which of them serves a run, and how new ones come in beside others that write there.
+
+A run may see a part of the noise only: one of two experts, a refiner, a second pass, image-to-image. What it shows is a
+kernel that begins and ends within, and serves runs in this range. Those of one model whose ranges meet serve as one.
+"""
 
 import hashlib
 import logging
@@ -7,13 +11,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Sequence
 
+import numpy as np
+
 from ..files import Files, alone, replacing
 from ..plan.schedule import Quantity, SamplerTraits
+from .constants import CLOSE
+from .kernel import SAME, Kernel
 from .profile import LARGEST, MOST_SAMPLERS, Fingerprint, Profile, ProfileError, read
-from .ranges import covers, merged, within
 
 logger = logging.getLogger(__name__)
 SUFFIX = ".json"
+SLACK = .1  # of a run's own range that may be missing at either end; kriging takes that for unknown
+JOINT = 3  # times in both kernels that their ranges are joined by, at most
 
 
 @dataclass(frozen=True)
@@ -111,6 +120,36 @@ class Library:
         return True
 
 
+def covers(kernel: Kernel, times: Sequence[float]) -> bool:
+    """Whether a run through these times, descending, stays where the kernel was measured, and that closely enough."""
+    slack = SLACK * (times[0] - times[-1])
+    close = len(kernel.times) >= min(CLOSE, len(times) - 1)
+    return close and kernel.times[0] >= times[0] - slack and kernel.end <= times[-1] + slack
+
+
+def within(kernel: Kernel, times: Sequence[float]) -> int:
+    """How many evaluations were measured in the range of a run through these times."""
+    return int(((kernel.times <= times[0] + SAME) & (kernel.times > times[-1] - SAME)).sum())
+
+
+def merged(kernels: Sequence[Kernel]) -> tuple[Kernel, ...]:
+    """Kernels of one model whose ranges meet or overlap as one, which is then known throughout; in the order of time.
+
+    Where two overlap, the earlier in the row counts. What no single run has seen, products of an output from one range
+    with one from another, follows from what both have in common at their border and is else unknown.
+    """
+    found: list[Kernel] = []
+    for kernel in kernels:
+        apart = []
+        for other in found:
+            if min(kernel.times[0], other.times[0]) < max(kernel.end, other.end) - SAME:
+                apart.append(other)
+            else:
+                kernel = _joined(other, kernel)
+        found = [*apart, kernel]
+    return tuple(sorted(found, key=lambda kernel: -kernel.times[0]))
+
+
 def _covering(profiles: Sequence[Profile], times: Sequence[float]) -> list[Profile]:
     """Of the profiles of one model those that cover a run; what they are together where none does alone."""
     singly = [profile for profile in profiles if covers(profile.kernel, times)]
@@ -119,6 +158,50 @@ def _covering(profiles: Sequence[Profile], times: Sequence[float]) -> list[Profi
     finest = sorted(profiles, key=lambda profile: -profile.steps)
     together = merged([profile.kernel for profile in finest])
     return [replace(finest[0], kernel=kernel) for kernel in together if covers(kernel, times)]
+
+
+def _joined(first: Kernel, second: Kernel) -> Kernel:
+    """The first as it is, and what the second adds before and after it."""
+    gram = _completed(first, second)
+    times = np.concatenate([first.times, _added(first, second)])
+    order = np.argsort(-times)
+    end = min(first.end, second.end)
+    streams = ()
+    if len(first.streams) == len(second.streams):
+        streams = tuple(map(_joined, first.streams, second.streams))
+    joined = gram[np.ix_(order, order)]
+    growth = second.growth if first.growth is None else first.growth
+    return Kernel(times[order], joined / (np.trace(joined) / len(joined)), growth=growth, end=end, streams=streams)
+
+
+def _added(first: Kernel, second: Kernel) -> np.ndarray:
+    """The times of the second that are outside of the first."""
+    times = second.times
+    return times[(times > first.times[0] + SAME) | (times < first.times[-1] - SAME)]
+
+
+def _completed(first: Kernel, second: Kernel) -> np.ndarray:
+    """The Gram matrix of the times of the first and those that the second adds, before it and after it.
+
+    v = W b + r for an output v that the second adds, with b the outputs at the border, r what these do not say of it,
+    and W as the second has it by kriging. The products of b are taken from the first, which also sets the scale.
+    """
+    gram = first.gram
+    added = _added(first, second)
+    for part, border in ((added[added > first.times[-1]], range(min(JOINT, len(first.times)))),
+                         (added[added < first.times[-1]], range(max(0, len(first.times) - JOINT), len(first.times)))):
+        if not len(part):
+            continue
+        border = list(border)
+        known = second.at(np.concatenate([first.times[border], part]))
+        known *= np.trace(first.gram[np.ix_(border, border)]) / np.trace(known[:len(border), :len(border)])
+        own, cross = known[:len(border), :len(border)], known[len(border):, :len(border)]
+        size = np.trace(own) / len(own)
+        mix = np.linalg.solve(own + 1e-6 * size * np.eye(len(own)), cross.T).T  # (P, B)
+        rest = known[len(border):, len(border):] - mix @ cross.T - cross @ mix.T + mix @ own @ mix.T
+        rows = mix @ gram[border]  # with all outputs so far
+        gram = np.block([[gram, rows.T], [rows, mix @ first.gram[np.ix_(border, border)] @ mix.T + rest]])
+    return gram
 
 
 def _name(profile: Profile) -> str:

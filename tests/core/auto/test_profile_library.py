@@ -9,8 +9,7 @@ from blockdance.blockdance_core.auto.kernel import Kernel
 from blockdance.blockdance_core.auto.measurement import MeasureMethod, kernel_of
 from blockdance.blockdance_core.auto.method import AutoMethod
 from blockdance.blockdance_core.auto.profile import Profile, general
-from blockdance.blockdance_core.auto.profile_library import Library
-from blockdance.blockdance_core.auto.ranges import covers, merged
+from blockdance.blockdance_core.auto.profile_library import Library, covers, merged
 from blockdance.blockdance_core.engine.controller import Setup
 from blockdance.blockdance_core.plan.schedule import Quantity, Schedule
 from blockdance.tests.core.auto.imagined_model import FINGERPRINT, PIXART, curve, kernel, run
