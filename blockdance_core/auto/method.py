@@ -15,11 +15,10 @@ from .controller import controller_of
 from .kernel import Kernel
 from .latent_error import Rules
 from .measurement import measurable, measurement_of
-from .planner import best, count_of, enough
+from .planner import Speed, best, count_of, enough, speed
 from .profile import general_quality
 from .replanning import Replanning
 from .sampler_observation import Samplers, setup_for
-from .speedup import Speed, speed
 from .streams import grams_of, seen_by
 from .weights import KernelExtrapolation
 

@@ -1,4 +1,5 @@
-"""Which evaluations of a run to compute: a search over all choices at once, by the error that each would leave.
+"""Which evaluations of a run to compute: a search over all choices at once, by the error that each would leave; and
+how many times faster they make it.
 
 A search walks through a run with more alternatives the longer it is, which takes minutes for a thousand steps. There
 neighbours say nearly the same, and what counts is how densely each stretch of the run is computed. So a run longer than
@@ -14,7 +15,9 @@ from typing import Collection, Sequence
 
 import numpy as np
 
-from ..plan.schedule import Quantity
+from ..engine.step_groups import StepGroups
+from ..plan.plan import Plan, SkipModel
+from ..plan.schedule import Quantity, Schedule
 from .constants import BEAM, BEAM_STEPS, FINISH, LONGEST_SEARCH
 from .latent_error import LatentError, Rules
 
@@ -159,6 +162,29 @@ def enough(gram: np.ndarray, times: np.ndarray, rules: Rules, quantity: Quantity
 def count_of(steps: int, speedup: float) -> int:
     """How many evaluations a speed-up leaves."""
     return math.ceil(steps / speedup - 1e-9)
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How many times faster a plan makes a run, in evaluations.
+
+    made, computed: of these, or steps where it is not known how often a sampler evaluates.
+    """
+    made: int
+    computed: int
+    known: bool
+
+    def __str__(self) -> str:
+        return f"{self.made / self.computed:.2f}x" if self.known else f"{self.computed} of {self.made} steps computed"
+
+
+def speed(schedule: Schedule, computed: Collection[int]) -> Speed:
+    """Of a run that computes these steps and replaces the others as a whole."""
+    evaluations = schedule.evaluations
+    if evaluations is None:
+        return Speed(schedule.steps, len(computed), False)
+    pace = StepGroups(Plan.from_reuses([None if step in computed else SkipModel(1) for step in range(schedule.steps)]))
+    return Speed(len(evaluations), sum(pace.decide(step).reuse is None for step in evaluations), True)
 
 
 def weight(times: np.ndarray, now: int, growth: float) -> float:
