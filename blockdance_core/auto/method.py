@@ -11,13 +11,12 @@ from ..engine.controller import PlanController, Setup
 from ..plan.plan import Kind, Plan, Reuse, SkipModel, Span, Transformer
 from ..plan.schedule import Origin, Quantity, SamplerTraits, Schedule, Stretch
 from .constants import FEWEST_MEASURED
-from .controller import controller_of
+from .controller import Replanning, controller_of
 from .kernel import Kernel
 from .latent_error import Rules
 from .measurement import measurable, measurement_of
 from .planner import Speed, best, count_of, enough, speed
 from .profile import general_quality
-from .replanning import Replanning
 from .sampler_observation import Samplers, setup_for
 from .streams import grams_of, seen_by
 from .weights import KernelExtrapolation
@@ -46,7 +45,7 @@ class AutoMethod:
     fallback: the kernel of a quantity that serves any model.
     save: takes what a full run has shown and says what came of it; None where nothing is to be recorded.
     least_quality: lowers the speed-up until the result is expected this close to the full one, in dB; 0 = as asked.
-    corrects: changes the plan where the run turns out otherwise (replanning.py).
+    corrects: changes the plan where the run turns out otherwise (controller.Replanning).
     samplers: what runs of the model have shown of samplers that are not known by name; None where nothing is kept.
     expects: whether `measured` gives what was measured of the model that runs, so that its quality can be expected.
     anew: whether every run that can measure the model does, whatever is known of it.

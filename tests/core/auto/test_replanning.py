@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from blockdance.blockdance_core.auto.constants import LEAST_GROWTH
+from blockdance.blockdance_core.auto.controller import Replanning
 from blockdance.blockdance_core.auto.method import AutoMethod
 from blockdance.blockdance_core.auto.outputs import Outputs
 from blockdance.blockdance_core.auto.planner import Begun, search
 from blockdance.blockdance_core.auto.profile import general
-from blockdance.blockdance_core.auto.replanning import Replanning
 from blockdance.blockdance_core.auto.weights import KernelExtrapolation
 from blockdance.blockdance_core.engine.controller import Moment, Setup
 from blockdance.blockdance_core.plan.plan import Plan, Transformer
