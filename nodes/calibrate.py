@@ -10,8 +10,7 @@ from comfy_api.latest import io
 
 from nodes import common_ksampler
 
-from ..blockdance_core.auto.calibration import SPEEDUPS, refined
-from ..blockdance_core.auto.error_growth import LEFT_OUT, growth_of
+from ..blockdance_core.auto.calibration import LEFT_OUT, SPEEDUPS, growth_of, refined
 from ..blockdance_core.auto.kernel import Kernel, mean
 from ..blockdance_core.auto.measurement import MeasureMethod
 from ..blockdance_core.auto.method import AutoMethod

@@ -9,8 +9,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy_extras.nodes_easycache import EasyCacheNode, LazyCacheNode
 
 from ...blockdance_core.ada.policy_file import SUFFIX, read
-from ...blockdance_core.auto.calibration import refined
-from ...blockdance_core.auto.error_growth import growth_of
+from ...blockdance_core.auto.calibration import growth_of, refined
 from ...blockdance_core.auto.kernel import Kernel
 from ...blockdance_core.auto.method import AutoMethod
 from ...blockdance_core.auto.profile import general

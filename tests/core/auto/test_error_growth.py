@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from blockdance.blockdance_core.auto.calibration import LEFT_OUT, OneLeftOutMethod, growth_of
 from blockdance.blockdance_core.auto.constants import LEAST_GROWTH
-from blockdance.blockdance_core.auto.error_growth import LEFT_OUT, OneLeftOutMethod, growth_of
 from blockdance.blockdance_core.auto.kernel import Kernel
 from blockdance.blockdance_core.plan.plan import SkipModel, Transformer
 from blockdance.blockdance_core.plan.schedule import Quantity, Schedule

@@ -16,7 +16,7 @@ from comfy.patcher_extension import WrappersMP
 from comfy_extras.nodes_advanced_samplers import sample_euler_pp
 
 from blockdance.blockdance_core.auto import outputs
-from blockdance.blockdance_core.auto.error_growth import Repetition
+from blockdance.blockdance_core.auto.calibration import Repetition
 from blockdance.blockdance_core.auto.kernel import Kernel
 from blockdance.blockdance_core.auto.measurement import MeasureMethod
 from blockdance.blockdance_core.auto.method import AutoMethod
