@@ -10,8 +10,7 @@ from ..blockdance_core.comfy.full_runs import FullRuns, Machine
 from ..blockdance_core.comfy.models.architectures import ANY_MODEL, TRANSFORMERS, Family
 from ..blockdance_core.comfy.models.detection import UnsupportedModel
 from ..blockdance_core.engine.report import Report
-from ..blockdance_core.methods.method import Method
-from ..blockdance_core.methods.off import Off
+from ..blockdance_core.methods.method import Method, Off
 from ..blockdance_core.plan.extrapolation import FORECASTS
 from ..blockdance_core.plan.plan import DTYPES, OFFLOADS, Plan, Storage, Transformer
 from ..blockdance_core.plan.plan_text import written

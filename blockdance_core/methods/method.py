@@ -1,5 +1,5 @@
-"""What a method has to offer, what the settings of several share, and methods that are made of another: it stores
-otherwise, or extrapolates what it would repeat.
+"""What a method has to offer, the one of a node that is switched off, what the settings of several share, and methods
+that are made of another: it stores otherwise, or extrapolates what it would repeat.
 """
 
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ from typing import Protocol
 from ..auto.controller import controller_of
 from ..engine.controller import Controller, Setup
 from ..plan.extrapolation import FORECASTS
-from ..plan.plan import Kind, Plan, Reuse, Storage, Transformer
+from ..plan.plan import COMPUTE, Kind, Plan, Reuse, Storage, Transformer
 from ..plan.schedule import Schedule
 
 
@@ -29,6 +29,15 @@ def begin(method: Method, schedule: Schedule, transformer: Transformer) -> Contr
     if own is not None:
         return own(schedule, transformer)
     return controller_of(Setup(method.plan(schedule, transformer)), schedule)
+
+
+@dataclass(frozen=True)
+class Off:
+    """Of a node that is switched off: everything is computed, and what that took is known for runs that do less."""
+    name: str = "BlockDance, off"
+
+    def plan(self, schedule: Schedule, transformer: Transformer) -> Plan:
+        return Plan((COMPUTE,) * schedule.steps, "switched off: the picture is that without this node")
 
 
 def three_quarters(depth: int) -> int:

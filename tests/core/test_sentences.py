@@ -10,7 +10,7 @@ from blockdance.blockdance_core.auto.profile import general
 from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
 from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
 from blockdance.blockdance_core.methods.delta_dit import DeltaDiTMethod
-from blockdance.blockdance_core.methods.off import Off
+from blockdance.blockdance_core.methods.method import Off
 from blockdance.blockdance_core.plan.plan import Transformer
 from blockdance.blockdance_core.plan.schedule import Schedule
 from blockdance.tests.documents import ROOT
