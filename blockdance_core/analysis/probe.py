@@ -12,8 +12,7 @@ import torch
 from ..engine.blocks import Chain, ContractError, Hidden
 from ..plan.plan import Kind, Transformer
 from ..plan.schedule import Schedule
-from .similarity import Change, Similarity, compare
-from .token_samples import WIDTH, Grid, Sketcher
+from .similarity import WIDTH, Change, Grid, Similarity, Sketcher, compare
 
 CHANNELS = 32  # of a picture of features
 PICTURED_BLOCKS, PICTURED_STEPS = 6, 8

@@ -13,7 +13,7 @@ from typing import Sequence
 
 import torch
 
-from ....blockdance_core.analysis.token_samples import Grid
+from ....blockdance_core.analysis.similarity import Grid
 from ....blockdance_core.engine.cache import Stored
 from ....blockdance_core.engine.gate import Sight
 from .distance import relative_l1

@@ -8,8 +8,7 @@ import torch
 from blockdance.blockdance_core.analysis import similarity as pca
 from blockdance.blockdance_core.analysis.metrics import FLOOR, radial_spectrum
 from blockdance.blockdance_core.analysis.recommendation import by_step, longest, recommend
-from blockdance.blockdance_core.analysis.similarity import Change, Similarity
-from blockdance.blockdance_core.analysis.token_samples import SAMPLED, WIDTH, Grid, Sketcher
+from blockdance.blockdance_core.analysis.similarity import SAMPLED, WIDTH, Change, Grid, Similarity, Sketcher
 from blockdance.blockdance_core.engine.report import Evaluation, Report
 from blockdance.blockdance_core.figures import curves
 from blockdance.blockdance_core.figures import similarity as figures

@@ -7,7 +7,7 @@ import pytest
 import torch
 from comfy.model_management import InterruptProcessingException
 
-from blockdance.blockdance_core.analysis.token_samples import Sketcher
+from blockdance.blockdance_core.analysis.similarity import Sketcher
 from blockdance.blockdance_core.auto.measurement import MeasureMethod
 from blockdance.blockdance_core.auto.method import AutoMethod
 from blockdance.blockdance_core.auto.profile import general
