@@ -17,7 +17,7 @@ alternatives that are followed at once last, (..., K), but for coefficients of t
 """
 
 from dataclasses import dataclass
-from typing import Sequence
+from typing import NamedTuple, Sequence
 
 import numpy as np
 
@@ -40,8 +40,7 @@ class Rules:
     growth: float = GROWTH
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """One evaluation in C * K alternatives: it is computed in those of the first choice, and so on.
 
     weights: (1 + A, C * K), summing to one, of its own output (0 if it is not computed) and of the anchors before it.
@@ -97,10 +96,11 @@ class LatentError:
         products, size = self._with_now(), len(self._size)
         own = products[0] + response * products[1]  # what the model gives now
         unknowns = np.concatenate([unknown ** 2 * self._size[None], self._unknown])  # (1 + A, K)
-        given = np.concatenate([own[None], products[2:]])  # products of the outputs as the model gives them, own first
-        error, gram = given[:, 1], np.concatenate([given[:, :1], given[:, 2:]], 1)
-        gram[:, 0] += response * error
-        gram[range(len(gram)), range(len(gram))] += unknowns
+        given = products[1:].copy()  # products of the outputs as the model gives them, own first
+        given[0] = own
+        error, gram = given[:, 1], given[:, 1:].copy()
+        gram[:, 0] = given[:, 0] + response * error
+        _diagonal(gram)[:] += unknowns
         wanted = given[:, 0] - self._rules.making_up / moved * error
         steps = []
         for computed, weights in zip(choices, self._weights(choices, gram, wanted)):
@@ -122,7 +122,7 @@ class LatentError:
                               error, new, unknowns[:-1] if computed else unknowns[1:]))
         if len(steps) == 1:
             return steps[0]
-        return Step(*(np.concatenate([getattr(step, name) for step in steps], -1) for name in Step.__annotations__))
+        return Step(*(np.concatenate(parts, -1) for parts in zip(*steps)))
 
     def _weights(self, choices: Sequence[bool], gram: np.ndarray, wanted: np.ndarray) -> np.ndarray:
         """The best weights for each choice, (C, 1 + A, K), as of best_weights for the output now and the anchors."""
@@ -150,13 +150,14 @@ class LatentError:
         before, part = self._vectors[:, origin], step.error[:, chosen]
         error = np.einsum("ik,ikn->kn", part[1:], before)
         error[:, self.now] += part[0]
-        own = self._motion()[2] * before[0]
-        own[:, self.now] += 1
-        self._vectors = np.concatenate([error[None], np.where(
-            computed[:, None], np.concatenate([own[None], before[1:-1]]), before[1:])])
-        anchors = self.anchors[:, origin]
-        newest = np.full((1, len(chosen)), self.now)
-        self.anchors = np.where(computed, np.concatenate([newest, anchors[:-1]]), anchors)
+        given, anchors = before[1:], self.anchors[:, origin]
+        if computed.any():
+            own = self._motion()[2] * before[0]
+            own[:, self.now] += 1
+            newest = np.full((1, len(chosen)), self.now)
+            given = np.where(computed[:, None], np.concatenate([own[None], given[:-1]]), given)
+            anchors = np.where(computed, np.concatenate([newest, anchors[:-1]]), anchors)
+        self._vectors, self.anchors = np.concatenate([error[None], given]), anchors
         self._products, self._unknown = step.products[..., chosen], step.unknown[:, chosen]
         self._size = step.size[chosen]
         self.now += 1
@@ -185,12 +186,19 @@ def best_weights(gram: np.ndarray, wanted: np.ndarray, ridge: float, missing: np
     """
     change = gram[1:] - gram[0]  # (M - 1, M, K), from the newest anchor to each other
     left, right = change[:, 1:] - change[:, :1], wanted[1:] - wanted[0] - change[:, 0]
-    diagonal = np.einsum("iik->ik", left)  # a view
+    diagonal = _diagonal(left)
     if missing is None:
         diagonal += ridge / max(1, len(diagonal)) * diagonal.sum(0) + 1e-12
     else:
         missing = missing[1:]
         left[missing[:, None] | missing] = right[missing] = 0
         diagonal += np.where(missing, 1, ridge * diagonal.sum(0) / np.maximum(1, (~missing).sum(0)) + 1e-12)
-    found = np.linalg.solve(left.transpose(2, 0, 1), right.T[:, :, None])[:, :, 0].T
-    return np.concatenate([1 - found.sum(0, keepdims=True), found])
+    found = np.empty(wanted.shape)
+    found[1:] = np.linalg.solve(left.transpose(2, 0, 1), right.T[:, :, None])[:, :, 0].T
+    found[0] = 1 - found[1:].sum(0)
+    return found
+
+
+def _diagonal(products: np.ndarray) -> np.ndarray:
+    """That of (M, M, K), as a view (M, K)."""
+    return products.reshape(-1, products.shape[-1])[::len(products) + 1]

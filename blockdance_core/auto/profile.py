@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ MOST_TIMES = 500
 MOST_RUNS, MOST_PARAMETERS = 10 ** 6, 10 ** 15
 MOST_SAMPLERS, MOST_STREAMS = 200, 16
 TRAITS = "counted", "steady", "whole"
+PARSED = 8  # texts whose profiles are kept
 
 
 class ProfileError(ValueError):
@@ -79,8 +81,10 @@ class Profile:
         return "{" + ",\n ".join(lines) + "}\n"
 
     @classmethod
+    @lru_cache(maxsize=PARSED)
     def parse(cls, text: str, source: str) -> "Profile":
-        """Raises ProfileError, which names the source, for anything but a sound profile."""
+        """Raises ProfileError, which names the source, for anything but a sound profile. Every run asks for its own,
+        and a long one takes longer to check than to read."""
         try:
             if len(text) > LARGEST:
                 raise ValueError(f"{len(text)} characters are too many")

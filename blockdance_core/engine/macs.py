@@ -8,6 +8,7 @@ In a run each kind of pass is counted once, when it first computes everything.
 
 import threading
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 from typing import Callable, Hashable, Sequence
 
@@ -93,6 +94,16 @@ _QUANTISED_ATTENTION = {
     "comfy_kitchen.int8_attention": _attention, "comfy_kitchen.int8_attention_masked": _attention}
 
 
+@lru_cache(maxsize=None)
+def _formula(operator: object) -> tuple[bool, Callable[..., int] | None]:
+    """Whether an operator is of linear layers and convolutions, and its MACs by output and arguments; None if it has
+    none."""
+    name = str(operator)
+    if (found := _LINEAR.get(operator) or _QUANTISED.get(name)) is not None:
+        return True, found
+    return False, _ATTENTION.get(operator) or _QUANTISED_ATTENTION.get(name)
+
+
 class MacCounter(TorchDispatchMode):
     """Context of the calls to be counted, in this thread.
 
@@ -114,9 +125,12 @@ class MacCounter(TorchDispatchMode):
         out = func(*args, **(kwargs or {}))
         operator = func.overloadpacket
         try:
-            if (formula := _LINEAR.get(operator) or _QUANTISED.get(str(operator))) is not None:
+            linear, formula = _formula(operator)
+            if formula is None:
+                pass
+            elif linear:
                 self.linear += formula(out, *args)
-            elif (formula := _ATTENTION.get(operator) or _QUANTISED_ATTENTION.get(str(operator))) is not None:
+            else:
                 self.attention += formula(out, *args)
         except Exception as error:  # it is computed, and need not be counted
             self.missed = f"{operator} ({type(error).__name__} {error})"

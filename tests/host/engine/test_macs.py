@@ -125,9 +125,9 @@ def test_int8_layers_with_a_kernel_of_their_own_are_said(monkeypatch):
     """A stand-in for such a weight on a GPU, where ComfyUI calls the kernel past torch."""
     model = torch.nn.Linear(2, 2, device="meta")
     monkeypatch.setattr(comfy.ops, "linear_input_act", None, raising=False)
-    assert unseen_linear(model) is None
+    assert unseen_linear([model]) is None
     model.weight._layout_cls = "TensorWiseINT8Layout"
-    assert "int8" in unseen_linear(model)
+    assert "int8" in unseen_linear([model])
 
 
 def test_operators_arrive_whole_or_in_parts():
