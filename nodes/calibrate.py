@@ -1,6 +1,6 @@
 """BlockDance Calibrate: measure a model by full runs, on purpose and with several seeds."""
 
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Callable
 
 import comfy.samplers
@@ -10,10 +10,11 @@ from comfy_api.latest import io
 
 from nodes import common_ksampler
 
-from ..blockdance_core.auto.calibration import LEFT_OUT, SPEEDUPS, growth_of, refined
+from ..blockdance_core.auto.calibration import LEFT_OUT, SPEEDUPS, FullRuns, refined, with_growth
 from ..blockdance_core.auto.kernel import Kernel, mean
 from ..blockdance_core.auto.measurement import MeasureMethod
 from ..blockdance_core.auto.method import AutoMethod
+from ..blockdance_core.auto.sampler_observation import Samplers
 from ..blockdance_core.comfy.attach import attach, last_report
 from ..blockdance_core.comfy.models.architectures import ANY_MODEL
 from ..blockdance_core.methods.method import Method
@@ -23,8 +24,6 @@ from . import profiles
 from . import server as notify
 from .patch import CATEGORY
 from .server import callable_by_scripts
-
-STEADY = "euler"  # by which the growth of errors is measured where the sampler adds noise
 
 
 class BlockDanceCalibrate(io.ComfyNode):
@@ -90,43 +89,51 @@ class BlockDanceCalibrate(io.ComfyNode):
                                      negative, latent_image)[0]["samples"]
             parts = latent.unbind() if latent.is_nested else [latent]  # video and sound are drawn together
             return torch.cat([part.flatten() for part in parts])
-
-        def measure(sampler: str) -> tuple[Quantity, Kernel, Callable[[Method], list[torch.Tensor]]]:
-            """What full runs show, and the errors of others by the same sampler."""
-            found: list[tuple[Quantity, Kernel]] = []
-
-            def keep(quantity: Quantity, kernel: Kernel) -> str:
-                found.append((quantity, kernel))
-                return f"run {len(found)} of {runs} measured"
-            recording, full = attach(model, MeasureMethod(keep, samplers=measured), family=ANY_MODEL), []
-            for run in range(runs):
-                notify.show(f"run {run + 1} of {runs}" + (f" by {sampler}" if sampler != sampler_name else ""), node_id)
-                full.append(draw(recording, run, sampler))
-                if len(found) <= run:
-                    raise ValueError(f"run {run + 1} of {runs} has shown nothing: {last_report(recording).line()}")
-
-            def errors_of(method: Method) -> list[torch.Tensor]:
-                patched = attach(model, method, family=ANY_MODEL)
-                return [draw(patched, run, sampler) - full[run] for run in range(runs)]
-            return found[0][0], mean([kernel for _, kernel in found]), errors_of
-        quantity, kernel, errors_of = measure(sampler_name)
-        said = ""
+        calibration = Runs(model, runs, draw, measured, lambda text: notify.show(text, node_id))
+        full, said = calibration.full(sampler_name), [f"{count(runs, 'run')} measured"]
         if error_growth:
-            noisy = quantity is Quantity.PICTURE  # how errors grow is the model's, and noise hides it
-            notify.show(f"measuring how errors grow, in {count(runs * (len(LEFT_OUT) + noisy), 'more run')}", node_id)
+            more = runs * (len(LEFT_OUT) + (full.quantity is Quantity.PICTURE))  # as noise hides how errors grow
+            calibration.tell(f"measuring how errors grow, in {count(more, 'more run')}")
             try:
-                of_quantity, of, errors = measure(STEADY) if noisy else (quantity, kernel, errors_of)
-                kernel = replace(kernel, growth=growth_of(of, of_quantity, errors))
-                said = f", errors grow by {kernel.growth:.1f}"
+                full = with_growth(full, lambda sampler: calibration.full(sampler, f" by {sampler}"))
+                said.append(f"errors grow by {full.kernel.growth:.1f}")
             except ValueError as error:
-                said = f", how errors grow is not known: {error}"
-
-        def errors_of_plan(method: AutoMethod) -> list[torch.Tensor]:
-            notify.show(f"trying plans for {method.speedup:.2f}x", node_id)
-            return errors_of(method)
+                said.append(f"how errors grow is not known: {error}")
         if refine:
-            kernel = refined(kernel, quantity, refine, errors_of_plan)
-        name = measured.save(quantity, kernel, runs, cfg=cfg, sampler=sampler_name, scheduler=scheduler)
-        plans = f", {count(len(kernel.proven), 'plan')} refined" if refine else ""
-        notify.show(f"{count(runs, 'run')} measured{said}{plans}: {name}", node_id)
+            full = refined(full, refine)
+            said.append(f"{count(len(full.kernel.proven), 'plan')} refined")
+        name = measured.save(full.quantity, full.kernel, runs, cfg=cfg, sampler=sampler_name, scheduler=scheduler)
+        notify.show(f"{', '.join(said)}: {name}", node_id)
         return io.NodeOutput(model, name)
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Those of one execution. draw: makes one with a model, by its number and a sampler, and gives its latent (n,);
+    samplers: keeps what is observed of samplers; tell: shows what goes on."""
+    model: ModelPatcher
+    count: int
+    draw: Callable[[ModelPatcher, int, str], torch.Tensor]
+    samplers: Samplers
+    tell: Callable[[str], None]
+
+    def full(self, sampler: str, how: str = "") -> FullRuns:
+        """how: said of these runs beside their numbers. Raises ValueError where one shows nothing of the model."""
+        found: list[tuple[Quantity, Kernel]] = []
+
+        def keep(quantity: Quantity, kernel: Kernel) -> str:
+            found.append((quantity, kernel))
+            return f"run {len(found)} of {self.count} measured"
+        recording, latents = attach(self.model, MeasureMethod(keep, samplers=self.samplers), family=ANY_MODEL), []
+        for run in range(self.count):
+            self.tell(f"run {run + 1} of {self.count}{how}")
+            latents.append(self.draw(recording, run, sampler))
+            if len(found) <= run:
+                raise ValueError(f"run {run + 1} of {self.count} has shown nothing: {last_report(recording).line()}")
+
+        def errors_of(method: Method) -> list[torch.Tensor]:
+            if isinstance(method, AutoMethod):
+                self.tell(f"trying plans for {method.speedup:.2f}x")
+            patched = attach(self.model, method, family=ANY_MODEL)
+            return [self.draw(patched, run, sampler) - latent for run, latent in enumerate(latents)]
+        return FullRuns(found[0][0], mean([kernel for _, kernel in found]), errors_of)

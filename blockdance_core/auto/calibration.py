@@ -21,14 +21,32 @@ from .profile import general
 from .streams import grams_of
 from .weights import KernelExtrapolation
 
+STEADY = "euler"  # of ComfyUI's samplers one that adds no noise
 LEFT_OUT = .9, .7, .2  # times, about
 SPEEDUPS = 1.5, 2., 2.5, 3., 4.
 FAILED = 1e3  # dB
 
 
-def growth_of(kernel: Kernel, quantity: Quantity, errors_of: Callable[[Method], Sequence[torch.Tensor]]) -> float:
-    """The growth of errors of the model of a kernel, LEAST_GROWTH to MOST_GROWTH, by runs that leave out one evaluation
-    each.
+@dataclass(frozen=True)
+class FullRuns:
+    """What full runs by one sampler have shown, and the latents' errors of runs of the same seeds by another method."""
+    quantity: Quantity
+    kernel: Kernel
+    errors_of: Callable[[Method], Sequence[torch.Tensor]]
+
+
+def with_growth(full: FullRuns, by: Callable[[str], FullRuns]) -> FullRuns:
+    """With how errors grow in the model. Where the sampler adds noise, which hides that, it is measured by one that
+    adds none.
+
+    by: full runs by the sampler of this name. Raises ValueError as `growth_of` does.
+    """
+    steady = by(STEADY) if full.quantity is Quantity.PICTURE else full
+    return replace(full, kernel=replace(full.kernel, growth=growth_of(steady)))
+
+
+def growth_of(full: FullRuns) -> float:
+    """The growth of errors of a model, LEAST_GROWTH to MOST_GROWTH, by runs that leave out one evaluation each.
 
     What such a run gets in place of output n is the one before it, so the kernel tells how far the latent is then off,
 
@@ -36,11 +54,9 @@ def growth_of(kernel: Kernel, quantity: Quantity, errors_of: Callable[[Method], 
 
     and the run tells how far off its result is. The two differ by a factor of c e^(g t), t being the time of the
     evaluation that follows (planner.weight). g, the growth, is the slope of its logarithm; c is left free, as a kernel
-    has no units.
-
-    errors_of: the latents' errors of some runs by a method, at the times of the kernel. Raises ValueError where they
-    say nothing.
+    has no units. Raises ValueError where the runs say nothing.
     """
+    kernel, quantity = full.kernel, full.quantity
     times, found = np.append(kernel.times, 0.), []
     for time in LEFT_OUT:
         place = _next_to(time, kernel.times)
@@ -48,7 +64,7 @@ def growth_of(kernel: Kernel, quantity: Quantity, errors_of: Callable[[Method], 
         wrong = np.zeros(len(kernel.times))
         wrong[[place - 1, place]] = 1, -1
         before = moved_by(quantity, start, end) ** 2 * (wrong @ kernel.gram @ wrong)
-        errors = errors_of(OneLeftOutMethod(time, quantity))
+        errors = full.errors_of(OneLeftOutMethod(time, quantity))
         after = np.mean([float(error.double().square().mean()) for error in errors])
         if before > 0 and 0 < after < np.inf:
             found.append((end, np.log(after / before) / 2))
@@ -58,21 +74,19 @@ def growth_of(kernel: Kernel, quantity: Quantity, errors_of: Callable[[Method], 
     return float(np.clip(slope, LEAST_GROWTH, MOST_GROWTH))
 
 
-def refined(kernel: Kernel, quantity: Quantity, tries: int,
-            errors_of: Callable[[AutoMethod], Sequence[torch.Tensor]]) -> Kernel:
-    """The kernel with the choice that came closest for each of the speed-ups. The first few that a search finds are
-    expected to be nearly equal, and are not.
-
-    errors_of: the latents' errors in some runs by a method that has one choice only. A choice takes the place of the
-    one that a search would make where it is closer, in dB, by more than the standard error of that.
+def refined(full: FullRuns, tries: int) -> FullRuns:
+    """With the choice that came closest for each of the speed-ups. The first few that a search finds are expected to be
+    nearly equal, and are not: one takes the place of that which a search would make where it is closer, in dB, by more
+    than the standard error of that.
     """
+    kernel, quantity = full.kernel, full.quantity
     extrapolation, times, proven = KernelExtrapolation.of(kernel, quantity), np.append(kernel.times, 0.), []
     gram, steps = grams_of(extrapolation, kernel.times), len(kernel.times)
     for count in sorted({count_of(steps, speedup) for speedup in SPEEDUPS}, reverse=True):
         choices = best(gram, times, extrapolation.rules, quantity, count, tries)
-        errors = [list(map(_decibels, errors_of(_trial(kernel, choice.computed)))) for choice in choices]
+        errors = [list(map(_decibels, full.errors_of(_trial(kernel, choice.computed)))) for choice in choices]
         proven.append(choices[_closest(np.array(errors))].computed)
-    return replace(kernel, proven=tuple(proven))
+    return replace(full, kernel=replace(kernel, proven=tuple(proven)))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy_extras.nodes_easycache import EasyCacheNode, LazyCacheNode
 
 from ...blockdance_core.ada.policy_file import SUFFIX, read
-from ...blockdance_core.auto.calibration import growth_of, refined
+from ...blockdance_core.auto.calibration import FullRuns, refined, with_growth
 from ...blockdance_core.auto.kernel import Kernel
 from ...blockdance_core.auto.method import AutoMethod
 from ...blockdance_core.auto.profile import general
@@ -22,7 +22,7 @@ from ...blockdance_core.methods.method import Extrapolated, Method
 from ...blockdance_core.plan.schedule import Quantity
 from .arm import Arm, Calibration, method_arm
 from .compare import FEWER_STEPS
-from .measured import by_euler, counted, full_latents, kernel
+from .measured import by, counted, full_latents, kernel
 from .others import of_others
 from .planned import (
     SPEEDUPS,
@@ -97,10 +97,8 @@ def auto(method: str, speedup: float, known: Callable[[Calibration], tuple[Quant
 def calibrated(calibration: Calibration) -> tuple[Quantity, Kernel]:
     """As Calibrate measures it with its default settings, on more captions: how errors grow, too."""
     def measure(calibration: Calibration) -> tuple[Quantity, Kernel]:
-        quantity, measurement = kernel(calibration)
-        steady = by_euler(calibration) if quantity is Quantity.PICTURE else calibration
-        of_quantity, of = kernel(steady)
-        return quantity, replace(measurement, growth=growth_of(of, of_quantity, errors(steady)))
+        full = with_growth(full_runs(calibration), lambda sampler: full_runs(by(sampler, calibration)))
+        return full.quantity, full.kernel
     return replace(calibration, captions=CALIBRATED_ON).learn("calibrated", measure)
 
 
@@ -108,20 +106,19 @@ def refined_plans(calibration: Calibration) -> tuple[Quantity, Kernel]:
     """As Calibrate refines what it has measured."""
     def try_plans(calibration: Calibration) -> tuple[Quantity, Kernel]:
         quantity, measurement = calibrated(calibration)
-        more = replace(calibration, captions=CALIBRATED_ON)
-        return quantity, refined(measurement, quantity, TRIES, errors(more))
+        errors_of = full_runs(replace(calibration, captions=CALIBRATED_ON)).errors_of
+        return quantity, refined(FullRuns(quantity, measurement, errors_of), TRIES).kernel
     return calibration.learn("refined", try_plans)
 
 
-def errors(calibration: Calibration) -> Callable[[Method], list[torch.Tensor]]:
-    """Those of the latents of calibration captions, by a method."""
+def full_runs(calibration: Calibration) -> FullRuns:
+    """Of calibration captions."""
     same, model = counted(calibration), calibration.subject.patcher
-    full = full_latents(same)
 
     def errors_of(method: Method) -> list[torch.Tensor]:
-        return [drawn.latents - wanted
-                for drawn, wanted in zip(same.draw(attach(model, method, family=ANY_MODEL)), full)]
-    return errors_of
+        drawn = same.draw(attach(model, method, family=ANY_MODEL))
+        return [run.latents - full for run, full in zip(drawn, full_latents(same))]
+    return FullRuns(*kernel(calibration), errors_of)
 
 
 def of_other_models(speedup: float) -> Arm:

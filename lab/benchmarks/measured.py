@@ -7,6 +7,7 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from comfy.samplers import sampler_object
 
+from ...blockdance_core.auto.calibration import STEADY
 from ...blockdance_core.auto.kernel import Kernel, mean
 from ...blockdance_core.auto.measurement import MeasureMethod
 from ...blockdance_core.comfy.attach import attach
@@ -22,11 +23,12 @@ RECORDED_ON = 8  # calibration captions whose full runs the static rivals learn 
 def counted(calibration: Calibration) -> Calibration:
     """With a sampler that evaluates the model once a step, as Calibrate asks its user to."""
     known = traits_of(sampler_object(calibration.setting.sampler)).counted
-    return calibration if known else by_euler(calibration)
+    return calibration if known else by(STEADY, calibration)
 
 
-def by_euler(calibration: Calibration) -> Calibration:
-    return replace(calibration, setting=replace(calibration.setting, sampler="euler"))
+def by(sampler: str, calibration: Calibration) -> Calibration:
+    """The same with another sampler."""
+    return replace(calibration, setting=replace(calibration.setting, sampler=sampler))
 
 
 def measured_in(model: ModelPatcher, draw: Callable[[ModelPatcher], object]) -> tuple[Quantity, list[Kernel]]:
@@ -55,7 +57,7 @@ def trajectories(calibration: Calibration, steps: int | None = None, steady: boo
     setting's sampler adds noise, which the latents of a run then show as well as what the model says."""
     sampler = sampler_object(calibration.setting.sampler)
     if steady and not traits_of(sampler).steady:
-        calibration = by_euler(calibration)
+        calibration = by(STEADY, calibration)
 
     def record(calibration: Calibration) -> list[Trajectory]:
         setting = replace(counted(calibration).setting, steps=steps or calibration.setting.steps)

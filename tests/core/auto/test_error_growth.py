@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from blockdance.blockdance_core.auto.calibration import LEFT_OUT, OneLeftOutMethod, growth_of
+from blockdance.blockdance_core.auto.calibration import LEFT_OUT, FullRuns, OneLeftOutMethod, growth_of
 from blockdance.blockdance_core.auto.constants import LEAST_GROWTH
 from blockdance.blockdance_core.auto.kernel import Kernel
 from blockdance.blockdance_core.plan.plan import SkipModel, Transformer
@@ -43,14 +43,14 @@ def test_the_growth_of_a_model_that_is_known(growth):
         left_out, = (step for step, decision in enumerate(reuses) if isinstance(decision.reuse, SkipModel))
         asked.append(left_out)
         return [run(growth, left_out)[0] - full]
-    assert growth_of(kernel, Quantity.VELOCITY, errors_of) == pytest.approx(max(growth, LEAST_GROWTH), abs=.1)
+    assert growth_of(FullRuns(Quantity.VELOCITY, kernel, errors_of)) == pytest.approx(max(growth, LEAST_GROWTH), abs=.1)
     assert asked == sorted(set(asked)) and [TIMES[step] for step in asked] == pytest.approx(LEFT_OUT, abs=.01)
 
 
 def test_runs_that_show_no_difference_are_refused():
     kernel, full = measured(1.)
     with pytest.raises(ValueError):
-        growth_of(kernel, Quantity.VELOCITY, lambda _: [torch.zeros_like(full)])
+        growth_of(FullRuns(Quantity.VELOCITY, kernel, lambda _: [torch.zeros_like(full)]))
 
 
 @pytest.mark.parametrize("steps", [2, 8, 30])
