@@ -183,8 +183,9 @@ def speed(schedule: Schedule, computed: Collection[int]) -> Speed:
     evaluations = schedule.evaluations
     if evaluations is None:
         return Speed(schedule.steps, len(computed), False)
-    pace = StepGroups(Plan.from_reuses([None if step in computed else SkipModel(1) for step in range(schedule.steps)]))
-    return Speed(len(evaluations), sum(pace.decide(step).reuse is None for step in evaluations), True)
+    groups = StepGroups(Plan.from_reuses([
+        None if step in computed else SkipModel(1) for step in range(schedule.steps)]))
+    return Speed(len(evaluations), sum(groups.decide(step).reuse is None for step in evaluations), True)
 
 
 def weight(times: np.ndarray, now: int, growth: float) -> float:
