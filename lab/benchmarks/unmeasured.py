@@ -14,7 +14,6 @@ from .across import STATIC, at, decibels
 from .arms import AUTO, MAIN_POINTS, OTHERS
 from .markdown import table
 from .options import PICTURES
-from .row import Row
 from .table import Table
 
 LOWER = .25  # the quartile of pictures that are expected to be reached
@@ -46,17 +45,24 @@ def leave_one_out(tables: Sequence[Table]) -> str:
 
 def expected(tables: Sequence[Table]) -> dict[Quantity, dict[str, float]]:
     """By quantity and speed-up: the PSNR that three of four pictures of left-out models reach. Both worlds count alike,
-    and in each every model, and every way of sampling it. Speed-ups that not all models have are left out."""
+    and in each every model, and every way of sampling it. Speed-ups that not all models have are left out.
+
+    Not every way of sampling has every speed-up. Where some have none, what the others reach is less by what all reach
+    less than these at the speed-ups that all have, on a line between those. Ways with a single one do not count.
+    """
     found: dict[Quantity, dict[str, float]] = {}
     for quantity in Quantity:
-        some = [one for one in tables if _quantity(one) is quantity and _points(one)]
+        some = [one for one in tables if _quantity(one) is quantity and len(_points(one)) > 1]
         models = {one.model for one in some}
-        points = dict.fromkeys(point for one in some for point in _points(one))
-        for point in sorted(points, key=lambda point: float(point.rstrip("x"))):
-            rows = [(one.model, row) for one in some if (row := at(one, OTHERS, point)) and row.each]
-            if {model for model, _ in rows} == models:
-                times = 1 / fmean(row.macs for _, row in rows)  # what was asked for comes to whole evaluations
-                found.setdefault(quantity, {})[f"{times:.3g}"] = round(_lower_quartile(rows), 1)
+        having = {point: [one for one in some if point in _points(one)] for one in some for point in _points(one)}
+        having = {point: those for point, those in having.items() if {one.model for one in those} == models}
+        common = sorted((point for point in having if having[point] == some), key=lambda point: _times(some, point))
+        for point, those in sorted(having.items(), key=lambda item: _times(item[1], item[0])):
+            less = [_lower_quartile(some, other) - _lower_quartile(those, other) for other in common]
+            reached = _lower_quartile(those, point)
+            if common:
+                reached += float(np.interp(_times(those, point), [_times(some, other) for other in common], less))
+            found.setdefault(quantity, {})[f"{_times(those, point):.3g}"] = round(reached, 1)
     return found
 
 
@@ -74,12 +80,18 @@ def write(folder: Path, tables: Sequence[Table]) -> Path | None:
     return path
 
 
-def _lower_quartile(rows: Sequence[tuple[str, Row]]) -> float:
-    models = [model for model, _ in rows]
-    values = np.concatenate([row.each for _, row in rows])
+def _times(tables: Sequence[Table], point: str) -> float:
+    """How many times faster it is: what was asked for comes to whole evaluations."""
+    return 1 / fmean(at(one, OTHERS, point).macs for one in tables)
+
+
+def _lower_quartile(tables: Sequence[Table], point: str) -> float:
+    models = [one.model for one in tables]
+    rows = [at(one, OTHERS, point) for one in tables]
+    values = np.concatenate([row.each for row in rows])
     worlds = [PICTURES in model for model in dict.fromkeys(models)]
     weights = np.concatenate([np.full(len(row.each), 1 / len(row.each) / models.count(model) / worlds.count(
-        PICTURES in model)) for model, row in rows])
+        PICTURES in model)) for model, row in zip(models, rows)])
     order = values.argsort()
     share = weights[order].cumsum() / weights.sum()
     return float(values[order][np.searchsorted(share, LOWER)])

@@ -10,7 +10,7 @@ from .notes import note
 OUTPUT = "blockdance"  # the folder of ComfyUI's output in which everything is saved
 NOTE = """
 **Run it twice.** The first run makes the full {result} and measures the model on the way, which takes no longer. From
-the second on it takes about {share} the time, with any prompt and seed: some {computed} of {steps} steps are computed, the
+the second on it takes {share} the time, with any prompt and seed: some {computed} of {steps} steps are computed, the
 others forecast from them. The measurement is kept in *models/blockdance*, for other workflows, too.
 
 **Compare**: turn *enabled* off on the node and run again with the same seed.
@@ -42,7 +42,7 @@ class Chain:
 
 def about(model: str, chain: Chain, steps: int, *more: str, result: str = "picture", auto: Accelerator = AUTO) -> Node:
     """The note: how to run it, then what is particular to the model."""
-    share, quality = ("two thirds of", OF_SAFE) if auto == SAFE_AUTO else ("half", OF_BALANCED)
+    share, quality = ("about two thirds of", OF_SAFE) if auto == SAFE_AUTO else ("about half", OF_BALANCED)
     text = NOTE.format(result=result, computed=round(steps / auto.inputs["speedup"]), steps=steps, share=share,
                        quality=quality.format(result=result))
     return note(f"{model} with BlockDance Auto", "\n\n".join((text.strip(), *more)), chain.loading)

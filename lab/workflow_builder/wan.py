@@ -74,8 +74,8 @@ def wan_2_2() -> Workflow:
     return made.workflow(
         "Wan 2.2 video with BlockDance Auto",
         about("Wan 2.2 text-to-video", made, STEPS_2_2,
-              "Each of the two models has a node of its own: give both the same *quality*. Begin with *safe*, as half of "
-              "the steps are where the video is decided. With a 4-step LoRA there is nothing to gain.",
+              "Each of the two models has a node of its own: give both the same *quality*. Begin with *safe*, as half "
+              "of the steps are where the video is decided. With a 4-step LoRA there is nothing to gain.",
               result="video", auto=SAFE_AUTO),
         5)
 

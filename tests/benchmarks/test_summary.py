@@ -94,6 +94,15 @@ def test_what_three_of_four_pictures_of_left_out_models_reach_is_written_for_the
     assert "| one_pictures | 30 steps, euler, simple, cfg 4 | 2 | 2x | 36.0 |" in unmeasured.leave_one_out(some)
 
 
+def test_what_only_some_ways_of_sampling_have_is_less_by_what_the_others_are_less():
+    faster = [replace(record, point="4x", macs=25.) for record in records()
+              if (record.method, record.point) == ("Auto, profile of other models", "3x")]
+    uni_pc = records(replace(PICTURES, sampler="uni_pc"), 8.)
+    found = unmeasured.expected(tables([*records(), *faster, *uni_pc], [], []))
+    alone = unmeasured.expected(tables([*records(), *faster], [], []))[Quantity.VELOCITY]
+    assert found[Quantity.VELOCITY]["3"] == alone["3"] - 8. and found[Quantity.VELOCITY]["4"] == alone["4"] - 8.
+
+
 def test_more_steps_for_the_same_time_are_compared_with_many():
     forty = replace(PICTURES, steps=more_steps.STEPS)
     some = tables(records(forty, exact=True), [], [])
