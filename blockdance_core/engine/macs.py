@@ -126,12 +126,11 @@ class MacCounter(TorchDispatchMode):
         operator = func.overloadpacket
         try:
             linear, formula = _formula(operator)
-            if formula is None:
-                pass
-            elif linear:
-                self.linear += formula(out, *args)
+            macs = 0 if formula is None else formula(out, *args)
+            if linear:
+                self.linear += macs
             else:
-                self.attention += formula(out, *args)
+                self.attention += macs
         except Exception as error:  # it is computed, and need not be counted
             self.missed = f"{operator} ({type(error).__name__} {error})"
         return out
