@@ -10,7 +10,7 @@ from comfy_api.latest import io
 
 from nodes import common_ksampler
 
-from ..blockdance_core.auto.calibration import LEFT_OUT, SPEEDUPS, FullRuns, refined, with_growth
+from ..blockdance_core.auto.calibration import SPEEDUPS, CalibrationRuns, refined, with_growth
 from ..blockdance_core.auto.kernel import Kernel, mean
 from ..blockdance_core.auto.measurement import MeasureMethod
 from ..blockdance_core.auto.method import AutoMethod
@@ -92,8 +92,7 @@ class BlockDanceCalibrate(io.ComfyNode):
         calibration = Runs(model, runs, draw, measured, lambda text: notify.show(text, node_id))
         full, said = calibration.full(sampler_name), [f"{count(runs, 'run')} measured"]
         if error_growth:
-            more = runs * (len(LEFT_OUT) + (full.quantity is Quantity.PICTURE))  # as noise hides how errors grow
-            calibration.tell(f"measuring how errors grow, in {count(more, 'more run')}")
+            calibration.tell(f"measuring how errors grow, in {count(runs * full.runs_for_growth, 'more run')}")
             try:
                 full = with_growth(full, lambda sampler: calibration.full(sampler, f" by {sampler}"))
                 said.append(f"errors grow by {full.kernel.growth:.1f}")
@@ -117,7 +116,7 @@ class Runs:
     samplers: Samplers
     tell: Callable[[str], None]
 
-    def full(self, sampler: str, how: str = "") -> FullRuns:
+    def full(self, sampler: str, how: str = "") -> CalibrationRuns:
         """how: said of these runs beside their numbers. Raises ValueError where one shows nothing of the model."""
         found: list[tuple[Quantity, Kernel]] = []
 
@@ -136,4 +135,4 @@ class Runs:
                 self.tell(f"trying plans for {method.speedup:.2f}x")
             patched = attach(self.model, method, family=ANY_MODEL)
             return [self.draw(patched, run, sampler) - latent for run, latent in enumerate(latents)]
-        return FullRuns(found[0][0], mean([kernel for _, kernel in found]), errors_of)
+        return CalibrationRuns(found[0][0], mean([kernel for _, kernel in found]), errors_of)

@@ -28,24 +28,33 @@ FAILED = 1e3  # dB
 
 
 @dataclass(frozen=True)
-class FullRuns:
+class CalibrationRuns:
     """What full runs by one sampler have shown, and the latents' errors of runs of the same seeds by another method."""
     quantity: Quantity
     kernel: Kernel
     errors_of: Callable[[Method], Sequence[torch.Tensor]]
 
+    @property
+    def noise_hides_growth(self) -> bool:
+        """Whether the sampler adds noise, so that how errors grow in the model is measured by one that adds none."""
+        return self.quantity is Quantity.PICTURE
 
-def with_growth(full: FullRuns, by: Callable[[str], FullRuns]) -> FullRuns:
-    """With how errors grow in the model. Where the sampler adds noise, which hides that, it is measured by one that
-    adds none.
+    @property
+    def runs_for_growth(self) -> int:
+        """How many more runs of each seed that takes."""
+        return len(LEFT_OUT) + self.noise_hides_growth
+
+
+def with_growth(full: CalibrationRuns, by: Callable[[str], CalibrationRuns]) -> CalibrationRuns:
+    """With how errors grow in the model.
 
     by: full runs by the sampler of this name. Raises ValueError as `growth_of` does.
     """
-    steady = by(STEADY) if full.quantity is Quantity.PICTURE else full
+    steady = by(STEADY) if full.noise_hides_growth else full
     return replace(full, kernel=replace(full.kernel, growth=growth_of(steady)))
 
 
-def growth_of(full: FullRuns) -> float:
+def growth_of(full: CalibrationRuns) -> float:
     """The growth of errors of a model, LEAST_GROWTH to MOST_GROWTH, by runs that leave out one evaluation each.
 
     What such a run gets in place of output n is the one before it, so the kernel tells how far the latent is then off,
@@ -74,7 +83,7 @@ def growth_of(full: FullRuns) -> float:
     return float(np.clip(slope, LEAST_GROWTH, MOST_GROWTH))
 
 
-def refined(full: FullRuns, tries: int) -> FullRuns:
+def refined(full: CalibrationRuns, tries: int) -> CalibrationRuns:
     """With the choice that came closest for each of the speed-ups. The first few that a search finds are expected to be
     nearly equal, and are not: one takes the place of that which a search would make where it is closer, in dB, by more
     than the standard error of that.

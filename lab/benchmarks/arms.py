@@ -9,7 +9,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy_extras.nodes_easycache import EasyCacheNode, LazyCacheNode
 
 from ...blockdance_core.ada.policy_file import SUFFIX, read
-from ...blockdance_core.auto.calibration import FullRuns, refined, with_growth
+from ...blockdance_core.auto.calibration import CalibrationRuns, refined, with_growth
 from ...blockdance_core.auto.kernel import Kernel
 from ...blockdance_core.auto.method import AutoMethod
 from ...blockdance_core.auto.profile import general
@@ -107,18 +107,18 @@ def refined_plans(calibration: Calibration) -> tuple[Quantity, Kernel]:
     def try_plans(calibration: Calibration) -> tuple[Quantity, Kernel]:
         quantity, measurement = calibrated(calibration)
         errors_of = full_runs(replace(calibration, captions=CALIBRATED_ON)).errors_of
-        return quantity, refined(FullRuns(quantity, measurement, errors_of), TRIES).kernel
+        return quantity, refined(CalibrationRuns(quantity, measurement, errors_of), TRIES).kernel
     return calibration.learn("refined", try_plans)
 
 
-def full_runs(calibration: Calibration) -> FullRuns:
+def full_runs(calibration: Calibration) -> CalibrationRuns:
     """Of calibration captions."""
     same, model = counted(calibration), calibration.subject.patcher
 
     def errors_of(method: Method) -> list[torch.Tensor]:
         drawn = same.draw(attach(model, method, family=ANY_MODEL))
         return [run.latents - full for run, full in zip(drawn, full_latents(same))]
-    return FullRuns(*kernel(calibration), errors_of)
+    return CalibrationRuns(*kernel(calibration), errors_of)
 
 
 def of_other_models(speedup: float) -> Arm:

@@ -57,12 +57,12 @@ def expected(tables: Sequence[Table]) -> dict[Quantity, dict[str, float]]:
         having = {point: [one for one in some if point in _points(one)] for one in some for point in _points(one)}
         having = {point: those for point, those in having.items() if {one.model for one in those} == models}
         common = sorted((point for point in having if having[point] == some), key=lambda point: _times(some, point))
-        for point, those in sorted(having.items(), key=lambda item: _times(item[1], item[0])):
-            less = [_lower_quartile(some, other) - _lower_quartile(those, other) for other in common]
-            reached = _lower_quartile(those, point)
+        for times, point in sorted((_times(those, point), point) for point, those in having.items()):
+            reached = _lower_quartile(having[point], point)
             if common:
-                reached += float(np.interp(_times(those, point), [_times(some, other) for other in common], less))
-            found.setdefault(quantity, {})[f"{_times(those, point):.3g}"] = round(reached, 1)
+                less = [_lower_quartile(some, other) - _lower_quartile(having[point], other) for other in common]
+                reached += float(np.interp(times, [_times(some, other) for other in common], less))
+            found.setdefault(quantity, {})[f"{times:.3g}"] = round(reached, 1)
     return found
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from blockdance.blockdance_core.auto import planner, profile
-from blockdance.blockdance_core.auto.calibration import FullRuns, refined
+from blockdance.blockdance_core.auto.calibration import CalibrationRuns, refined
 from blockdance.blockdance_core.auto.kernel import Kernel
 from blockdance.blockdance_core.auto.latent_error import LatentError, Rules
 from blockdance.blockdance_core.auto.measurement import SAMPLED, Measurement, MeasureMethod, kernel_of
@@ -373,7 +373,7 @@ class TestRefinement:
 
     @staticmethod
     def refine(errors_of, steps: int = 20, tries: int = 4) -> Kernel:
-        full = FullRuns(Quantity.VELOCITY, kernel(steps),
+        full = CalibrationRuns(Quantity.VELOCITY, kernel(steps),
                         lambda method: [torch.tensor([error]) for error in errors_of(method)])
         return refined(full, tries).kernel
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from blockdance.blockdance_core.auto.calibration import LEFT_OUT, FullRuns, OneLeftOutMethod, growth_of
+from blockdance.blockdance_core.auto.calibration import LEFT_OUT, CalibrationRuns, OneLeftOutMethod, growth_of
 from blockdance.blockdance_core.auto.constants import LEAST_GROWTH
 from blockdance.blockdance_core.auto.kernel import Kernel
 from blockdance.blockdance_core.plan.plan import SkipModel, Transformer
@@ -35,22 +35,23 @@ def measured(growth: float) -> tuple[Kernel, torch.Tensor]:
 
 @pytest.mark.parametrize("growth", [0., .5, 1., 2.5])
 def test_the_growth_of_a_model_that_is_known(growth):
-    kernel, full = measured(growth)
+    kernel, result = measured(growth)
     asked = []
 
     def errors_of(method):
         reuses = method.plan(*PLANNED).decisions
         left_out, = (step for step, decision in enumerate(reuses) if isinstance(decision.reuse, SkipModel))
         asked.append(left_out)
-        return [run(growth, left_out)[0] - full]
-    assert growth_of(FullRuns(Quantity.VELOCITY, kernel, errors_of)) == pytest.approx(max(growth, LEAST_GROWTH), abs=.1)
+        return [run(growth, left_out)[0] - result]
+    full = CalibrationRuns(Quantity.VELOCITY, kernel, errors_of)
+    assert growth_of(full) == pytest.approx(max(growth, LEAST_GROWTH), abs=.1)
     assert asked == sorted(set(asked)) and [TIMES[step] for step in asked] == pytest.approx(LEFT_OUT, abs=.01)
 
 
 def test_runs_that_show_no_difference_are_refused():
     kernel, full = measured(1.)
     with pytest.raises(ValueError):
-        growth_of(FullRuns(Quantity.VELOCITY, kernel, lambda _: [torch.zeros_like(full)]))
+        growth_of(CalibrationRuns(Quantity.VELOCITY, kernel, lambda _: [torch.zeros_like(full)]))
 
 
 @pytest.mark.parametrize("steps", [2, 8, 30])
