@@ -1,22 +1,35 @@
 """BlockDance Calibrate: measure a model by full runs, on purpose and with several seeds."""
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field, replace
 from typing import Callable
 
 import comfy.samplers
 import torch
+from comfy.model_management import InterruptProcessingException
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 
 from nodes import common_ksampler
 
-from ..blockdance_core.auto.calibration import SPEEDUPS, CalibrationRuns, refined, with_growth
+from ..blockdance_core.auto import gauss_newton
+from ..blockdance_core.auto.calibration import (
+    CHECKED,
+    SPEEDUPS,
+    CalibrationRuns,
+    size_of,
+    tried,
+    with_growth,
+    with_plan,
+)
 from ..blockdance_core.auto.kernel import Kernel, mean
 from ..blockdance_core.auto.measurement import MeasureMethod
-from ..blockdance_core.auto.method import AutoMethod
 from ..blockdance_core.auto.sampler_observation import Samplers
+from ..blockdance_core.auto.trial import TrialMethod
+from ..blockdance_core.closeness import ALIKE_FROM
 from ..blockdance_core.comfy.attach import attach, last_report
 from ..blockdance_core.comfy.models.architectures import ANY_MODEL
+from ..blockdance_core.comfy.step_tracking import key_of
 from ..blockdance_core.methods.method import Method
 from ..blockdance_core.plan.schedule import Quantity
 from ..blockdance_core.words import count
@@ -69,52 +82,107 @@ class BlockDanceCalibrate(io.ComfyNode):
                                          "which says how many of the first steps have to be computed. Takes three "
                                          "more full runs for each run, four where the sampler adds noise; worth it "
                                          "for models of real pictures."),
+                io.Boolean.Input("check_quality", default=True, optional=True, advanced=True,
+                                 tooltip="Also draw the same seeds at "
+                                         f"{', '.join(f'{speedup:g}' for speedup in CHECKED)}x, so that the quality "
+                                         "that Auto expects is what came out. Takes 1.5 more full runs for each run."),
+                io.Boolean.Input("fit_weights", default=False, optional=True, advanced=True,
+                                 tooltip="Also fit the weights to the final images, for the speed-ups at which a "
+                                         "difference can be seen, and keep what is closer in runs that took no part "
+                                         "in it. Needs 2 runs, better 6; takes 3 to 8 more full runs for each run and "
+                                         "speed-up. The gain is small."),
             ],
             outputs=[
                 io.Model.Output(display_name="model", tooltip="The model as it came, to be passed on to BlockDance "
                                                               "Auto, which then uses the new profile."),
                 io.String.Output(display_name="profile", tooltip="The name of the file in models/blockdance."),
             ],
+            is_output_node=True,  # it may run alone
             hidden=[io.Hidden.unique_id], not_idempotent=True,  # server.py says why
         )
 
     @classmethod
     @callable_by_scripts
     def execute(cls, model, positive, negative, latent_image, seed: int, runs: int, steps: int, cfg: float,
-                sampler_name: str, scheduler: str, refine: int = 0, error_growth: bool = True) -> io.NodeOutput:
+                sampler_name: str, scheduler: str, refine: int = 0, error_growth: bool = True,
+                check_quality: bool = True, fit_weights: bool = False) -> io.NodeOutput:
+        if fit_weights and runs < 2:
+            raise ValueError("fit_weights fits to some runs and judges by others: set runs to 2 or more, better to 6")
         measured, node_id = profiles.Measured(model), notify.id_of(cls)
 
         def draw(patched: ModelPatcher, run: int, sampler: str) -> torch.Tensor:
             latent = common_ksampler(patched, (seed + run) % 2 ** 64, steps, cfg, sampler, scheduler, positive,
                                      negative, latent_image)[0]["samples"]
-            parts = latent.unbind() if latent.is_nested else [latent]  # video and sound are drawn together
-            return torch.cat([part.flatten() for part in parts])
-        calibration = Runs(model, runs, draw, measured, lambda text: notify.show(text, node_id))
+            if not latent.is_nested:
+                return model.model.process_latent_in(latent).flatten()
+            return torch.cat([part.flatten() for part in latent.unbind()])  # video and sound are drawn together
+        work = Work(lambda text: notify.show(text, node_id))
+        calibration = Runs(model, runs, draw, measured, work)
+        work.add(runs)
         full, said = calibration.full(sampler_name), [f"{count(runs, 'run')} measured"]
-        if error_growth:
-            calibration.tell(f"measuring how errors grow, in {count(runs * full.runs_for_growth, 'more run')}")
-            try:
-                full = with_growth(full, lambda sampler: calibration.full(sampler, f" by {sampler}"))
+        settings = {"cfg": cfg, "sampler": sampler_name, "scheduler": scheduler}
+        full = replace(full, kernel=measured.resumed(full.quantity, full.kernel, runs, **settings))
+        speedups, tries = (SPEEDUPS, refine) if refine else (CHECKED if check_quality or fit_weights else (), 1)
+        work.add(runs * (error_growth * full.runs_for_growth + tries * sum(1 / speedup for speedup in speedups)))
+        try:
+            if error_growth and full.kernel.growth is None:
+                work.tell(f"measuring how errors grow, in {count(runs * full.runs_for_growth, 'more run')}")
+                try:
+                    full = with_growth(full, lambda sampler: calibration.full(sampler, f" by {sampler}"))
+                except ValueError as error:
+                    said.append(f"how errors grow is not known: {error}")
+            if full.kernel.growth is not None:
                 said.append(f"errors grow by {full.kernel.growth:.1f}")
-            except ValueError as error:
-                said.append(f"how errors grow is not known: {error}")
-        if refine:
-            full = refined(full, refine)
-            said.append(f"{count(len(full.kernel.proven), 'plan')} refined")
-        name = measured.save(full.quantity, full.kernel, runs, cfg=cfg, sampler=sampler_name, scheduler=scheduler)
+            for speedup in speedups:
+                if not full.has_tried(speedup):
+                    work.tell(f"trying {count(tries, 'plan')} for {speedup:g}x")
+                    full = tried(full, speedup, tries)
+            if refine:
+                said.append(f"{count(len(full.kernel.proven), 'plan')} refined")
+            if fit_weights:
+                try:
+                    full = calibration.fitted(full)
+                    fitted = sum(bool(plan.changes) for plan in full.kernel.proven)
+                    said.append(f"weights of {count(fitted, 'plan')} fitted")
+                except ValueError as error:
+                    said.append(str(error))
+        except InterruptProcessingException:
+            measured.save(full.quantity, full.kernel, runs, **settings, **profiles.STOPPED)
+            raise
+        name = measured.save(full.quantity, full.kernel, runs, **settings)
         notify.show(f"{', '.join(said)}: {name}", node_id)
         return io.NodeOutput(model, name)
+
+
+@dataclass
+class Work:
+    """How much there is to do, in full runs, and how much is done. show: shows a line."""
+    show: Callable[[str], None]
+    total: float = 0.
+    done: float = 0.
+    started: float = field(default_factory=time.monotonic)
+
+    def add(self, runs: float) -> None:
+        self.total += runs
+
+    def finish(self, runs: float) -> None:
+        self.done += runs
+
+    def tell(self, text: str) -> None:
+        """With the time that is left, once it is known and more than a minute."""
+        left = (time.monotonic() - self.started) * (self.total / self.done - 1) / 60 if self.done else 0.
+        self.show(f"{text}, about {left:.0f} min left" if left > 1 else text)
 
 
 @dataclass(frozen=True)
 class Runs:
     """Those of one execution. draw: makes one with a model, by its number and a sampler, and gives its latent (n,);
-    samplers: keeps what is observed of samplers; tell: shows what goes on."""
+    samplers: keeps what is observed of samplers; work: shows what goes on."""
     model: ModelPatcher
     count: int
     draw: Callable[[ModelPatcher, int, str], torch.Tensor]
     samplers: Samplers
-    tell: Callable[[str], None]
+    work: Work
 
     def full(self, sampler: str, how: str = "") -> CalibrationRuns:
         """how: said of these runs beside their numbers. Raises ValueError where one shows nothing of the model."""
@@ -125,14 +193,26 @@ class Runs:
             return f"run {len(found)} of {self.count} measured"
         recording, latents = attach(self.model, MeasureMethod(keep, samplers=self.samplers), family=ANY_MODEL), []
         for run in range(self.count):
-            self.tell(f"run {run + 1} of {self.count}{how}")
+            self.work.tell(f"run {run + 1} of {self.count}{how}")
             latents.append(self.draw(recording, run, sampler))
             if len(found) <= run:
                 raise ValueError(f"run {run + 1} of {self.count} has shown nothing: {last_report(recording).line()}")
+            self.work.finish(1)
 
-        def errors_of(method: Method) -> list[torch.Tensor]:
-            if isinstance(method, AutoMethod):
-                self.tell(f"trying plans for {method.speedup:.2f}x")
-            patched = attach(self.model, method, family=ANY_MODEL)
-            return [self.draw(patched, run, sampler) - latent for run, latent in enumerate(latents)]
-        return CalibrationRuns(found[0][0], mean([kernel for _, kernel in found]), errors_of)
+        def error_of(method: Method, run: int) -> torch.Tensor:
+            error = self.draw(attach(self.model, method, family=ANY_MODEL), run, sampler) - latents[run]
+            self.work.finish(method.share if isinstance(method, TrialMethod) else 1)
+            return error
+        return CalibrationRuns(found[0][0], mean([kernel for _, kernel in found]), error_of, self.count,
+                               key_of(comfy.samplers.sampler_object(sampler)), size_of(latents))
+
+    def fitted(self, full: CalibrationRuns) -> CalibrationRuns:
+        """With weights fitted to the final images, where a difference to full runs can be seen."""
+        plans = [plan for plan in full.kernel.proven if plan.quality is not None and plan.quality < ALIKE_FROM
+                 and not plan.changes]
+        self.work.add(sum(gauss_newton.cost(full, plan) for plan in plans))
+        for plan in plans:
+            speedup = len(full.kernel.times) / len(plan.computed)
+            full = with_plan(full, gauss_newton.fitted(full, plan, lambda share: self.work.tell(
+                f"fitting weights for {speedup:.2g}x: {share:.0%}")))
+        return full

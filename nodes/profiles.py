@@ -2,11 +2,12 @@
 
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Sequence
 
 import folder_paths
+import numpy as np
 from comfy.model_patcher import ModelPatcher
 
 from ..blockdance_core.auto.kernel import Kernel
@@ -19,6 +20,7 @@ from ..blockdance_core.plan.schedule import Quantity, SamplerTraits
 logger = logging.getLogger(__name__)
 
 FOLDER = "blockdance"  # below models/
+STOPPED = {"stopped": "early"}  # of a calibration that was interrupted, among the settings
 
 
 def register() -> None:
@@ -51,6 +53,14 @@ class Measured:
         profile = Profile(self._fingerprint, quantity, kernel, runs, settings, versions(), dict(self._seen),
                           self._weights)
         return library().add(profile).name
+
+    def resumed(self, quantity: Quantity, kernel: Kernel, runs: int, **settings: str | int | float) -> Kernel:
+        """The kernel with what a calibration had found that was interrupted, if its full runs were the same."""
+        found = library().find(self._fingerprint, quantity, (*kernel.times, kernel.end), self._weights)
+        same = (found is not None and found.weights == self._weights and found.runs == runs
+                and found.settings == {"steps": len(kernel.times), **settings, **STOPPED}
+                and np.allclose(found.kernel.times, kernel.times) and np.allclose(found.kernel.gram, kernel.gram, 1e-4))
+        return replace(kernel, growth=found.kernel.growth, proven=found.kernel.proven) if same else kernel
 
     def learn(self, quantity: Quantity, kernel: Kernel) -> str:
         """Keep what the first run of a model has shown."""

@@ -1,5 +1,5 @@
 """What calibration measures of a model beyond the Gram matrix: how an error of the latent grows until the end of a run,
-and which plans came closest to full runs.
+which plans come closest to full runs, and how close.
 """
 
 import math
@@ -12,27 +12,35 @@ import torch
 from ..methods.method import Method
 from ..plan.plan import Plan, SkipModel, Transformer
 from ..plan.schedule import Quantity, Schedule
-from .constants import LEAST_GROWTH, MOST_GROWTH
+from .constants import FINISH, LEAST_GROWTH, MOST_GROWTH
 from .kernel import Kernel
 from .latent_error import moved_by
-from .method import AutoMethod
 from .planner import best, count_of
-from .profile import general
+from .proven_plan import ProvenPlan
 from .streams import grams_of
+from .trial import TrialMethod
 from .weights import KernelExtrapolation
 
 STEADY = "euler"  # of ComfyUI's samplers one that adds no noise
 LEFT_OUT = .9, .7, .2  # times, about
 SPEEDUPS = 1.5, 2., 2.5, 3., 4.
-FAILED = 1e3  # dB
+CHECKED = 1.5, 2., 3.  # what a user is most likely to ask for
+FAILED = -1e3  # dB
 
 
 @dataclass(frozen=True)
 class CalibrationRuns:
-    """What full runs by one sampler have shown, and the latents' errors of runs of the same seeds by another method."""
+    """What full runs by one sampler have shown, and runs of the same seeds by other methods.
+
+    error_of: of the latent that a method comes to in the run of this number, (n,), in the model's own units. count: of
+    runs. sampler: SamplerTraits.key. size: the mean square of the outputs, in the same units.
+    """
     quantity: Quantity
     kernel: Kernel
-    errors_of: Callable[[Method], Sequence[torch.Tensor]]
+    error_of: Callable[[Method, int], torch.Tensor]
+    count: int = 1
+    sampler: str = ""
+    size: float = 1.
 
     @property
     def noise_hides_growth(self) -> bool:
@@ -43,6 +51,29 @@ class CalibrationRuns:
     def runs_for_growth(self) -> int:
         """How many more runs of each seed that takes."""
         return len(LEFT_OUT) + self.noise_hides_growth
+
+    def has_tried(self, speedup: float) -> bool:
+        """Whether runs have shown already how close this speed-up comes."""
+        count = count_of(len(self.kernel.times), speedup)
+        return any(len(plan.computed) == count and plan.quality is not None and plan.sampler == self.sampler
+                   for plan in self.kernel.proven)
+
+    def errors_of(self, method: Method) -> list[torch.Tensor]:
+        return [self.error_of(method, run) for run in range(self.count)]
+
+    def quality(self, error: torch.Tensor) -> float:
+        """Of a run that is off by this, in dB: what is left of an error counts FINISH times at last (planner.weight).
+        Of a run that has failed, less than any other has."""
+        square = float(error.double().square().mean())
+        if not math.isfinite(square):
+            return FAILED
+        return -10 * math.log10(max(FINISH * square / self.size, 1e-30))
+
+
+def size_of(latents: Sequence[torch.Tensor]) -> float:
+    """The mean square of the outputs of runs that come to these latents, noise minus picture each, whose noise has a
+    mean square of 1."""
+    return 1 + sum(float(latent.double().square().mean()) for latent in latents) / len(latents)
 
 
 def with_growth(full: CalibrationRuns, by: Callable[[str], CalibrationRuns]) -> CalibrationRuns:
@@ -83,19 +114,35 @@ def growth_of(full: CalibrationRuns) -> float:
     return float(np.clip(slope, LEAST_GROWTH, MOST_GROWTH))
 
 
-def refined(full: CalibrationRuns, tries: int) -> CalibrationRuns:
-    """With the choice that came closest for each of the speed-ups. The first few that a search finds are expected to be
-    nearly equal, and are not: one takes the place of that which a search would make where it is closer, in dB, by more
-    than the standard error of that.
+def tried(full: CalibrationRuns, speedup: float, tries: int = 1) -> CalibrationRuns:
+    """With the plan that came closest at this speed-up, and how close. The first few that a search finds are expected
+    to be nearly equal, and are not: one takes the place of that which a search would make where it is closer, in dB, by
+    more than the standard error of that.
     """
     kernel, quantity = full.kernel, full.quantity
-    extrapolation, times, proven = KernelExtrapolation.of(kernel, quantity), np.append(kernel.times, 0.), []
-    gram, steps = grams_of(extrapolation, kernel.times), len(kernel.times)
-    for count in sorted({count_of(steps, speedup) for speedup in SPEEDUPS}, reverse=True):
-        choices = best(gram, times, extrapolation.rules, quantity, count, tries)
-        errors = [list(map(_decibels, full.errors_of(_trial(kernel, choice.computed)))) for choice in choices]
-        proven.append(choices[_closest(np.array(errors))].computed)
-    return replace(full, kernel=replace(kernel, proven=tuple(proven)))
+    extrapolation, times = KernelExtrapolation.of(kernel, quantity), np.append(kernel.times, kernel.end)
+    choices = best(grams_of(extrapolation, kernel.times), times, extrapolation.rules, quantity,
+                   count_of(len(kernel.times), speedup), tries)
+    plans = [ProvenPlan(choice.computed) for choice in choices]
+    qualities = np.array([list(map(full.quality, full.errors_of(TrialMethod(kernel, plan)))) for plan in plans])
+    chosen = closest(qualities)
+    return with_plan(full, replace(plans[chosen], sampler=full.sampler, quality=float(qualities[chosen].mean())))
+
+
+def with_plan(full: CalibrationRuns, plan: ProvenPlan) -> CalibrationRuns:
+    """With this one in place of what was proven for as many evaluations."""
+    others = [other for other in full.kernel.proven if len(other.computed) != len(plan.computed)]
+    proven = sorted((*others, plan), key=lambda some: -len(some.computed))
+    return replace(full, kernel=replace(full.kernel, proven=tuple(proven)))
+
+
+def closest(qualities: np.ndarray) -> int:
+    """Of the tries (C, R) in dB, the one with the best mean over R runs; the first where the difference is within its
+    own standard error."""
+    gains = qualities - qualities[0]
+    best, runs = int(np.argmax(gains.mean(1))), gains.shape[1]
+    chance = gains[best].std(ddof=1) / math.sqrt(runs) if runs > 1 else 0.
+    return best if gains[best].mean() > chance else 0
 
 
 @dataclass(frozen=True)
@@ -127,24 +174,3 @@ class Repetition:
 def _next_to(time: float, times: Sequence[float]) -> int:
     """Which evaluation of these times, but the first."""
     return 1 + int(np.abs(np.asarray(times[1:]) - time).argmin())
-
-
-def _trial(kernel: Kernel, choice: tuple[int, ...]) -> AutoMethod:
-    """The method that computes this choice, at the times of the kernel."""
-    trial = replace(kernel, proven=(choice,))
-    return AutoMethod(len(kernel.times) / len(choice), lambda *_: trial, general, corrects=False)
-
-
-def _closest(errors: np.ndarray) -> int:
-    """The choice (C, R) with the least mean over R runs; the first where the difference is within its own error."""
-    gains = errors[0] - errors
-    best = int(np.argmax(gains.mean(1)))
-    runs = gains.shape[1]
-    chance = gains[best].std(ddof=1) / math.sqrt(runs) if runs > 1 else 0.
-    return best if gains[best].mean() > chance else 0
-
-
-def _decibels(error: torch.Tensor) -> float:
-    """10 times the logarithm of the mean square; of a run that has failed, more than any other has."""
-    square = float(error.double().square().mean())
-    return 10 * math.log10(max(square, 1e-30)) if math.isfinite(square) else FAILED

@@ -2,13 +2,14 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from functools import cached_property
 from typing import Sequence
 
 import numpy as np
 
 from .constants import KERNEL_LENGTHS, LEAST_GROWTH, MOST_GROWTH
+from .proven_plan import ProvenPlan
 
 SAME = 1e-3  # times that differ by less are those of one schedule
 EDGE = 1e-3  # times this close to 0 and 1 count as one: their log-SNR is infinite
@@ -21,7 +22,7 @@ class Kernel:
     """gram[i, j] = <v(times[i]), v(times[j])>, the mean over what was measured, scaled to a mean diagonal of 1.
 
     v is the model's output as the velocity of a flow, noise minus picture; times descend from noise (1) to picture (0).
-    proven: choices of evaluations to compute at these times that came closest in runs of the model (calibration.py).
+    proven: plans at these times that came closest in runs of the model (calibration.py).
     growth: how errors of the latent grow (latent_error.Rules); None where it was not measured.
     end: the time that the last evaluation leads to. streams: the kernels of the latent's streams where it has several,
     such as picture and sound, of which `gram` is the mean (streams.py).
@@ -29,7 +30,7 @@ class Kernel:
     """
     times: np.ndarray  # (T,)
     gram: np.ndarray  # (T, T)
-    proven: tuple[tuple[int, ...], ...] = ()
+    proven: tuple[ProvenPlan, ...] = ()
     growth: float | None = None
     end: float = 0.
     streams: tuple["Kernel", ...] = ()
@@ -53,9 +54,9 @@ class Kernel:
             raise ValueError(f"a kernel ends at a time between 0 and its last, {self.times[-1]:g}, not {self.end:g}")
         if any(not np.array_equal(stream.times, self.times) for stream in self.streams):
             raise ValueError("the streams of a kernel are measured at its times")
-        for choice in self.proven:
-            if not choice or list(choice) != sorted(set(choice) & set(range(count))) or choice[0] != 0:
-                raise ValueError(f"{str(choice)[:80]} is no choice of some of {count} evaluations, ascending from 0")
+        for plan in self.proven:
+            if plan.computed[-1] >= count:
+                raise ValueError(f"{str(plan.computed)[:80]} is no choice of some of {count} evaluations")
 
     def __eq__(self, other: object) -> bool:
         return (isinstance(other, Kernel) and self._plain == other._plain and np.array_equal(self.times, other.times)
@@ -73,14 +74,15 @@ class Kernel:
     def digest(self) -> str:
         """By which two runs can be told to go by the same numbers, whatever file these are in."""
         numbers = [written(row) for row in (self.times, *self.gram)]
-        text = json.dumps([numbers, self.proven, self.growth])
+        proven = [astuple(plan) if plan.sampler else plan.computed for plan in self.proven]
+        text = json.dumps([numbers, proven, self.growth])
         return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
 
-    def proven_at(self, times: Sequence[float], count: int) -> tuple[int, ...] | None:
-        """The choice of so many evaluations that did best at these times; None where none was tried."""
+    def proven_at(self, times: Sequence[float]) -> dict[int, ProvenPlan]:
+        """The plans that did best at these times, by the number of evaluations that they compute."""
         if len(times) != len(self.times) or not np.allclose(times, self.times, atol=SAME):
-            return None
-        return next((choice for choice in self.proven if len(choice) == count), None)
+            return {}
+        return {len(plan.computed): plan for plan in reversed(self.proven)}
 
     def at(self, times: np.ndarray) -> np.ndarray:
         """The Gram matrix (S, S) at other times (S,), by kriging: between and beyond the times that were measured the

@@ -10,12 +10,12 @@ import numpy as np
 from ..engine.controller import PlanController, Setup
 from ..plan.plan import Kind, Plan, Reuse, SkipModel, Span, Transformer
 from ..plan.schedule import Origin, Quantity, SamplerTraits, Schedule, Stretch
-from .constants import FEWEST_MEASURED
+from .constants import FEWEST_MEASURED, LONGEST_SEARCH
 from .controller import Replanning, controller_of
 from .kernel import Kernel
 from .latent_error import Rules
 from .measurement import measurable, measurement_of
-from .planner import Speed, best, count_of, enough, speed
+from .planner import Candidate, Speed, best, count_of, enough, search, speed
 from .profile import general_quality
 from .sampler_observation import Samplers, setup_for
 from .streams import grams_of, seen_by
@@ -108,7 +108,7 @@ class AutoMethod:
         reuse = (SkipModel(transformer.depth) if schedule.sampler.whole
                  else Reuse(Span(0, transformer.depth - 1), Kind.DELTA))
         choice = self._choice(KernelExtrapolation.of(kernel, quantity, self.rules), stretches[0].times, self.speedup,
-                              self.least_quality)
+                              self.least_quality, schedule.sampler.key)
         chosen = _over(stretches, choice, self.speedup) | (set(range(steps)) - {step for stretch in stretches
                                                                   for step in stretch.steps})
         made = speed(schedule, chosen)
@@ -160,7 +160,7 @@ class Choice:
     asked: float
     steps: int
     wanted: int
-    proven: bool
+    proven: bool = False
 
     def words(self, speed: Speed, asked: Speed, least_quality: float, own: bool) -> str:
         """What the user should know of it, in a run of this speed; asked: the one that it was to have.
@@ -172,7 +172,7 @@ class Choice:
             reached = general_quality(self.extrapolation.quantity, speed.made / speed.computed)
             close = UNMEASURED if reached is None else (
                 f"{_decibels(min(self.expected, reached))} expected, by what other models reach")
-        said = f"{speed}, {close}" + (", the best plan in runs" if self.proven else "")
+        said = f"{speed}, {close}" + (", as its runs have shown" if self.proven else "")
         if len(self.computed) <= self.wanted:
             return said
         return (f"nothing to gain here: {said}" if speed.computed == speed.made else said) + (
@@ -180,21 +180,34 @@ class Choice:
             if own else f": {asked} would be too much for the models of the profile 'general'")
 
 
-def _choose(extrapolation: KernelExtrapolation, times: tuple[float, ...], speedup: float, least_quality: float
-            ) -> Choice:
+def _choose(extrapolation: KernelExtrapolation, times: tuple[float, ...], speedup: float, least_quality: float,
+            sampler: str) -> Choice:
+    """sampler: that of the run (SamplerTraits.key)."""
     steps, kernel = len(times) - 1, extrapolation.kernel
-    wanted = count_of(steps, speedup)
+    wanted, proven = count_of(steps, speedup), kernel.proven_at(times[:-1])
     known = grams_of(extrapolation, times[:-1]), np.array(times), extrapolation.rules, extrapolation.quantity
-    asked, = best(*known, wanted)
-    chosen = asked
+    walked = {count: search(*known, only=plan.computed)[0] for count, plan in sorted(proven.items())}
+    more = {count: proven[count].quality - found.quality for count, found in walked.items()
+            if proven[count].quality is not None and proven[count].sampler == sampler}
+
+    def of(count: int) -> Candidate:
+        """The best choice of so many, by runs where these have shown it, and its quality: by as much more or less than
+        the account of errors says as in runs of this sampler, on a line between their speed-ups."""
+        found = walked[count] if count in walked else best(*known, count)[0]
+        return replace(found, quality=found.quality + np.interp(count, [*more], [*more.values()])) if more else found
+    asked = chosen = of(wanted)
     if asked.quality < least_quality and wanted < steps:
-        for count in enough(*known, asked, least_quality):
-            chosen, = best(*known, count)
+        unshown = best(*known, wanted)[0] if wanted not in walked else walked[wanted]
+        counts = enough(*known, unshown, least_quality - asked.quality + unshown.quality)
+        for count in (*counts, *range(counts[-1] + 1, steps, math.ceil(steps / LONGEST_SEARCH)), steps):
+            chosen = of(count)
             if chosen.quality >= least_quality:
                 break
-    proven = kernel.proven_at(times[:-1], len(chosen.computed))
-    return Choice(extrapolation, proven or chosen.computed, chosen.quality, asked.quality, steps,
-                  wanted, proven is not None)
+    plan = proven.get(len(chosen.computed))
+    if plan is not None and plan.sampler == sampler:
+        extrapolation = replace(extrapolation, plan=plan)
+    return Choice(extrapolation, chosen.computed, float(chosen.quality), float(asked.quality), steps, wanted,
+                  plan is not None)
 
 
 def _over(stretches: Sequence[Stretch], choice: Choice, speedup: float) -> set[int]:

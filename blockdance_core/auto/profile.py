@@ -1,6 +1,7 @@
 """What was measured of a model, as a file that people can read, keep and share."""
 
 import json
+import math
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 
 from ..plan.schedule import Origin, Quantity, SamplerTraits
 from .kernel import Kernel, written
+from .proven_plan import ProvenPlan
 
 FORMAT = "blockdance profile 1"
 GENERAL = Path(__file__).parent / "general"  # a profile for each quantity
@@ -68,7 +70,10 @@ class Profile:
         if self.kernel.end:
             head["end"] = self.kernel.end
         if self.kernel.proven:
-            head["proven"] = self.kernel.proven
+            head["proven"] = [plan.computed for plan in self.kernel.proven]
+            if any(plan.quality is not None for plan in self.kernel.proven):
+                head["shown"] = [{"sampler": plan.sampler, "quality": plan.quality, "changes": plan.changes}
+                                 for plan in self.kernel.proven]
         if self.kernel.growth is not None:
             head["growth"] = self.kernel.growth
         if self.samplers:
@@ -97,7 +102,7 @@ class Profile:
             times = np.array(found["times"], float)
             if times.ndim != 1 or len(times) > MOST_TIMES:
                 raise ValueError(f"its times are no list of up to {MOST_TIMES} numbers")
-            proven = tuple(tuple(map(int, choice)) for choice in found.get("proven", ()))
+            proven = _proven(found.get("proven", ()), found.get("shown", ()))
             growth = None if found.get("growth") is None else float(found["growth"])
             end, streams = float(found.get("end", 0)), found.get("streams", ())
             if len(streams) > MOST_STREAMS:
@@ -124,6 +129,26 @@ def _samplers(found: dict[str, dict[str, bool]]) -> dict[str, SamplerTraits]:
         raise ValueError(f"{len(found)} samplers are too many")
     return {str(key): SamplerTraits(*(bool(traits[name]) for name in TRAITS), key=str(key), origin=Origin.RUN)
             for key, traits in found.items()}
+
+
+def _proven(choices: list[list[int]], shown: list[dict]) -> tuple[ProvenPlan, ...]:
+    """shown: of each choice; empty in older files."""
+    if shown and len(shown) != len(choices):
+        raise ValueError(f"what {len(shown)} plans have shown is not of {len(choices)}")
+    return tuple(
+        ProvenPlan(tuple(map(int, choice)), str(runs.get("sampler", "")), _quality(runs.get("quality")),
+                   tuple(tuple(map(_finite, row)) for row in runs.get("changes", ())))
+        for choice, runs in zip(choices, shown or [{}] * len(choices)))
+
+
+def _quality(number: float | None) -> float | None:
+    return None if number is None else _finite(number)
+
+
+def _finite(number: float) -> float:
+    if not math.isfinite(number):
+        raise ValueError(f"{number} is no finite number")
+    return float(number)
 
 
 def _row(numbers: np.ndarray) -> str:

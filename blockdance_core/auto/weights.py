@@ -9,18 +9,21 @@ from ..plan.schedule import Quantity
 from .constants import ACROSS_BEND
 from .kernel import Kernel
 from .latent_error import LatentError, Rules, best_weights
+from .proven_plan import ProvenPlan
 
 
 @dataclass(frozen=True)
 class KernelExtrapolation:
     """The best weights for what a kernel has measured, which is `quantity` of the model's output.
 
-    bends: times at which the outputs of this run bend, as where another prompt begins to apply.
+    bends: times at which the outputs of this run bend, as where another prompt begins to apply. plan: one whose runs
+    have changed the weights, for runs that follow it at the times of the kernel.
     """
     kernel: Kernel
     quantity: Quantity = Quantity.VELOCITY
     rules: Rules = Rules()
     bends: tuple[float, ...] = ()
+    plan: ProvenPlan | None = None
 
     @classmethod
     def of(cls, kernel: Kernel, quantity: Quantity, rules: Rules = Rules()) -> "KernelExtrapolation":
@@ -76,6 +79,8 @@ class PlannedWeights:
 
     def _begin(self, extrapolation: KernelExtrapolation, error: np.ndarray) -> None:
         self._ridge = extrapolation.rules.ridge
+        fits = extrapolation.plan in extrapolation.kernel.proven_at(self._times[:-1]).values()
+        self._plan = extrapolation.plan if fits and not extrapolation.bends else None
         self._gram = extrapolation.gram(self._times[:-1])
         self._latent = LatentError(
             self._gram, self._times, extrapolation.rules, extrapolation.quantity, error, self._computed)
@@ -92,7 +97,10 @@ class PlannedWeights:
         self._latent.follow(step, np.zeros(1, int))
         if computed:
             self._computed.append(used[0])
-        return {anchor: weight for anchor, weight in zip(used, step.weights[:, 0].tolist()) if weight}
+        weights = {anchor: weight for anchor, weight in zip(used, step.weights[:, 0].tolist()) if weight}
+        for anchor, change in (self._plan.changes_after(self._computed) if self._plan else {}).items():
+            weights[anchor] = weights.get(anchor, 0.) + change
+        return weights
 
     def expect(self, anchors: Sequence[int]) -> tuple[tuple[float, ...], float]:
         """As of KernelExtrapolation, of the next evaluation by these that were computed, newest first."""

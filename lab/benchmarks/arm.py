@@ -41,9 +41,12 @@ class Calibration:
 
     def draw(self, patched: ModelPatcher) -> list[Drawing]:
         """The calibration captions, each in a run of its own."""
-        single = replace(self.setting, batch=1)
-        return [self.subject.draw(patched, single, [scene], seed)
-                for seed, scene in enumerate(self.subject.scenes(self.captions, CALIBRATION))]
+        return [self.draw_one(patched, number) for number in range(self.captions)]
+
+    def draw_one(self, patched: ModelPatcher, number: int) -> Drawing:
+        """The calibration caption of this number."""
+        scene = self.subject.scenes(self.captions, CALIBRATION)[number]
+        return self.subject.draw(patched, replace(self.setting, batch=1), [scene], number)
 
 
 Patch = Callable[[ModelPatcher, Calibration], ModelPatcher]

@@ -1,20 +1,24 @@
 """All arms. To add one, add a line."""
 
 from dataclasses import replace
+from functools import reduce
 from pathlib import Path
 from typing import Callable, Iterable
 
 import torch
 from comfy.model_patcher import ModelPatcher
+from comfy.samplers import sampler_object
 from comfy_extras.nodes_easycache import EasyCacheNode, LazyCacheNode
 
 from ...blockdance_core.ada.policy_file import SUFFIX, read
-from ...blockdance_core.auto.calibration import CalibrationRuns, refined, with_growth
+from ...blockdance_core.auto import gauss_newton
+from ...blockdance_core.auto.calibration import CHECKED, CalibrationRuns, size_of, tried, with_growth, with_plan
 from ...blockdance_core.auto.kernel import Kernel
 from ...blockdance_core.auto.method import AutoMethod
 from ...blockdance_core.auto.profile import general
 from ...blockdance_core.comfy.attach import attach, fingerprint_of
 from ...blockdance_core.comfy.models.architectures import ANY_MODEL
+from ...blockdance_core.comfy.step_tracking import key_of
 from ...blockdance_core.methods.blockdance import BlockDanceMethod
 from ...blockdance_core.methods.delta_cache import DeltaCacheMethod
 from ...blockdance_core.methods.delta_dit import DeltaDiTMethod
@@ -53,11 +57,12 @@ from .rivals.teacache import ChangeLog, TeaCache
 from .tuned import dpcaches, l2ps, meancaches, tuned
 
 POLICIES = Path(__file__).resolve().parents[2] / "demo" / "policies"
-AUTO, CALIBRATED, REFINED, BUDCACHE, CEILING = "Auto", "Auto, calibrated", "Auto, refined", "BudCache", "ceiling: "
+AUTO, CALIBRATED, REFINED, FITTED = "Auto", "Auto, calibrated", "Auto, refined", "Auto, fitted"
+BUDCACHE, CEILING = "BudCache", "ceiling: "
 OTHERS, GENERAL = "Auto, profile of other models", "Auto, general profile"
 RIVALS = "L2P", "MeanCache", "DPCache"  # those that are ahead of the others, each with a row of its own when tuned
 BNS = CEILING + "BNS, trained through the model"
-SLOW = REFINED, BUDCACHE, BNS  # dozens of runs and more before the first that is measured
+SLOW = REFINED, FITTED, BUDCACHE, BNS  # dozens of runs and more before the first that is measured
 MAIN = "fewer steps", AUTO, OTHERS, *RIVALS  # what is measured in every setting; all the rest in the first alone
 MAIN_POINTS, MAIN_SHARE = ("2x", "3x"), .6  # of fewer steps the points around these
 QUICK = *MAIN, CALIBRATED, "TaylorSeer order 1", "SeaCache", "BlockDance"  # with a few others, and minutes in all
@@ -95,30 +100,45 @@ def auto(method: str, speedup: float, known: Callable[[Calibration], tuple[Quant
 
 
 def calibrated(calibration: Calibration) -> tuple[Quantity, Kernel]:
-    """As Calibrate measures it with its default settings, on more captions: how errors grow, too."""
-    def measure(calibration: Calibration) -> tuple[Quantity, Kernel]:
-        full = with_growth(full_runs(calibration), lambda sampler: full_runs(by(sampler, calibration)))
-        return full.quantity, full.kernel
-    return replace(calibration, captions=CALIBRATED_ON).learn("calibrated", measure)
+    """As Calibrate measures it with its default settings, on more captions."""
+    return _known(calibration.learn("calibrated", lambda calibration: reduce(tried, CHECKED, grown(calibration))))
 
 
 def refined_plans(calibration: Calibration) -> tuple[Quantity, Kernel]:
     """As Calibrate refines what it has measured."""
-    def try_plans(calibration: Calibration) -> tuple[Quantity, Kernel]:
-        quantity, measurement = calibrated(calibration)
-        errors_of = full_runs(replace(calibration, captions=CALIBRATED_ON)).errors_of
-        return quantity, refined(CalibrationRuns(quantity, measurement, errors_of), TRIES).kernel
-    return calibration.learn("refined", try_plans)
+    def refine(calibration: Calibration) -> CalibrationRuns:
+        return reduce(lambda full, speedup: tried(full, speedup, TRIES), SPEEDUPS, grown(calibration))
+    return _known(calibration.learn("refined", refine))
+
+
+def with_fitted(speedup: float) -> Callable[[Calibration], tuple[Quantity, Kernel]]:
+    """As Calibrate fits the weights of a plan to the results of runs."""
+    def fit(calibration: Calibration) -> CalibrationRuns:
+        full = tried(grown(calibration), speedup)
+        return with_plan(full, gauss_newton.fitted(full, full.kernel.proven[0]))
+    return lambda calibration: _known(calibration.learn(f"fitted {speedup:g}x", fit))
+
+
+def grown(calibration: Calibration) -> CalibrationRuns:
+    """Full runs, and how errors grow."""
+    def measure(calibration: Calibration) -> CalibrationRuns:
+        return with_growth(full_runs(calibration), lambda sampler: full_runs(by(sampler, calibration)))
+    return replace(calibration, captions=CALIBRATED_ON).learn("growth", measure)
 
 
 def full_runs(calibration: Calibration) -> CalibrationRuns:
     """Of calibration captions."""
     same, model = counted(calibration), calibration.subject.patcher
 
-    def errors_of(method: Method) -> list[torch.Tensor]:
-        drawn = same.draw(attach(model, method, family=ANY_MODEL))
-        return [run.latents - full for run, full in zip(drawn, full_latents(same))]
-    return CalibrationRuns(*kernel(calibration), errors_of)
+    def error_of(method: Method, run: int) -> torch.Tensor:
+        drawn = same.draw_one(attach(model, method, family=ANY_MODEL), run)
+        return (drawn.latents - full_latents(same)[run]).flatten()
+    return CalibrationRuns(*kernel(calibration), error_of, same.captions, key_of(sampler_object(same.setting.sampler)),
+                           size_of(full_latents(same)))
+
+
+def _known(full: CalibrationRuns) -> tuple[Quantity, Kernel]:
+    return full.quantity, full.kernel
 
 
 def of_other_models(speedup: float) -> Arm:
@@ -145,6 +165,7 @@ ALL: tuple[Arm, ...] = (
     *(auto(AUTO, speedup) for speedup in (1.5, 2., 2.5, 3., 4.)),
     *(auto(CALIBRATED, speedup, calibrated) for speedup in (1.5, 2., 2.5, 3., 4.)),
     *(auto(REFINED, speedup, refined_plans) for speedup in (1.5, 2., 2.5, 3., 4.)),
+    *(auto(FITTED, speedup, with_fitted(speedup)) for speedup in (2., 3., 4.)),
     *(of_other_models(speedup) for speedup in (1.5, 2., 2.5, 3., 4.)),
     *(auto(GENERAL, speedup, known=None) for speedup in (1.5, 2., 2.5, 3., 4.)),
     *(replace(arm, method=f"fewer steps, {sampler}", sampler=sampler)

@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 
-from . import acceleration, graph, outputs, overrides, progress, running, words
+from . import acceleration, calibration, graph, outputs, overrides, progress, running, words
 from .errors import HeadlessError, PromptError, UsageError
 from .node_types import Types, node_types
 from .spelling import meant
@@ -87,6 +87,16 @@ def parser() -> argparse.ArgumentParser:
                            "writes sweep.csv and sweep.png")
     run.add_argument("--rounds", type=_positive, default=3, metavar="COUNT",
                      help="how often --compare and --sweep run each variant (default: %(default)s)")
+    calibrate = actions.add_parser(
+        "calibrate", help="measure a workflow's model for BlockDance Auto, by runs with the settings of its KSampler")
+    calibrate.set_defaults(action=_calibrate)
+    calibrate.add_argument("workflow", type=Path, help="a workflow in the API format")
+    calibrate.add_argument("--server", type=_url, action="append", default=[], metavar="URL", dest="servers",
+                           help=f"where ComfyUI listens (default: {HERE})")
+    calibrate.add_argument("--runs", type=_positive, default=2, metavar="COUNT",
+                           help="full runs to measure (default: %(default)s)")
+    calibrate.add_argument("--set", action="append", default=[], metavar="NODE.INPUT=VALUE",
+                           help='change an input, as in "BlockDance Calibrate.fit_weights=true"')
     return result
 
 
@@ -158,6 +168,17 @@ def _run(options: argparse.Namespace) -> None:
         _print_saved(outputs.save(result, prompt, options.out))
         if result.problems:
             raise PromptError(running.MISSING)
+
+
+def _calibrate(options: argparse.Namespace) -> None:
+    server, *others = options.servers
+    if others:
+        raise UsageError("a model is measured on one server: name one")
+    prompt = graph.read(options.workflow)
+    types = node_types(server, prompt, (calibration.CALIBRATE,))
+    prompt = calibration.calibrate(prompt, types, options.runs)
+    settings = [overrides.parse(text, prompt, types) for text in options.set]
+    running.submit(server, "", overrides.apply(prompt, settings))
 
 
 def _compare(options: argparse.Namespace, prompt: graph.Prompt, types: Types,

@@ -10,6 +10,7 @@ from blockdance.blockdance_core.ada import policy_file
 from blockdance.blockdance_core.ada.network import Sizes, State
 from blockdance.blockdance_core.auto.profile import Fingerprint, Profile, general
 from blockdance.blockdance_core.auto.profile_library import Library
+from blockdance.blockdance_core.auto.proven_plan import ProvenPlan
 from blockdance.blockdance_core.auto.written_plan import WrittenPlanMethod
 from blockdance.blockdance_core.plan import plan_text
 from blockdance.blockdance_core.plan.plan import Transformer
@@ -40,7 +41,7 @@ def test_a_profile():
     assert found.versions == {"comfyui": "0.30.0", "blockdance": "0.1.0", "torch": "2.11.0"}
     assert np.array_equal(found.kernel.times, np.arange(10, 0, -1) / 10)
     assert found.kernel.gram.shape == (10, 10) and found.kernel.gram[0, 9] == .556565456724
-    assert found.kernel.proven == ((0, 2, 5), (0, 1, 3, 6))
+    assert found.kernel.proven == (ProvenPlan((0, 2, 5)), ProvenPlan((0, 1, 3, 6)))
     (key, traits), = found.samplers.items()
     assert key == "deis_of_a_pack, 10 steps" and (traits.counted, traits.steady, traits.whole) == (True, False, True)
     assert found.dump() == text

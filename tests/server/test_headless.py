@@ -191,6 +191,25 @@ def test_accelerates_without_editing_the_workflow(headless):
     assert code == 2 and "'fast' is no number" in told
 
 
+def test_calibrates_without_editing_the_workflow(headless, comfyui):
+    """Nothing is drawn but what is measured, and the profile's name is told."""
+    plain = prompt()
+    workflow.remove_patch(plain)
+    code, printed, told = headless(plain, "--runs", "1", "--set", "BlockDance Calibrate.error_growth=false",
+                                   action="calibrate")
+    assert code == 0 and not printed and "1 run measured: " in told, told
+    name = told.split("1 run measured: ")[1].split()[0]
+    file = comfyui.log.parent / "models" / "blockdance" / name
+    measured = json.loads(file.read_text())
+    file.unlink()
+    sampler = plain[workflow.node_id(plain, "Sampler")]["inputs"]
+    assert measured["settings"] == {key.removesuffix("_name"): sampler[key]
+                                    for key in ("steps", "cfg", "sampler_name", "scheduler")}
+    del plain[workflow.node_id(plain, "Sampler")]["inputs"]["cfg"]
+    code, _, told = headless(plain, action="calibrate")
+    assert code == 2 and "as a KSampler does" in told
+
+
 def test_a_sweep_over_two_servers_measures_everything_beside_a_reference_of_the_same_server(
         headless, comfyui, base, tmp_path):
     with server.comfyui_server(host.current(), base, tmp_path / "second.log", ("--cache-classic",)) as second:

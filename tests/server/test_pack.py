@@ -56,7 +56,8 @@ NODES = {
         "BlockDance Calibrate",
         PATCH | {"positive": None, "negative": None, "latent_image": None, "seed": 0, "runs": 2, "steps": 30}
         | SAMPLING,
-        {"refine": 0, "error_growth": True}, {"model": "MODEL", "profile": "STRING"}, "/auto"),
+        {"refine": 0, "error_growth": True, "check_quality": True, "fit_weights": False},
+        {"model": "MODEL", "profile": "STRING"}, "/auto"),
     "BlockDanceAdaLoader": Schema(
         "Load BlockDance-Ada Policy", {"policy": None}, {}, {"policy": "BLOCKDANCE_ADA_POLICY"}, ADA),
     "BlockDanceAdaTrain": Schema(

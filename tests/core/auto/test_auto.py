@@ -4,13 +4,14 @@ import json
 import math
 import re
 from dataclasses import replace
+from functools import reduce
 
 import numpy as np
 import pytest
 import torch
 
 from blockdance.blockdance_core.auto import planner, profile
-from blockdance.blockdance_core.auto.calibration import CalibrationRuns, refined
+from blockdance.blockdance_core.auto.calibration import SPEEDUPS, CalibrationRuns, tried
 from blockdance.blockdance_core.auto.kernel import Kernel
 from blockdance.blockdance_core.auto.latent_error import LatentError, Rules
 from blockdance.blockdance_core.auto.measurement import SAMPLED, Measurement, MeasureMethod, kernel_of
@@ -19,6 +20,7 @@ from blockdance.blockdance_core.auto.outputs import Outputs
 from blockdance.blockdance_core.auto.planner import Begun, best, search
 from blockdance.blockdance_core.auto.profile import Fingerprint, Profile, ProfileError, general, general_quality
 from blockdance.blockdance_core.auto.profile_library import Library
+from blockdance.blockdance_core.auto.trial import TrialMethod
 from blockdance.blockdance_core.auto.weights import KernelExtrapolation, PlannedWeights
 from blockdance.blockdance_core.auto.written_plan import WrittenPlanMethod
 from blockdance.blockdance_core.plan.plan import Kind, SkipModel
@@ -373,32 +375,36 @@ class TestRefinement:
 
     @staticmethod
     def refine(errors_of, steps: int = 20, tries: int = 4) -> Kernel:
-        full = CalibrationRuns(Quantity.VELOCITY, kernel(steps),
-                        lambda method: [torch.tensor([error]) for error in errors_of(method)])
-        return refined(full, tries).kernel
+        """errors_of: of all runs, by a method."""
+        told = {}
 
-    @staticmethod
-    def choice_of(method: AutoMethod) -> tuple[int, ...]:
-        choice, = method.measured(Quantity.VELOCITY, 20).proven
-        return choice
+        def error_of(method, run):
+            errors = told[method.proven] = told.get(method.proven) or errors_of(method)
+            return torch.tensor([errors[run]])
+        runs = len(errors_of(None))
+        full = CalibrationRuns(Quantity.VELOCITY, kernel(steps), error_of, runs, "euler")
+        return reduce(lambda full, speedup: tried(full, speedup, tries), SPEEDUPS, full).kernel
 
     def test_the_closest_choice_is_kept_and_used(self):
-        tried = {}
+        seen = {}
 
-        def errors_of(method: AutoMethod) -> list[float]:
-            choice = self.choice_of(method)
+        def errors_of(method: TrialMethod | None) -> list[float]:
+            if method is None:
+                return [1.]
+            choice = method.proven.computed
             count = len(choice)
-            tried.setdefault(count, []).append(choice)
+            seen.setdefault(count, []).append(choice)
             plan = method.plan(Schedule.even(20), PIXART)
-            assert sorted(set(range(20)) - set(plan.reused_steps)) == list(choice) and "in runs" in plan.note
-            return [.5 if len(tried[count]) == 3 else 1.]
-        found = self.refine(errors_of)
-        assert {count: len(choices) for count, choices in tried.items()} == {14: 4, 10: 4, 8: 4, 7: 4, 5: 4}
-        assert found.proven == tuple(choices[2] for choices in tried.values())
-        assert all(len(set(choices)) == 4 for choices in tried.values())
-        for speedup, choice in zip((1.5, 2., 2.5, 3., 4.), found.proven):
-            plan = AutoMethod(speedup, lambda *_: found, general).plan(Schedule.even(20), PIXART)
             assert sorted(set(range(20)) - set(plan.reused_steps)) == list(choice)
+            return [.5 if len(seen[count]) == 3 else 1.]
+        found = self.refine(errors_of)
+        assert {count: len(choices) for count, choices in seen.items()} == {14: 4, 10: 4, 8: 4, 7: 4, 5: 4}
+        assert [plan.computed for plan in found.proven] == [choices[2] for choices in seen.values()]
+        assert all(len(set(choices)) == 4 for choices in seen.values())
+        for speedup, proven in zip(SPEEDUPS, found.proven):
+            plan = AutoMethod(speedup, lambda *_: found, general).plan(Schedule.even(20), PIXART)
+            assert sorted(set(range(20)) - set(plan.reused_steps)) == list(proven.computed)
+            assert "runs have shown" in plan.note
 
     @pytest.mark.parametrize("second, kept", [
         ([.5, .5, .6], 1), ([.9, .9, 1.2], 0), ([.1, 1.1, 1.1], 0), ([.9, .9, .9], 1), ([float("nan"), .1, .1], 0),
@@ -407,10 +413,12 @@ class TestRefinement:
         """Against errors of 1 in each of three runs."""
         seen = []
 
-        def errors_of(method: AutoMethod) -> list[float]:
-            seen.append(self.choice_of(method))
+        def errors_of(method: TrialMethod | None) -> list[float]:
+            if method is None:
+                return second
+            seen.append(method.proven.computed)
             return [1.] * 3 if len(seen) % 2 else second
-        assert list(self.refine(errors_of, tries=2).proven) == seen[kept::2]
+        assert [plan.computed for plan in self.refine(errors_of, tries=2).proven] == seen[kept::2]
 
     def test_the_first_tried_is_what_a_search_would_choose(self):
         found = self.refine(lambda method: [1.])
@@ -420,11 +428,11 @@ class TestRefinement:
             assert by_search.decisions == by_runs.decisions
 
     def test_other_times_are_searched_for(self):
-        found = self.refine(lambda method: [1. / sum(self.choice_of(method))])
+        found = self.refine(lambda method: [1. / sum(method.proven.computed) if method else 1.])
         other = replace(Schedule.even(20), sigmas=tuple(sigma ** 1.1 for sigma in Schedule.even(20).sigmas))
         for schedule in (other, Schedule.even(21)):
             plans = [AutoMethod(2., lambda *_: known, general).plan(schedule, PIXART) for known in (kernel(20), found)]
-            assert plans[0].decisions == plans[1].decisions and "in runs" not in plans[1].note
+            assert plans[0].decisions == plans[1].decisions and "runs have shown" not in plans[1].note
 
     def test_it_is_kept_in_a_profile(self):
         known = self.refine(lambda method: [1.])

@@ -38,12 +38,12 @@ def test_the_growth_of_a_model_that_is_known(growth):
     kernel, result = measured(growth)
     asked = []
 
-    def errors_of(method):
+    def error_of(method, _):
         reuses = method.plan(*PLANNED).decisions
         left_out, = (step for step, decision in enumerate(reuses) if isinstance(decision.reuse, SkipModel))
         asked.append(left_out)
-        return [run(growth, left_out)[0] - result]
-    full = CalibrationRuns(Quantity.VELOCITY, kernel, errors_of)
+        return run(growth, left_out)[0] - result
+    full = CalibrationRuns(Quantity.VELOCITY, kernel, error_of)
     assert growth_of(full) == pytest.approx(max(growth, LEAST_GROWTH), abs=.1)
     assert asked == sorted(set(asked)) and [TIMES[step] for step in asked] == pytest.approx(LEFT_OUT, abs=.01)
 
@@ -51,7 +51,7 @@ def test_the_growth_of_a_model_that_is_known(growth):
 def test_runs_that_show_no_difference_are_refused():
     kernel, full = measured(1.)
     with pytest.raises(ValueError):
-        growth_of(CalibrationRuns(Quantity.VELOCITY, kernel, lambda _: [torch.zeros_like(full)]))
+        growth_of(CalibrationRuns(Quantity.VELOCITY, kernel, lambda *_: torch.zeros_like(full)))
 
 
 @pytest.mark.parametrize("steps", [2, 8, 30])
