@@ -88,8 +88,8 @@ def cost(full: CalibrationRuns, plan: ProvenPlan) -> float:
 
 
 def fitted(full: CalibrationRuns, plan: ProvenPlan, tell: Callable[[float], None] = lambda share: None) -> ProvenPlan:
-    """The plan with weights fitted to the results of full runs, and the quality of those that judge; as it is where
-    these are no closer. tell: hears how much is done, 0 to 1. Raises ValueError as `runs_of` does."""
+    """The plan with weights fitted to the results of full runs; as it is where those that judge are no closer. Its
+    quality is better by what these gain. tell: hears how much is done, 0 to 1. Raises ValueError as `runs_of` does."""
     fitting, judging = runs_of(full)
     along = directions(full, plan)
     normal, slope = np.zeros((len(along), len(along))), np.zeros(len(along))
@@ -113,7 +113,9 @@ def fitted(full: CalibrationRuns, plan: ProvenPlan, tell: Callable[[float], None
                           for some in candidates])
     tell(1.)
     chosen = closest(qualities)
-    return replace(candidates[chosen], sampler=full.sampler, quality=float(qualities[chosen].mean()))
+    before = qualities[0].mean() if plan.quality is None else plan.quality
+    gain = (qualities[chosen] - qualities[0]).mean()
+    return replace(candidates[chosen], sampler=full.sampler, quality=float(before + gain))
 
 
 def _columns(full: CalibrationRuns, plan: ProvenPlan, along: Sequence[Direction], run: int) -> Iterator[np.ndarray]:

@@ -63,7 +63,7 @@ class RecordedController(OutputController):
         self._until = until
 
     def skip(self, moment: Moment) -> torch.Tensor | None:
-        if moment.step in self._recorded and moment.step < self._until:
+        if moment.step in self._recorded:
             return super().computed(moment, self._recorded[moment.step])
         return super().skip(moment)
 

@@ -15,7 +15,9 @@ from blockdance.blockdance_core.auto.measurement import kernel_of
 from blockdance.blockdance_core.auto.method import AutoMethod
 from blockdance.blockdance_core.auto.profile import Profile, ProfileError, general
 from blockdance.blockdance_core.auto.proven_plan import ProvenPlan
+from blockdance.blockdance_core.auto.streams import of_stream
 from blockdance.blockdance_core.auto.trial import TrialMethod
+from blockdance.blockdance_core.auto.weights import KernelExtrapolation, PlannedWeights
 from blockdance.blockdance_core.engine.controller import Moment
 from blockdance.blockdance_core.methods.method import Method, begin
 from blockdance.blockdance_core.plan.plan import SkipModel
@@ -65,7 +67,10 @@ def test_the_optimum_of_a_linear_velocity_field_is_found():
     begun = changed(PLAN, along, [.02] * len(along))
     found = reduce(lambda plan, _: fitted(full, plan), range(8), begun)
     assert off(full, begun) > 1e-4 and off(full, found) < 1e-5 * off(full, begun)
-    assert found.quality == pytest.approx(full.quality(full.errors_of(TrialMethod(full.kernel, found))[-1]))
+    gained = [full.quality(full.error_of(TrialMethod(full.kernel, plan), RUNS - 1)) for plan in (begun, found)]
+    assert found.quality == pytest.approx(gained[1]) and gained[1] > gained[0] + 40
+    again = fitted(full, replace(begun, quality=20.))
+    assert 20 < again.quality < 20 + gained[1] - gained[0], "of all runs, by what those that judge gain"
 
 
 def test_what_judging_runs_find_no_better_is_left():
@@ -142,15 +147,51 @@ def test_auto_uses_what_was_fitted_in_runs_that_are_the_same():
     assert longer.extrapolation.plan is None and "runs have shown" not in longer.note
 
 
-def test_what_runs_have_shown_is_expected_at_other_speed_ups_too():
+@pytest.mark.parametrize("less", [(10., 10.), (5., 25.)])
+def test_what_runs_have_shown_is_expected_at_other_speed_ups_too(less):
+    """Of two that were tried; and as many evaluations are computed as the least quality takes by that."""
     full = replace(measured(), sampler="euler")
-    usual = [planned(full.kernel, "euler"), planned(full.kernel, "euler", least=60.)]
-    kernel = with_plan(full, ProvenPlan(tuple(sorted(set(range(STEPS)) - set(usual[0].reused_steps))), "euler",
-                                        usual[0].expected - 10)).kernel
-    shown = [planned(kernel, "euler"), planned(kernel, "euler", least=60.)]
-    assert shown[0].expected == pytest.approx(usual[0].expected - 10)
-    assert len(shown[1].reused_steps) < len(usual[1].reused_steps), "it takes more evaluations than it seemed to"
-    assert shown[1].expected is None or shown[1].expected >= 60
+    tried = [AutoMethod(STEPS / count, lambda *_: full.kernel, general).plan(SCHEDULE, PIXART) for count in (5, 9)]
+    for plan, lower in zip(tried, less):
+        computed = tuple(sorted(set(range(STEPS)) - set(plan.reused_steps)))
+        full = with_plan(full, ProvenPlan(computed, "euler", plan.expected - lower))
+    assert planned(full.kernel, "euler").expected == pytest.approx(tried[0].expected - less[0])
+    between = AutoMethod(STEPS / 7, lambda *_: full.kernel, general).plan(
+        replace(SCHEDULE, sampler=replace(SCHEDULE.sampler, key="euler")), PIXART)
+    without = AutoMethod(STEPS / 7, lambda *_: measured().kernel, general).plan(SCHEDULE, PIXART)
+    assert between.expected == pytest.approx(without.expected - sum(less) / 2)
+    least = tried[0].expected - less[0] + 4
+    enough = planned(full.kernel, "euler", least=least)
+    assert len(enough.reused_steps) < len(tried[0].reused_steps), "it takes more evaluations than it seemed to"
+    assert enough.expected is None or enough.expected >= least
+
+
+def fitted_extrapolation(streams: int = 0) -> KernelExtrapolation:
+    full = measured()
+    plan = changed(PLAN, directions(full, PLAN), [.02] * len(directions(full, PLAN)))
+    kernel = with_plan(full, plan).kernel
+    return KernelExtrapolation(replace(kernel, streams=(full.kernel,) * streams), plan=plan)
+
+
+def weights(extrapolation: KernelExtrapolation, times=SCHEDULE.times) -> list[dict[int, float]]:
+    planned = PlannedWeights(extrapolation, times)
+    return [planned.next(step in PLAN.computed) for step in range(len(times) - 1)]
+
+
+def test_changes_are_only_for_the_outputs_that_they_were_fitted_to():
+    """Not at other times, nor where the outputs bend."""
+    found = fitted_extrapolation()
+    plain = replace(found, plan=None)
+    assert weights(found)[:1] == weights(plain)[:1] and weights(found)[1:] != weights(plain)[1:]
+    others = tuple(time ** 1.1 for time in SCHEDULE.times)
+    assert weights(found, others) == weights(plain, others)
+    bent, plain_bent = (replace(some, bends=(.3,)) for some in (found, plain))
+    assert weights(bent) == weights(plain_bent)
+
+
+def test_streams_share_the_changes():
+    found = fitted_extrapolation(streams=2)
+    assert weights(of_stream(found, 1)) == weights(found)
 
 
 class TestFile:
