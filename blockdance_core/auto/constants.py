@@ -7,6 +7,8 @@ import numpy as np
 RESPONSE, LATE_RESPONSE = 1.5, .3
 RESPONSE_UNCERTAINTY = 1.  # of the response, in the same runs
 
+ANCHORS = 4  # computed evaluations that an output is made of: with fewer, six or all nothing was closer
+
 # What becomes of an error of the latent at time t until the end, squared: FINISH e^(2 GROWTH t). In nudged full runs of
 # five demo models FINISH was .25 to .5, and growth 0 to .8 for shapes, 2 to 3 for pictures. GROWTH is for models where
 # it was not measured: by 1 pictures were 1 to 7 dB less close in most ways of sampling, and less than expected; by

@@ -22,7 +22,7 @@ from typing import NamedTuple, Sequence
 import numpy as np
 
 from ..plan.schedule import Quantity
-from .constants import GROWTH, LATE_RESPONSE, RESPONSE, RESPONSE_UNCERTAINTY
+from .constants import ANCHORS, GROWTH, LATE_RESPONSE, RESPONSE, RESPONSE_UNCERTAINTY
 
 NO_ANCHOR = -1
 
@@ -34,7 +34,7 @@ class Rules:
     making_up: the share of the latent's error that the next output makes up for; 0 extrapolates each output by itself.
     growth: g, of an error of the latent at time t that becomes e^(g t) times as large until the end (planner.py).
     """
-    anchors: int = 4
+    anchors: int = ANCHORS
     ridge: float = 1e-5
     making_up: float = 1.
     growth: float = GROWTH

@@ -1,4 +1,4 @@
-"""Files of version 0.1.0, in tests/formats, load and mean what they meant. They are never written anew."""
+"""Files of versions 0.1.0 and 1.0.0, in tests/formats, load and mean what they meant. They are never written anew."""
 
 from dataclasses import replace
 
@@ -44,6 +44,17 @@ def test_a_profile():
     assert found.kernel.proven == (ProvenPlan((0, 2, 5)), ProvenPlan((0, 1, 3, 6)))
     (key, traits), = found.samplers.items()
     assert key == "deis_of_a_pack, 10 steps" and (traits.counted, traits.steady, traits.whole) == (True, False, True)
+    assert found.dump() == text
+
+
+def test_a_profile_whose_plans_were_checked_and_fitted():
+    """It has all that the older one has."""
+    text = read("PixArtMS-28-aa34f66b-fitted-10.json")
+    found = Profile.parse(text, PROFILE)
+    changes = (0.,), (.02, -.02), (-.05, .03, .02), (.1, -.2, .05, .05)
+    assert found.kernel.proven == (ProvenPlan((0, 1, 3, 6), "sample_euler", 41.25, changes),
+                                   ProvenPlan((0, 2, 5), "sample_euler", 33.5))
+    assert np.array_equal(found.kernel.gram, Profile.parse(read(PROFILE), PROFILE).kernel.gram)
     assert found.dump() == text
 
 
