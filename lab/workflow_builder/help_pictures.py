@@ -58,7 +58,7 @@ def _patch(node: str, **inputs) -> Callable[[Source], tuple[Node, ...]]:
 
 def _calibrated(picture: Source) -> tuple[Node, ...]:
     given = {"positive": picture.positive, "negative": picture.negative, "latent_image": picture.latent}
-    calibrate = Node("BlockDanceCalibrate", {"model": picture.model, **given, "steps": 20}, size=(WIDTH, 0))
+    calibrate = Node("BlockDanceCalibrate", {"model": picture.model, **given, "steps": picture.sampling.steps}, size=(WIDTH, 0))
     return calibrate, *_patch("BlockDanceAuto")(replace(picture, model=calibrate[0]))
 
 
@@ -69,7 +69,7 @@ NODES = (
     Shown("DeltaDiTPatch", _patch("DeltaDiTPatch")),
     Shown("BlockDancePreset", _patch("BlockDancePreset")),
     Shown("BlockDancePlan", _patch("BlockDancePlan"), steps=20, most=1),
-    Shown("BlockDanceCalibrate", _calibrated, most=1),
+    Shown("BlockDanceCalibrate", _calibrated, steps=20, most=1),
     Shown("DeltaCacheUNetPatch", _patch("DeltaCacheUNetPatch"), most=0))  # the demo has no U-Net
 ANALYSIS = "BlockDanceSimilarity", "BlockDanceProbe", "BlockDanceQuality", "BlockDanceReport"
 PICTURED = *(shown.node for shown in NODES), *ANALYSIS
