@@ -17,6 +17,7 @@ from ..blockdance_core.auto.calibration import (
     CHECKED,
     SPEEDUPS,
     CalibrationRuns,
+    runs_for_growth,
     size_of,
     tried,
     with_growth,
@@ -29,7 +30,7 @@ from ..blockdance_core.auto.trial import TrialMethod
 from ..blockdance_core.closeness import ALIKE_FROM
 from ..blockdance_core.comfy.attach import attach, last_report
 from ..blockdance_core.comfy.models.architectures import ANY_MODEL
-from ..blockdance_core.comfy.step_tracking import key_of
+from ..blockdance_core.comfy.step_tracking import key_of, traits_of
 from ..blockdance_core.methods.method import Method
 from ..blockdance_core.plan.schedule import Quantity
 from ..blockdance_core.words import count
@@ -116,17 +117,18 @@ class BlockDanceCalibrate(io.ComfyNode):
             if not latent.is_nested:
                 return model.model.process_latent_in(latent).flatten()
             return torch.cat([part.flatten() for part in latent.unbind()])  # video and sound are drawn together
-        work = Work(lambda text: notify.show(text, node_id))
-        calibration = Runs(model, runs, draw, measured, work)
-        work.add(runs)
-        full, said = calibration.full(sampler_name), [f"{count(runs, 'run')} measured"]
-        settings = {"cfg": cfg, "sampler": sampler_name, "scheduler": scheduler}
-        full = replace(full, kernel=measured.resumed(full.quantity, full.kernel, runs, **settings))
         speedups, tries = (SPEEDUPS, refine) if refine else (CHECKED if check_quality or fit_weights else (), 1)
-        work.add(runs * (error_growth * full.runs_for_growth + tries * sum(1 / speedup for speedup in speedups)))
+        growing = runs_for_growth(traits_of(comfy.samplers.sampler_object(sampler_name)).quantity) * error_growth
+        work = Work(lambda text: notify.show(text, node_id),
+                    runs * (1 + growing + tries * sum(1 / speedup for speedup in speedups)))
+        calibration = Runs(model, runs, draw, measured, work)
+        full = calibration.full(sampler_name, f", about {work.total:.0f} in all")
+        said, settings = [f"{count(runs, 'run')} measured"], {
+            "cfg": cfg, "sampler": sampler_name, "scheduler": scheduler}
+        full = replace(full, kernel=measured.resumed(full.quantity, full.kernel, runs, **settings))
         try:
             if error_growth and full.kernel.growth is None:
-                work.tell(f"measuring how errors grow, in {count(runs * full.runs_for_growth, 'more run')}")
+                work.tell(f"measuring how errors grow, in {count(runs * growing, 'more run')}")
                 try:
                     full = with_growth(full, lambda sampler: calibration.full(sampler, f" by {sampler}"))
                 except ValueError as error:
@@ -158,15 +160,9 @@ class BlockDanceCalibrate(io.ComfyNode):
 class Work:
     """How much there is to do, in full runs, and how much is done. show: shows a line."""
     show: Callable[[str], None]
-    total: float = 0.
+    total: float
     done: float = 0.
     started: float = field(default_factory=time.monotonic)
-
-    def add(self, runs: float) -> None:
-        self.total += runs
-
-    def finish(self, runs: float) -> None:
-        self.done += runs
 
     def tell(self, text: str) -> None:
         """With the time that is left, once it is known and more than a minute."""
@@ -197,11 +193,11 @@ class Runs:
             latents.append(self.draw(recording, run, sampler))
             if len(found) <= run:
                 raise ValueError(f"run {run + 1} of {self.count} has shown nothing: {last_report(recording).line()}")
-            self.work.finish(1)
+            self.work.done += 1
 
         def error_of(method: Method, run: int) -> torch.Tensor:
             error = self.draw(attach(self.model, method, family=ANY_MODEL), run, sampler) - latents[run]
-            self.work.finish(method.share if isinstance(method, TrialMethod) else 1)
+            self.work.done += method.share if isinstance(method, TrialMethod) else 1
             return error
         return CalibrationRuns(found[0][0], mean([kernel for _, kernel in found]), error_of, self.count,
                                key_of(comfy.samplers.sampler_object(sampler)), size_of(latents))
@@ -210,7 +206,7 @@ class Runs:
         """With weights fitted to the final images, where a difference to full runs can be seen."""
         plans = [plan for plan in full.kernel.proven if plan.quality is not None and plan.quality < ALIKE_FROM
                  and not plan.changes]
-        self.work.add(sum(gauss_newton.cost(full, plan) for plan in plans))
+        self.work.total += sum(gauss_newton.cost(full, plan) for plan in plans)
         for plan in plans:
             speedup = len(full.kernel.times) / len(plan.computed)
             full = with_plan(full, gauss_newton.fitted(full, plan, lambda share: self.work.tell(

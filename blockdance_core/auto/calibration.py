@@ -42,16 +42,6 @@ class CalibrationRuns:
     sampler: str = ""
     size: float = 1.
 
-    @property
-    def noise_hides_growth(self) -> bool:
-        """Whether the sampler adds noise, so that how errors grow in the model is measured by one that adds none."""
-        return self.quantity is Quantity.PICTURE
-
-    @property
-    def runs_for_growth(self) -> int:
-        """How many more runs of each seed that takes."""
-        return len(LEFT_OUT) + self.noise_hides_growth
-
     def has_tried(self, speedup: float) -> bool:
         """Whether runs have shown already how close this speed-up comes."""
         count = count_of(len(self.kernel.times), speedup)
@@ -76,12 +66,22 @@ def size_of(latents: Sequence[torch.Tensor]) -> float:
     return 1 + sum(float(latent.double().square().mean()) for latent in latents) / len(latents)
 
 
+def runs_for_growth(quantity: Quantity) -> int:
+    """How many more runs of each seed it takes to measure the growth, with a sampler of this quantity."""
+    return len(LEFT_OUT) + noise_hides_growth(quantity)
+
+
+def noise_hides_growth(quantity: Quantity) -> bool:
+    """Whether the sampler adds noise, so that how errors grow in the model is measured by one that adds none."""
+    return quantity is Quantity.PICTURE
+
+
 def with_growth(full: CalibrationRuns, by: Callable[[str], CalibrationRuns]) -> CalibrationRuns:
     """With how errors grow in the model.
 
     by: full runs by the sampler of this name. Raises ValueError as `growth_of` does.
     """
-    steady = by(STEADY) if full.noise_hides_growth else full
+    steady = by(STEADY) if noise_hides_growth(full.quantity) else full
     return replace(full, kernel=replace(full.kernel, growth=growth_of(steady)))
 
 

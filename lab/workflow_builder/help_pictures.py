@@ -58,7 +58,8 @@ def _patch(node: str, **inputs) -> Callable[[Source], tuple[Node, ...]]:
 
 def _calibrated(picture: Source) -> tuple[Node, ...]:
     given = {"positive": picture.positive, "negative": picture.negative, "latent_image": picture.latent}
-    calibrate = Node("BlockDanceCalibrate", {"model": picture.model, **given, "steps": picture.sampling.steps}, size=(WIDTH, 0))
+    steps = picture.sampling.steps
+    calibrate = Node("BlockDanceCalibrate", {"model": picture.model, **given, "steps": steps}, size=(WIDTH, 0))
     return calibrate, *_patch("BlockDanceAuto")(replace(picture, model=calibrate[0]))
 
 

@@ -196,8 +196,8 @@ def test_calibrate_writes_a_profile_that_auto_uses_at_once(comfyui, profiles):
     result = client.submit(comfyui.url, prompt)
     [file] = profiles.glob("*.json")
     *runs, last = result.texts["calibrate"]
-    assert runs == ["run 1 of 2", "run 2 of 2", "measuring how errors grow, in 6 more runs",
-                    *(f"trying 1 plan for {speedup}x" for speedup in ("1.5", "2", "3"))] and file.name in last
+    assert runs == [*(f"run {number} of 2, about 11 in all" for number in (1, 2)),
+                    "measuring how errors grow, in 6 more runs", *(f"trying 1 plan for {speedup}x" for speedup in ("1.5", "2", "3"))] and file.name in last
     measured = json.loads(file.read_text())
     assert [len(choice) for choice in measured["proven"]] == [6, 4, 3]
     expected = f"{measured['shown'][1]['quality']:.0f} dB expected, as its runs have shown"
@@ -215,7 +215,8 @@ def test_how_errors_grow_is_measured_without_noise(comfyui, profiles):
     result = client.submit(comfyui.url, prompt)
     [file] = profiles.glob("*.json")
     *runs, last = result.texts["calibrate"]
-    assert runs[:3] == ["run 1 of 1", "measuring how errors grow, in 4 more runs", "run 1 of 1 by euler"]
+    assert runs[:3] == ["run 1 of 1, about 6 in all", "measuring how errors grow, in 4 more runs",
+                        "run 1 of 1 by euler"]
     measured = json.loads(file.read_text())
     assert measured["quantity"] == "picture" and measured["settings"]["sampler"] == "euler_ancestral"
     assert .3 <= measured["growth"] <= 5 and file.name in last
