@@ -197,7 +197,8 @@ def test_calibrate_writes_a_profile_that_auto_uses_at_once(comfyui, profiles):
     [file] = profiles.glob("*.json")
     *runs, last = result.texts["calibrate"]
     assert runs == [*(f"run {number} of 2, about 11 in all" for number in (1, 2)),
-                    "measuring how errors grow, in 6 more runs", *(f"trying 1 plan for {speedup}x" for speedup in ("1.5", "2", "3"))] and file.name in last
+                    "measuring how errors grow, in 6 more runs",
+                    *(f"trying 1 plan for {speedup}x" for speedup in ("1.5", "2", "3"))] and file.name in last
     measured = json.loads(file.read_text())
     assert [len(choice) for choice in measured["proven"]] == [6, 4, 3]
     expected = f"{measured['shown'][1]['quality']:.0f} dB expected, as its runs have shown"
