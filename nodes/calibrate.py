@@ -30,7 +30,7 @@ from ..blockdance_core.auto.trial import TrialMethod
 from ..blockdance_core.closeness import ALIKE_FROM
 from ..blockdance_core.comfy.attach import attach, last_report
 from ..blockdance_core.comfy.models.architectures import ANY_MODEL
-from ..blockdance_core.comfy.step_tracking import key_of, traits_of
+from ..blockdance_core.comfy.step_tracking import traits_of
 from ..blockdance_core.methods.method import Method
 from ..blockdance_core.plan.schedule import Quantity
 from ..blockdance_core.words import count
@@ -200,7 +200,7 @@ class Runs:
             self.work.done += method.share if isinstance(method, TrialMethod) else 1
             return error
         return CalibrationRuns(found[0][0], mean([kernel for _, kernel in found]), error_of, self.count,
-                               key_of(comfy.samplers.sampler_object(sampler)), size_of(latents))
+                               last_report(recording).way, size_of(latents))
 
     def fitted(self, full: CalibrationRuns) -> CalibrationRuns:
         """With weights fitted to the final images, where a difference to full runs can be seen."""

@@ -33,19 +33,19 @@ class CalibrationRuns:
     """What full runs by one sampler have shown, and runs of the same seeds by other methods.
 
     error_of: of the latent that a method comes to in the run of this number, (n,), in the model's own units. count: of
-    runs. sampler: SamplerTraits.key. size: the mean square of the outputs, in the same units.
+    runs. way: of sampling (Schedule). size: the mean square of the outputs, in the same units.
     """
     quantity: Quantity
     kernel: Kernel
     error_of: Callable[[Method, int], torch.Tensor]
     count: int = 1
-    sampler: str = ""
+    way: str = ""
     size: float = 1.
 
     def has_tried(self, speedup: float) -> bool:
         """Whether runs have shown already how close this speed-up comes."""
         count = count_of(len(self.kernel.times), speedup)
-        return any(len(plan.computed) == count and plan.quality is not None and plan.sampler == self.sampler
+        return any(len(plan.computed) == count and plan.quality is not None and plan.way == self.way
                    for plan in self.kernel.proven)
 
     def errors_of(self, method: Method) -> list[torch.Tensor]:
@@ -126,7 +126,7 @@ def tried(full: CalibrationRuns, speedup: float, tries: int = 1) -> CalibrationR
     plans = [ProvenPlan(choice.computed) for choice in choices]
     qualities = np.array([list(map(full.quality, full.errors_of(TrialMethod(kernel, plan)))) for plan in plans])
     chosen = closest(qualities)
-    return with_plan(full, replace(plans[chosen], sampler=full.sampler, quality=float(qualities[chosen].mean())))
+    return with_plan(full, replace(plans[chosen], way=full.way, quality=float(qualities[chosen].mean())))
 
 
 def with_plan(full: CalibrationRuns, plan: ProvenPlan) -> CalibrationRuns:

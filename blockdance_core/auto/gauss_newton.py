@@ -115,7 +115,7 @@ def fitted(full: CalibrationRuns, plan: ProvenPlan, tell: Callable[[float], None
     chosen = closest(qualities)
     before = qualities[0].mean() if plan.quality is None else plan.quality
     gain = (qualities[chosen] - qualities[0]).mean()
-    return replace(candidates[chosen], sampler=full.sampler, quality=float(before + gain))
+    return replace(candidates[chosen], way=full.way, quality=float(before + gain))
 
 
 def _columns(full: CalibrationRuns, plan: ProvenPlan, along: Sequence[Direction], run: int) -> Iterator[np.ndarray]:

@@ -74,7 +74,7 @@ class Kernel:
     def digest(self) -> str:
         """By which two runs can be told to go by the same numbers, whatever file these are in."""
         numbers = [written(row) for row in (self.times, *self.gram)]
-        proven = [astuple(plan) if plan.sampler else plan.computed for plan in self.proven]
+        proven = [astuple(plan) if plan.way else plan.computed for plan in self.proven]
         text = json.dumps([numbers, proven, self.growth])
         return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
 

@@ -108,7 +108,7 @@ class AutoMethod:
         reuse = (SkipModel(transformer.depth) if schedule.sampler.whole
                  else Reuse(Span(0, transformer.depth - 1), Kind.DELTA))
         choice = self._choice(KernelExtrapolation.of(kernel, quantity, self.rules), stretches[0].times, self.speedup,
-                              self.least_quality, schedule.sampler.key)
+                              self.least_quality, schedule.way)
         chosen = _over(stretches, choice, self.speedup) | (set(range(steps)) - {step for stretch in stretches
                                                                   for step in stretch.steps})
         made = speed(schedule, chosen)
@@ -181,18 +181,18 @@ class Choice:
 
 
 def _choose(extrapolation: KernelExtrapolation, times: tuple[float, ...], speedup: float, least_quality: float,
-            sampler: str) -> Choice:
-    """sampler: that of the run (SamplerTraits.key)."""
+            way: str) -> Choice:
+    """way: of sampling, that of the run."""
     steps, kernel = len(times) - 1, extrapolation.kernel
     wanted, proven = count_of(steps, speedup), kernel.proven_at(times[:-1])
     known = grams_of(extrapolation, times[:-1]), np.array(times), extrapolation.rules, extrapolation.quantity
     walked = {count: search(*known, only=plan.computed)[0] for count, plan in sorted(proven.items())}
     more = {count: proven[count].quality - found.quality for count, found in walked.items()
-            if proven[count].quality is not None and proven[count].sampler == sampler}
+            if proven[count].quality is not None and proven[count].way == way != ""}
 
     def of(count: int) -> Candidate:
         """The best choice of so many, by runs where these have shown it, and its quality: by as much more or less than
-        the account of errors says as in runs of this sampler, on a line between their speed-ups."""
+        the account of errors says as in runs of this way, on a line between their speed-ups."""
         found = walked[count] if count in walked else best(*known, count)[0]
         return replace(found, quality=found.quality + np.interp(count, [*more], [*more.values()])) if more else found
     asked = chosen = of(wanted)
@@ -204,7 +204,7 @@ def _choose(extrapolation: KernelExtrapolation, times: tuple[float, ...], speedu
             if chosen.quality >= least_quality:
                 break
     plan = proven.get(len(chosen.computed))
-    if plan is not None and plan.sampler == sampler:
+    if plan is not None and plan.way == way != "":
         extrapolation = replace(extrapolation, plan=plan)
     return Choice(extrapolation, chosen.computed, float(chosen.quality), float(asked.quality), steps, wanted,
                   plan is not None)

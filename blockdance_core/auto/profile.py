@@ -72,7 +72,7 @@ class Profile:
         if self.kernel.proven:
             head["proven"] = [plan.computed for plan in self.kernel.proven]
             if any(plan.quality is not None for plan in self.kernel.proven):
-                head["shown"] = [{"sampler": plan.sampler, "quality": plan.quality, "changes": plan.changes}
+                head["shown"] = [{"way": plan.way, "quality": plan.quality, "changes": plan.changes}
                                  for plan in self.kernel.proven]
         if self.kernel.growth is not None:
             head["growth"] = self.kernel.growth
@@ -136,7 +136,7 @@ def _proven(choices: list[list[int]], shown: list[dict]) -> tuple[ProvenPlan, ..
     if shown and len(shown) != len(choices):
         raise ValueError(f"what {len(shown)} plans have shown is not of {len(choices)}")
     return tuple(
-        ProvenPlan(tuple(map(int, choice)), str(runs.get("sampler", "")), _quality(runs.get("quality")),
+        ProvenPlan(tuple(map(int, choice)), str(runs.get("way", "")), _quality(runs.get("quality")),
                    tuple(tuple(map(_finite, row)) for row in runs.get("changes", ())))
         for choice, runs in zip(choices, shown or [{}] * len(choices)))
 

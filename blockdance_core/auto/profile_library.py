@@ -18,6 +18,7 @@ from ..plan.schedule import Quantity, SamplerTraits
 from .constants import CLOSE
 from .kernel import SAME, Kernel
 from .profile import LARGEST, MOST_SAMPLERS, Fingerprint, Profile, ProfileError, read
+from .proven_plan import ProvenPlan
 
 logger = logging.getLogger(__name__)
 SUFFIX = ".json"
@@ -55,7 +56,8 @@ class Library:
             if profile.quantity is quantity:
                 models.setdefault(profile.weights, []).append(profile)
         own = [models.pop(weights)] if weights in models else []
-        for group in (own, list(models.values())):
+        others = [[_of_another(profile) for profile in found] for found in models.values()]
+        for group in (own, others):
             usable = [profile for found in group for profile in _covering(found, times)]
             if usable:
                 return min(usable, key=lambda profile: abs(within(profile.kernel, times) - len(times) + 1))
@@ -210,6 +212,13 @@ def _name(profile: Profile) -> str:
     weights = f"{profile.weights}-" if profile.weights else ""
     part = "" if covers(profile.kernel, (1., 0.)) else f"-from-{times[0] * 100:.0f}-to-{end * 100:.0f}"
     return f"{_stem(profile.fingerprint)}{weights}{profile.quantity.value}-{profile.steps}{part}{SUFFIX}"
+
+
+def _of_another(profile: Profile) -> Profile:
+    """A profile as it serves another model of its class: by what plans have shown there nothing can be expected here,
+    nor are weights that were fitted there of use."""
+    proven = tuple(ProvenPlan(plan.computed) for plan in profile.kernel.proven)
+    return replace(profile, kernel=replace(profile.kernel, proven=proven)) if profile.kernel.proven else profile
 
 
 def _stem(fingerprint: Fingerprint) -> str:

@@ -10,14 +10,14 @@ from .constants import ANCHORS
 class ProvenPlan:
     """computed: the evaluations that it computes, ascending from 0.
 
-    sampler: by what it was tried (SamplerTraits.key); quality: how close it came to full runs, in dB of a result's
+    way: of sampling, in which it was tried (Schedule.way); quality: how close it came to full runs, in dB of a result's
     error against outputs of mean square 1. Older files have neither.
-    changes: what runs of this sampler add to the weights of a kernel (gauss_newton.py), a row for each computed
+    changes: what these runs add to the weights of a kernel (gauss_newton.py), a row for each computed
     evaluation: in its output and in those up to the next computed one, of it and of those before it, newest first. Rows
     sum to zero. Empty where there is nothing to change.
     """
     computed: tuple[int, ...]
-    sampler: str = ""
+    way: str = ""
     quality: float | None = None
     changes: tuple[tuple[float, ...], ...] = ()
 

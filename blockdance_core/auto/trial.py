@@ -13,6 +13,8 @@ from .method import AutoMethod
 from .profile import general
 from .proven_plan import ProvenPlan
 
+TRIAL = "trial"  # a way of sampling, whatever the run's own is
+
 
 @dataclass(frozen=True)
 class TrialMethod:
@@ -38,8 +40,9 @@ class TrialMethod:
         return made / len(self.kernel.times)
 
     def plan(self, schedule: Schedule, transformer: Transformer) -> Plan:
-        trial = replace(self.kernel, proven=(replace(self.proven, sampler=schedule.sampler.key),))
-        return AutoMethod(self.speedup, lambda *_: trial, general, corrects=False).plan(schedule, transformer)
+        trial = replace(self.kernel, proven=(replace(self.proven, way=TRIAL),))
+        method = AutoMethod(self.speedup, lambda *_: trial, general, corrects=False)
+        return method.plan(replace(schedule, way=TRIAL), transformer)
 
     def begin(self, schedule: Schedule, transformer: Transformer) -> PlanController:
         plan = self.plan(schedule, transformer)

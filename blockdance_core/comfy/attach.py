@@ -2,10 +2,11 @@
 
 import logging
 import math
+from contextlib import suppress
 from copy import copy
 from dataclasses import replace
 from functools import partial
-from typing import Callable
+from typing import Callable, Collection, Sequence
 
 import comfyui_version
 import torch
@@ -13,6 +14,7 @@ from comfy.model_management import InterruptProcessingException
 from comfy.model_patcher import ModelPatcher
 from comfy.model_sampling import CONST
 from comfy.patcher_extension import WrappersMP
+from comfy.samplers import CFGGuider
 from torch.nn import Module
 
 from .. import __version__
@@ -130,6 +132,9 @@ def _sample(executor, noise, latent_image, sampler, sigmas, *args, begin, finish
                            traits_of(sampler, shown=undisturbed and not masked))
     if len(shapes := kwargs.get("latent_shapes") or ()) > 1:
         schedule = replace(schedule, streams=tuple(math.prod(shape[1:]) for shape in shapes))
+    if undisturbed and not masked:
+        with suppress(AttributeError, TypeError, ValueError):  # of a guider that is like none of ComfyUI's
+            schedule = replace(schedule, way=_way(guider, schedule.sampler.key, noise.shape))
     run = begin(schedule, patcher.model.diffusion_model, undisturbed)
     enclosing = options.get(KEY)
     options[KEY] = run
@@ -149,6 +154,20 @@ def _sample(executor, noise, latent_image, sampler, sigmas, *args, begin, finish
         logger.warning("what a run has shown is lost: %s", words_of(error), exc_info=error)
         results.add(None)
     return output
+
+
+def way_of(sampler: str, cfg: float, shape: Sequence[int], guidances: Collection[float] = ()) -> str:
+    """Schedule.way. sampler: its key; shape: (B, C, ...) of the latent; guidances: those that the model is told."""
+    told = [f"guidance {guidance:g}" for guidance in sorted(guidances)]
+    return ", ".join([sampler, f"cfg {cfg:g}", *told, " x ".join(map(str, shape[1:]))])
+
+
+def _way(guider: object, sampler: str, shape: Sequence[int]) -> str:
+    """Of a run that is about to begin; empty for guiders that combine conditions in other ways than by one cfg."""
+    if getattr(type(guider), "predict_noise", None) is not CFGGuider.predict_noise:
+        return ""
+    guidances = {cond.get("guidance") for conds in guider.conds.values() for cond in conds} - {None}
+    return way_of(sampler, guider.cfg, shape, guidances)
 
 
 def _predict_noise(executor, x, timestep, model_options, *args, **kwargs):

@@ -43,7 +43,7 @@ class Run:
         plan = self._controller.plan
         if plan.sampler is not None:
             schedule = replace(schedule, sampler=plan.sampler)
-        self.report = Report(method.name, transformer, plan, planning_seconds=planning)
+        self.report = Report(method.name, transformer, plan, planning_seconds=planning, way=schedule.way)
         self.messages = Messages(self.report)
         self._on_evaluation = on_evaluation
         self._tracker = StepTracker(schedule, undisturbed)

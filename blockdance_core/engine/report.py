@@ -30,7 +30,8 @@ class Report:
     """A run's own account. Seconds are those of the whole sampling, bytes the most that the cache has held.
 
     shape: of the latent. full_seconds: what a full run of the same model and size took; None where none was seen.
-    provenance: what it takes to make the same picture again: versions, and the digest of the profile.
+    provenance: what it takes to make the same picture again: versions, and the digest of the profile. way: of sampling,
+    as of Schedule.
     """
     method: str
     transformer: Transformer
@@ -46,6 +47,7 @@ class Report:
     shape: tuple[int, ...] = ()
     full_seconds: float | None = None
     provenance: dict[str, str] = field(default_factory=dict)
+    way: str = ""
 
     @property
     def executed(self) -> int:

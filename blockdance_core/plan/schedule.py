@@ -121,6 +121,8 @@ class Schedule:
     """The sigmas of a run, one more than it has steps, and the model's map from a percent of sampling to a sigma.
 
     streams: the sizes of what is packed one after the other in the last dimension of the latent, where that is several.
+    way: of sampling, in words: the sampler with its options, guidance and the latent's size, which together with the
+    noise levels make runs of one model alike; empty where that is not known.
 
     Percents are those of ComfyUI's start/end inputs: equal to the fraction of the steps for uniform schedulers in a
     full run, and tied to the noise level, not to the step number, for img2img and split runs.
@@ -130,6 +132,7 @@ class Schedule:
     flow_time: FlowTime = FlowTime()
     sampler: SamplerTraits = SamplerTraits()
     streams: tuple[int, ...] = ()
+    way: str = ""
 
     @classmethod
     def even(cls, steps: int) -> "Schedule":

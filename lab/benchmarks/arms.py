@@ -16,7 +16,7 @@ from ...blockdance_core.auto.calibration import CHECKED, CalibrationRuns, size_o
 from ...blockdance_core.auto.kernel import Kernel
 from ...blockdance_core.auto.method import AutoMethod
 from ...blockdance_core.auto.profile import general
-from ...blockdance_core.comfy.attach import attach, fingerprint_of
+from ...blockdance_core.comfy.attach import attach, fingerprint_of, way_of
 from ...blockdance_core.comfy.models.architectures import ANY_MODEL
 from ...blockdance_core.comfy.step_tracking import key_of
 from ...blockdance_core.methods.blockdance import BlockDanceMethod
@@ -133,8 +133,8 @@ def full_runs(calibration: Calibration) -> CalibrationRuns:
     def error_of(method: Method, run: int) -> torch.Tensor:
         drawn = same.draw_one(attach(model, method, family=ANY_MODEL), run)
         return (drawn.latents - full_latents(same)[run]).flatten()
-    return CalibrationRuns(*kernel(calibration), error_of, same.captions, key_of(sampler_object(same.setting.sampler)),
-                           size_of(full_latents(same)))
+    way = way_of(key_of(sampler_object(same.setting.sampler)), same.setting.cfg, full_latents(same)[0].shape)
+    return CalibrationRuns(*kernel(calibration), error_of, same.captions, way, size_of(full_latents(same)))
 
 
 def _known(full: CalibrationRuns) -> tuple[Quantity, Kernel]:

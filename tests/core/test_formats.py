@@ -52,8 +52,8 @@ def test_a_profile_whose_plans_were_checked_and_fitted():
     text = read("PixArtMS-28-aa34f66b-fitted-10.json")
     found = Profile.parse(text, PROFILE)
     changes = (0.,), (.02, -.02), (-.05, .03, .02), (.1, -.2, .05, .05)
-    assert found.kernel.proven == (ProvenPlan((0, 1, 3, 6), "sample_euler", 41.25, changes),
-                                   ProvenPlan((0, 2, 5), "sample_euler", 33.5))
+    assert found.kernel.proven == (ProvenPlan((0, 1, 3, 6), "sample_euler, cfg 4, 4 x 64 x 64", 41.25, changes),
+                                   ProvenPlan((0, 2, 5), "sample_euler, cfg 4, 4 x 64 x 64", 33.5))
     assert np.array_equal(found.kernel.gram, Profile.parse(read(PROFILE), PROFILE).kernel.gram)
     assert found.dump() == text
 

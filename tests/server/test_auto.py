@@ -242,7 +242,7 @@ def test_calibrate_fits_weights_that_auto_then_uses(comfyui, profiles):
     assert "plans fitted" in result.texts["calibrate"][-1] or "plan fitted" in result.texts["calibrate"][-1]
     kept = json.loads(file.read_text())
     assert [len(choice) for choice in kept["proven"]] == [6, 4, 3]
-    assert {plan["sampler"] for plan in kept["shown"]} == {"sample_euler"}
+    assert {plan["way"] for plan in kept["shown"]} == {"sample_euler, cfg 3, 3 x 48 x 48"}
     assert blocks(prompt, result) == HALF
 
 

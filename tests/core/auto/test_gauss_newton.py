@@ -14,6 +14,7 @@ from blockdance.blockdance_core.auto.kernel import Kernel, mean
 from blockdance.blockdance_core.auto.measurement import kernel_of
 from blockdance.blockdance_core.auto.method import AutoMethod
 from blockdance.blockdance_core.auto.profile import Profile, ProfileError, general
+from blockdance.blockdance_core.auto.profile_library import Library
 from blockdance.blockdance_core.auto.proven_plan import ProvenPlan
 from blockdance.blockdance_core.auto.streams import of_stream
 from blockdance.blockdance_core.auto.trial import TrialMethod
@@ -131,15 +132,15 @@ def test_one_run_cannot_judge_itself():
         fitted(replace(measured(), count=1), PLAN)
 
 
-def planned(kernel: Kernel, sampler: str, steps: int = STEPS, least: float = 0.):
+def planned(kernel: Kernel, way: str, steps: int = STEPS, least: float = 0.):
     method = AutoMethod(STEPS / len(PLAN.computed), lambda *_: kernel, general, least_quality=least)
     schedule = Schedule.even(steps)
-    return method.plan(replace(schedule, sampler=replace(schedule.sampler, key=sampler)), PIXART)
+    return method.plan(replace(schedule, way=way), PIXART)
 
 
 def test_auto_uses_what_was_fitted_in_runs_that_are_the_same():
-    """Another sampler follows the plan by the kernel's weights; another number of steps does not even that."""
-    full = replace(measured(), sampler="euler")
+    """Another way of sampling follows the plan by the kernel's weights; another number of steps does not even that."""
+    full = replace(measured(), way="euler")
     kernel = with_plan(full, replace(fitted(full, PLAN), quality=33.)).kernel
     same, other, longer = planned(kernel, "euler"), planned(kernel, "lms"), planned(kernel, "euler", 13)
     assert same.expected == 33. and same.extrapolation.plan == kernel.proven[0]
@@ -150,14 +151,14 @@ def test_auto_uses_what_was_fitted_in_runs_that_are_the_same():
 @pytest.mark.parametrize("less", [(10., 10.), (5., 25.)])
 def test_what_runs_have_shown_is_expected_at_other_speed_ups_too(less):
     """Of two that were tried; and as many evaluations are computed as the least quality takes by that."""
-    full = replace(measured(), sampler="euler")
+    full = replace(measured(), way="euler")
     tried = [AutoMethod(STEPS / count, lambda *_: full.kernel, general).plan(SCHEDULE, PIXART) for count in (5, 9)]
     for plan, lower in zip(tried, less):
         computed = tuple(sorted(set(range(STEPS)) - set(plan.reused_steps)))
         full = with_plan(full, ProvenPlan(computed, "euler", plan.expected - lower))
     assert planned(full.kernel, "euler").expected == pytest.approx(tried[0].expected - less[0])
     between = AutoMethod(STEPS / 7, lambda *_: full.kernel, general).plan(
-        replace(SCHEDULE, sampler=replace(SCHEDULE.sampler, key="euler")), PIXART)
+        replace(SCHEDULE, way="euler"), PIXART)
     without = AutoMethod(STEPS / 7, lambda *_: measured().kernel, general).plan(SCHEDULE, PIXART)
     assert between.expected == pytest.approx(without.expected - sum(less) / 2)
     least = tried[0].expected - less[0] + 4
@@ -194,10 +195,21 @@ def test_streams_share_the_changes():
     assert weights(of_stream(found, 1)) == weights(found)
 
 
+def test_another_model_of_the_class_gets_the_plan_alone(tmp_path):
+    """As one with a LoRA is another model: neither the weights nor what is to be expected."""
+    full = replace(measured(), way="euler")
+    plan = replace(changed(PLAN, directions(full, PLAN)[:2], [.1, .2]), way="euler", quality=31.5)
+    library = Library((tmp_path,))
+    library.add(Profile(FINGERPRINT, Quantity.VELOCITY, with_plan(full, plan).kernel, 2, {}, {}, weights="aa"))
+    own, other = (library.find(FINGERPRINT, Quantity.VELOCITY, SCHEDULE.times, weights) for weights in ("aa", "bb"))
+    assert own.kernel.proven[0].quality == 31.5 and own.kernel.proven[0].changes
+    assert other.kernel.proven == (PLAN,)
+
+
 class TestFile:
     def text(self, **changes) -> str:
-        full = replace(measured(), sampler="euler")
-        plan = replace(changed(PLAN, directions(full, PLAN)[:2], [.1, .2]), sampler="euler", quality=31.5)
+        full = replace(measured(), way="euler")
+        plan = replace(changed(PLAN, directions(full, PLAN)[:2], [.1, .2]), way="euler", quality=31.5)
         kernel = with_plan(full, plan).kernel
         text = Profile(FINGERPRINT, Quantity.VELOCITY, kernel, 2, {}, {}).dump()
         found = json.loads(text)
@@ -206,7 +218,7 @@ class TestFile:
 
     def test_what_was_fitted_is_kept(self):
         found = Profile.parse(self.text(), "it").kernel.proven[0]
-        assert found.computed == PLAN.computed and found.sampler == "euler" and found.quality == 31.5
+        assert found.computed == PLAN.computed and found.way == "euler" and found.quality == 31.5
         assert len(found.changes) == 5 and sum(map(len, found.changes)) > 5
 
     @pytest.mark.parametrize("changes", [

@@ -2,7 +2,9 @@
 
 from functools import partial
 
+import comfy.sample
 import comfy.samplers
+import node_helpers
 import pytest
 import torch
 
@@ -84,3 +86,38 @@ def test_other_samplers_are_refused_in_words(sampler):
     trial.sampling.keywords["sampler"] = sampler
     with pytest.raises(ValueError, match="fitted for this sampler"):
         fitted(trial.runs, PLAN)
+
+
+def way(**more) -> str:
+    """Of a run of the small model."""
+    patched = attach(FLUX.build(), MeasureMethod(lambda *_: ""), family=ANY_MODEL)
+    sample(patched, tiny=FLUX, steps=STEPS, **more)
+    return last_report(patched).way
+
+
+def test_runs_are_alike_by_sampler_guidance_and_size():
+    usual = way(cfg=2.)
+    assert usual == way(cfg=2.) == "sample_euler, cfg 2, " + " x ".join(map(str, FLUX.latent))
+    assert len({usual, way(cfg=3.), way(cfg=2., sampler="lms")}) == 3
+
+
+def test_where_a_guider_combines_in_its_own_way_no_run_is_like_another():
+    class Other(comfy.samplers.CFGGuider):
+        def predict_noise(self, *inputs, **more):
+            return super().predict_noise(*inputs, **more) * .9
+    patched = attach(FLUX.build(), MeasureMethod(lambda *_: ""), family=ANY_MODEL)
+    for kind, known in ((comfy.samplers.CFGGuider, True), (Other, False)):
+        guider = kind(patched)
+        guider.set_conds(FLUX.conditioning(10), FLUX.conditioning(20))
+        guider.set_cfg(2.)
+        guider.sample(FLUX.noise(), torch.zeros(1, *FLUX.latent), comfy.samplers.sampler_object("euler"),
+                      torch.linspace(1, 0, STEPS + 1), seed=1)
+        assert bool(last_report(patched).way) == known
+
+
+def test_the_guidance_that_a_model_is_told_counts():
+    patched = attach(FLUX.build(), MeasureMethod(lambda *_: ""), family=ANY_MODEL)
+    told = node_helpers.conditioning_set_values(FLUX.conditioning(10), {"guidance": 2.5})
+    comfy.sample.sample(patched, FLUX.noise(), STEPS, 1., "euler", "simple", told, told, torch.zeros(1, *FLUX.latent),
+                        disable_pbar=True, seed=4)
+    assert "cfg 1, guidance 2.5, " in last_report(patched).way
