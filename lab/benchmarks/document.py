@@ -40,7 +40,8 @@ BNS is trained on eight captions, from the best of Auto, L2P and MeanCache on th
 The rivals are written from their papers (`lab/benchmarks/rivals`) and not their authors' code; TeaCache and MagCache
 are fitted to the model on other captions first, as their authors do, and FORA, TaylorSeer and HiCache store one change
 of the hidden state for all blocks, not two for each. L2P, MeanCache, DPCache and the grids learn from full runs of
-eight other captions, BudCache searches by runs of two; Auto measures two. *Tuned* rivals choose among settings (peak
+eight other captions, BudCache searches by runs of two; Auto measures two, *calibrated* as BlockDance Calibrate does
+by six, *fitted* with its `fit_weights`. *Tuned* rivals choose among settings (peak
 suppression, spans, ridge, plan, order) by real runs of four other captions. With samplers that add noise static rivals
 learn and continue pictures in place of velocities, which would carry the noise on, and MeanCache learns from runs by
 Euler. ComfyUI's EasyCache is run as it is. With PixArt and SD3 it computes everything, as the model never asks it. With
