@@ -145,7 +145,8 @@ class BlockDanceCalibrate(io.ComfyNode):
                 try:
                     full = calibration.fitted(full)
                     fitted = sum(bool(plan.changes) for plan in full.kernel.proven)
-                    said.append(f"weights of {count(fitted, 'plan')} fitted")
+                    said.append(f"weights of {count(fitted, 'plan')} fitted" if fitted else
+                                "no weights were closer than those measured")
                 except ValueError as error:
                     said.append(str(error))
         except InterruptProcessingException:

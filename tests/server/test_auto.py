@@ -239,8 +239,9 @@ def test_calibrate_fits_weights_that_auto_then_uses(comfyui, profiles):
     prompt = calibrated(seed=125, runs=2, check_quality=False, fit_weights=True, error_growth=False)
     result = client.submit(comfyui.url, prompt)
     [file] = profiles.glob("*.json")
-    assert "plans fitted" in result.texts["calibrate"][-1] or "plan fitted" in result.texts["calibrate"][-1]
     kept = json.loads(file.read_text())
+    fitted = [plan for plan in kept["shown"] if plan["changes"]]
+    assert ("fitted" if fitted else "no weights were closer") in result.texts["calibrate"][-1]
     assert [len(choice) for choice in kept["proven"]] == [6, 4, 3]
     assert {plan["way"] for plan in kept["shown"]} == {"sample_euler, cfg 3, 3 x 48 x 48"}
     assert blocks(prompt, result) == HALF
