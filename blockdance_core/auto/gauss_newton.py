@@ -15,7 +15,7 @@ sum to one.
 """
 
 from dataclasses import dataclass, replace
-from typing import Callable, Iterator, Sequence
+from typing import Callable, Sequence
 
 import numpy as np
 
@@ -94,17 +94,10 @@ def fitted(full: CalibrationRuns, plan: ProvenPlan, tell: Callable[[float], None
     along = directions(full, plan)
     normal, slope = np.zeros((len(along), len(along))), np.zeros(len(along))
     for run in fitting:
-        error, jacobian = None, []
-        for number, column in enumerate(_columns(full, plan, along, run)):
-            if error is None:
-                error = column
-                continue
-            jacobian.append(column)
-            tell((run + number / len(along)) / full.count)
-        columns = np.stack(jacobian)  # (P, N)
+        error, jacobian = _linearised(full, plan, along, run, lambda share: tell((run + share) / full.count))
         weight = 1 / (np.square(error).mean() + LEAST_NUDGE ** 2) / len(error)
-        normal += weight * columns @ columns.T
-        slope += weight * columns @ error
+        normal += weight * jacobian @ jacobian.T
+        slope += weight * jacobian @ error
     candidates = [plan]
     for ridge in RIDGES:
         damped = normal + ridge * np.trace(normal) / len(along) * np.eye(len(along))
@@ -118,16 +111,19 @@ def fitted(full: CalibrationRuns, plan: ProvenPlan, tell: Callable[[float], None
     return replace(candidates[chosen], way=full.way, quality=float(before + gain))
 
 
-def _columns(full: CalibrationRuns, plan: ProvenPlan, along: Sequence[Direction], run: int) -> Iterator[np.ndarray]:
-    """The error of a run's result (N,), in parts of an output's size, and how it changes along each direction."""
+def _linearised(full: CalibrationRuns, plan: ProvenPlan, along: Sequence[Direction], run: int,
+                tell: Callable[[float], None]) -> tuple[np.ndarray, np.ndarray]:
+    """The error of a run's result (N,), in parts of an output's size, and how it changes along each direction (P, N).
+    """
     recorded, places, size = {}, Places(SAMPLED), full.size ** .5
 
     def error_of(some: ProvenPlan, until: int = 0) -> np.ndarray:
         error = full.error_of(TrialMethod(full.kernel, some, recorded, until), run)
         return places.of(error).double().cpu().numpy() / size
-    before = error_of(plan)
-    yield before
-    nudge = NUDGE * float(np.sqrt(np.square(before).mean())) + LEAST_NUDGE
+    error, jacobian = error_of(plan), []
+    nudge = NUDGE * float(np.sqrt(np.square(error).mean())) + LEAST_NUDGE
     for direction in along:
         following = (*plan.computed, len(full.kernel.times))[direction.after + 1]
-        yield (error_of(changed(plan, [direction], [nudge]), following) - before) / nudge
+        jacobian.append((error_of(changed(plan, [direction], [nudge]), following) - error) / nudge)
+        tell(len(jacobian) / len(along))
+    return error, np.stack(jacobian)
