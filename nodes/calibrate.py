@@ -123,8 +123,8 @@ class BlockDanceCalibrate(io.ComfyNode):
                     runs * (1 + growing + tries * sum(1 / speedup for speedup in speedups)))
         calibration = Runs(model, runs, draw, measured, work)
         full = calibration.full(sampler_name, f", about {work.total:.0f} in all")
-        said, settings = [f"{count(runs, 'run')} measured"], {
-            "cfg": cfg, "sampler": sampler_name, "scheduler": scheduler}
+        said = [f"{count(runs, 'run')} measured"]
+        settings = {"cfg": cfg, "sampler": sampler_name, "scheduler": scheduler}
         full = replace(full, kernel=measured.resumed(full.quantity, full.kernel, runs, **settings))
         try:
             if error_growth and full.kernel.growth is None:

@@ -20,11 +20,11 @@ from typing import Callable, Sequence
 import numpy as np
 
 from .calibration import CalibrationRuns, closest
+from .constants import ANCHORS
 from .latent_error import moved_by
 from .proven_plan import ProvenPlan
 from .sampler_observation import Places
 from .trial import TrialMethod
-from .weights import KernelExtrapolation
 
 SAMPLED = 2 ** 16  # numbers kept of each result; with 60 directions they take 16 MiB
 NUDGE, LEAST_NUDGE = .02, .002  # of the latent: in parts of the result's error, and in all, of an output's size
@@ -36,10 +36,12 @@ HELD_OUT = 3  # of so many runs one takes no part in the fit
 class Direction:
     """The output of the `older`-th evaluation before the latest is weighed more, and that of the next one less.
 
-    after: the computed evaluation, by its place in the plan, after which that applies. size: of what a change of one
+    after: the computed evaluation, by its place in the plan, after which that applies; until: the evaluation that is
+    computed next, or would come after the last. size: of what a change of one
     does to the latent, in parts of an output's size.
     """
     after: int
+    until: int
     older: int
     size: float
 
@@ -47,15 +49,15 @@ class Direction:
 def directions(full: CalibrationRuns, plan: ProvenPlan) -> tuple[Direction, ...]:
     """All that the weights of a plan can be changed in."""
     gram, times = full.kernel.gram, np.append(full.kernel.times, full.kernel.end)
-    anchors, bounds = KernelExtrapolation(full.kernel).anchors, [*plan.computed, len(times) - 1]
+    bounds = [*plan.computed, len(times) - 1]
     found = []
     for after in range(1, len(plan.computed)):
         moved = abs(sum(moved_by(full.quantity, times[now], times[now + 1])
                         for now in range(bounds[after], bounds[after + 1])))
-        for older in range(1, min(after + 1, anchors)):
+        for older in range(1, min(after + 1, ANCHORS)):
             pair = [plan.computed[after - older], plan.computed[after - older + 1]]
             difference = np.array([1, -1]) @ gram[np.ix_(pair, pair)] @ [1, -1]
-            found.append(Direction(after, older, float(moved * np.sqrt(max(difference, 1e-12)))))
+            found.append(Direction(after, bounds[after + 1], older, float(moved * np.sqrt(max(difference, 1e-12)))))
     return tuple(found)
 
 
@@ -123,7 +125,6 @@ def _linearised(full: CalibrationRuns, plan: ProvenPlan, along: Sequence[Directi
     error, jacobian = error_of(plan), []
     nudge = NUDGE * float(np.sqrt(np.square(error).mean())) + LEAST_NUDGE
     for direction in along:
-        following = (*plan.computed, len(full.kernel.times))[direction.after + 1]
-        jacobian.append((error_of(changed(plan, [direction], [nudge]), following) - error) / nudge)
+        jacobian.append((error_of(changed(plan, [direction], [nudge]), direction.until) - error) / nudge)
         tell(len(jacobian) / len(along))
     return error, np.stack(jacobian)

@@ -78,9 +78,13 @@ class Kernel:
         text = json.dumps([numbers, proven, self.growth])
         return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
 
+    def measured_at(self, times: Sequence[float]) -> bool:
+        """Whether these are its times."""
+        return len(times) == len(self.times) and np.allclose(times, self.times, atol=SAME)
+
     def proven_at(self, times: Sequence[float]) -> dict[int, ProvenPlan]:
         """The plans that did best at these times, by the number of evaluations that they compute."""
-        if len(times) != len(self.times) or not np.allclose(times, self.times, atol=SAME):
+        if not self.measured_at(times):
             return {}
         return {len(plan.computed): plan for plan in reversed(self.proven)}
 

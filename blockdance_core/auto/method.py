@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Callable, Collection, Sequence
 
 import numpy as np
@@ -160,7 +160,7 @@ class Choice:
     asked: float
     steps: int
     wanted: int
-    proven: bool = False
+    proven: bool
 
     def words(self, speed: Speed, asked: Speed, least_quality: float, own: bool) -> str:
         """What the user should know of it, in a run of this speed; asked: the one that it was to have.
@@ -183,31 +183,31 @@ class Choice:
 def _choose(extrapolation: KernelExtrapolation, times: tuple[float, ...], speedup: float, least_quality: float,
             way: str) -> Choice:
     """way: of sampling, that of the run."""
-    steps, kernel = len(times) - 1, extrapolation.kernel
-    wanted, proven = count_of(steps, speedup), kernel.proven_at(times[:-1])
+    steps, proven = len(times) - 1, extrapolation.kernel.proven_at(times[:-1])
+    alike = {count: plan for count, plan in sorted(proven.items()) if plan.way == way != ""}
     known = grams_of(extrapolation, times[:-1]), np.array(times), extrapolation.rules, extrapolation.quantity
-    walked = {count: search(*known, only=plan.computed)[0] for count, plan in sorted(proven.items())}
-    more = {count: proven[count].quality - found.quality for count, found in walked.items()
-            if proven[count].quality is not None and proven[count].way == way != ""}
 
-    def of(count: int) -> Candidate:
-        """The best choice of so many, by runs where these have shown it, and its quality: by as much more or less than
-        the account of errors says as in runs of this way, on a line between their speed-ups."""
-        found = walked[count] if count in walked else best(*known, count)[0]
-        return replace(found, quality=found.quality + np.interp(count, [*more], [*more.values()])) if more else found
-    asked = chosen = of(wanted)
-    if asked.quality < least_quality and wanted < steps:
-        unshown = best(*known, wanted)[0] if wanted not in walked else walked[wanted]
-        counts = enough(*known, unshown, least_quality - asked.quality + unshown.quality)
+    @cache
+    def found(count: int) -> Candidate:
+        """The best choice of so many, by runs where these have shown it."""
+        return search(*known, only=proven[count].computed)[0] if count in proven else best(*known, count)[0]
+    more = {count: plan.quality - found(count).quality for count, plan in alike.items() if plan.quality is not None}
+
+    def quality(some: Candidate) -> float:
+        """What is to be expected: by as much more or less than the account of errors says as runs of this way have
+        shown, on a line between their speed-ups."""
+        return some.quality + float(np.interp(len(some.computed), [*more], [*more.values()])) if more else some.quality
+    wanted = count_of(steps, speedup)
+    asked = chosen = found(wanted)
+    if quality(asked) < least_quality and wanted < steps:
+        counts = enough(*known, asked, least_quality - quality(asked) + asked.quality)
         for count in (*counts, *range(counts[-1] + 1, steps, math.ceil(steps / LONGEST_SEARCH)), steps):
-            chosen = of(count)
-            if chosen.quality >= least_quality:
+            chosen = found(count)
+            if quality(chosen) >= least_quality:
                 break
-    plan = proven.get(len(chosen.computed))
-    if plan is not None and plan.way == way != "":
-        extrapolation = replace(extrapolation, plan=plan)
-    return Choice(extrapolation, chosen.computed, float(chosen.quality), float(asked.quality), steps, wanted,
-                  plan is not None)
+    count = len(chosen.computed)
+    extrapolation = replace(extrapolation, plan=alike.get(count))
+    return Choice(extrapolation, chosen.computed, quality(chosen), quality(asked), steps, wanted, count in proven)
 
 
 def _over(stretches: Sequence[Stretch], choice: Choice, speedup: float) -> set[int]:

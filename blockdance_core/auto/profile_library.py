@@ -56,11 +56,10 @@ class Library:
             if profile.quantity is quantity:
                 models.setdefault(profile.weights, []).append(profile)
         own = [models.pop(weights)] if weights in models else []
-        others = [[_of_another(profile) for profile in found] for found in models.values()]
-        for group in (own, others):
+        for group, serves in (own, lambda profile: profile), (models.values(), _of_another):
             usable = [profile for found in group for profile in _covering(found, times)]
             if usable:
-                return min(usable, key=lambda profile: abs(within(profile.kernel, times) - len(times) + 1))
+                return serves(min(usable, key=lambda profile: abs(within(profile.kernel, times) - len(times) + 1)))
         return None
 
     def _of(self, fingerprint: Fingerprint) -> list[tuple[str, Profile]]:

@@ -25,12 +25,7 @@ def parts_of(tensor: torch.Tensor, sizes: Sequence[int]) -> tuple[torch.Tensor, 
 def of_stream(extrapolation: KernelExtrapolation, stream: int) -> KernelExtrapolation:
     """That of a stream; of all where they were not measured apart."""
     kernels = extrapolation.kernel.streams
-    if stream >= len(kernels):
-        return extrapolation
-    kernel = kernels[stream]
-    if extrapolation.plan is not None:  # what it changes is the same for all
-        kernel = replace(kernel, proven=(extrapolation.plan,))
-    return replace(extrapolation, kernel=kernel)
+    return replace(extrapolation, kernel=kernels[stream]) if stream < len(kernels) else extrapolation
 
 
 def seen_by(kernel: Kernel, sizes: Sequence[int]) -> Kernel:

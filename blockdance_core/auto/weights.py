@@ -79,8 +79,8 @@ class PlannedWeights:
 
     def _begin(self, extrapolation: KernelExtrapolation, error: np.ndarray) -> None:
         self._ridge = extrapolation.rules.ridge
-        fits = extrapolation.plan in extrapolation.kernel.proven_at(self._times[:-1]).values()
-        self._plan = extrapolation.plan if fits and not extrapolation.bends else None
+        fits = not extrapolation.bends and extrapolation.kernel.measured_at(self._times[:-1])
+        self._plan = extrapolation.plan if fits else None
         self._gram = extrapolation.gram(self._times[:-1])
         self._latent = LatentError(
             self._gram, self._times, extrapolation.rules, extrapolation.quantity, error, self._computed)

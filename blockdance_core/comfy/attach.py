@@ -164,7 +164,7 @@ def way_of(sampler: str, cfg: float, shape: Sequence[int], guidances: Collection
 
 def _way(guider: object, sampler: str, shape: Sequence[int]) -> str:
     """Of a run that is about to begin; empty for guiders that combine conditions in other ways than by one cfg."""
-    if getattr(type(guider), "predict_noise", None) is not CFGGuider.predict_noise:
+    if type(guider).predict_noise is not CFGGuider.predict_noise:
         return ""
     guidances = {cond.get("guidance") for conds in guider.conds.values() for cond in conds} - {None}
     return way_of(sampler, guider.cfg, shape, guidances)

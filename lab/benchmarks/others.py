@@ -6,7 +6,7 @@ from typing import Sequence
 
 import numpy as np
 
-from ...blockdance_core.auto.kernel import SAME, Kernel
+from ...blockdance_core.auto.kernel import Kernel
 from ...blockdance_core.auto.profile import Profile, read
 from ...blockdance_core.plan.schedule import Quantity
 
@@ -25,7 +25,7 @@ def of_others(name: str, quantity: Quantity, folder: Path = KERNELS) -> Kernel:
 def pooled(kernels: Sequence[Kernel]) -> Kernel:
     """The mean, at the times of the first. What was measured at other times is first estimated at those."""
     times = kernels[0].times
-    grams = [kernel.gram if _same(kernel.times, times) else kernel.at(times) for kernel in kernels]
+    grams = [kernel.gram if kernel.measured_at(times) else kernel.at(times) for kernel in kernels]
     gram = sum(gram / (np.trace(gram) / len(gram)) for gram in grams) / len(grams)
     return Kernel(times, gram)
 
@@ -43,7 +43,3 @@ def files(quantity: Quantity, folder: Path) -> list[Path]:
 
 def model_of(path: Path, quantity: Quantity) -> str:
     return path.stem.removesuffix(f"-{quantity.value}")
-
-
-def _same(times: np.ndarray, others: np.ndarray) -> bool:
-    return len(times) == len(others) and np.allclose(times, others, atol=SAME)

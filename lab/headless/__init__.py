@@ -7,6 +7,7 @@ node_types   what the server's nodes take and give
 overrides    --set and --sweep, from text to inputs
 spelling     did you mean ...?
 acceleration BlockDance Auto in front of every sampler
+calibration  a Calibrate node in place of the sampler
 bypass       the same workflow without this pack
 compared     which outputs show what the pack has changed
 comparison   the same picture several ways: paired times and quality
