@@ -123,14 +123,20 @@ def _fail(message: str, code: int) -> int:
     return code
 
 
-def _prepared(options: argparse.Namespace, prompt: graph.Prompt) -> tuple[graph.Prompt, Types]:
-    """The workflow with what --accelerate adds, and the types of its nodes."""
-    added = (acceleration.AUTO,) if options.accelerate is not None else ()
+def _types(options: argparse.Namespace, prompt: graph.Prompt, added: Iterable[str] = ()) -> Types:
+    """Of the workflow's nodes and of those that are added, as all servers have them."""
     if len(set(options.servers)) < len(options.servers):
         raise UsageError("a server is named twice: name each once")
     if len(options.servers) > 1 and not getattr(options, "sweep", ()):
         raise UsageError("only a --sweep can be spread over several servers: name one")
     types, *_ = [node_types(server, prompt, added) for server in options.servers]
+    return types
+
+
+def _prepared(options: argparse.Namespace, prompt: graph.Prompt) -> tuple[graph.Prompt, Types]:
+    """The workflow with what --accelerate adds, and the types of its nodes."""
+    added = (acceleration.AUTO,) if options.accelerate is not None else ()
+    types = _types(options, prompt, added)
     return (acceleration.accelerate(prompt, types, options.accelerate) if added else prompt), types
 
 
@@ -171,13 +177,11 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _calibrate(options: argparse.Namespace) -> None:
-    server, *others = options.servers
-    if others:
-        raise UsageError("a model is measured on one server: name one")
     prompt = graph.read(options.workflow)
-    types = node_types(server, prompt, (calibration.CALIBRATE,))
+    types = _types(options, prompt, (calibration.CALIBRATE,))
     prompt = calibration.calibrate(prompt, types, options.runs)
     settings = [overrides.parse(text, prompt, types) for text in options.set]
+    server, = options.servers
     running.submit(server, "", overrides.apply(prompt, settings))
 
 
