@@ -61,21 +61,17 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m lab.headless", description="Run ComfyUI workflows (API format) from the command line.",
         epilog=EXIT_CODES, formatter_class=argparse.RawDescriptionHelpFormatter)
     actions = result.add_subparsers(required=True, metavar="ACTION")
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("workflow", type=Path, help="a workflow in the API format: File > Export (API)")
-    common.add_argument("--server", type=_url, action="append", default=[], metavar="URL", dest="servers",
-                        help=f"where ComfyUI listens (default: {HERE}); given several times, a --sweep is spread over "
-                             "these servers")
-    common.add_argument("--accelerate", type=_speedup, metavar="SPEEDUP",
-                        help="put a BlockDance Auto node with this speed-up, such as 2, in front of every sampler, so "
-                             "that the workflow need not be edited; of one model the first run measures")
-    inputs = actions.add_parser("inputs", parents=[common], help="list what --set and --sweep can change, and to what")
+    prepared = _with_workflow()
+    prepared.add_argument("--accelerate", type=_speedup, metavar="SPEEDUP",
+                          help="put a BlockDance Auto node with this speed-up, such as 2, in front of every sampler, "
+                               "so that the workflow need not be edited; of one model the first run measures")
+    inputs = actions.add_parser("inputs", parents=[prepared],
+                                help="list what --set and --sweep can change, and to what")
     inputs.set_defaults(action=_inputs)
-    run = actions.add_parser("run", parents=[common], help="run a workflow and save its outputs", epilog=EXIT_CODES,
+    run = actions.add_parser("run", parents=[prepared, _with_set("BlockDance Patch.N=3")],
+                             help="run a workflow and save its outputs", epilog=EXIT_CODES,
                              formatter_class=argparse.RawDescriptionHelpFormatter)
     run.set_defaults(action=_run)
-    run.add_argument("--set", action="append", default=[], metavar="NODE.INPUT=VALUE",
-                     help='change an input, as in "BlockDance Patch.N=3"; NODE is a title, a class or an id')
     run.add_argument("--out", type=Path, default=Path("headless-output"), metavar="FOLDER",
                      help="for the outputs (default: %(default)s)")
     ways = run.add_mutually_exclusive_group()
@@ -88,15 +84,27 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--rounds", type=_positive, default=3, metavar="COUNT",
                      help="how often --compare and --sweep run each variant (default: %(default)s)")
     calibrate = actions.add_parser(
-        "calibrate", help="measure a workflow's model for BlockDance Auto, by runs with the settings of its KSampler")
+        "calibrate", parents=[_with_workflow(), _with_set("BlockDance Calibrate.fit_weights=true")],
+        help="measure a workflow's model for BlockDance Auto, by runs with the settings of its KSampler")
     calibrate.set_defaults(action=_calibrate)
-    calibrate.add_argument("workflow", type=Path, help="a workflow in the API format")
-    calibrate.add_argument("--server", type=_url, action="append", default=[], metavar="URL", dest="servers",
-                           help=f"where ComfyUI listens (default: {HERE})")
     calibrate.add_argument("--runs", type=_positive, default=2, metavar="COUNT",
                            help="full runs to measure (default: %(default)s)")
-    calibrate.add_argument("--set", action="append", default=[], metavar="NODE.INPUT=VALUE",
-                           help='change an input, as in "BlockDance Calibrate.fit_weights=true"')
+    return result
+
+
+def _with_workflow() -> argparse.ArgumentParser:
+    result = argparse.ArgumentParser(add_help=False)
+    result.add_argument("workflow", type=Path, help="a workflow in the API format: File > Export (API)")
+    result.add_argument("--server", type=_url, action="append", default=[], metavar="URL", dest="servers",
+                        help=f"where ComfyUI listens (default: {HERE}); run --sweep takes several and is spread over "
+                             "them")
+    return result
+
+
+def _with_set(example: str) -> argparse.ArgumentParser:
+    result = argparse.ArgumentParser(add_help=False)
+    result.add_argument("--set", action="append", default=[], metavar="NODE.INPUT=VALUE",
+                        help=f'change an input, as in "{example}"; NODE is a title, a class or an id')
     return result
 
 
