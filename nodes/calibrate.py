@@ -122,7 +122,7 @@ class BlockDanceCalibrate(io.ComfyNode):
         work = Work(lambda text: notify.show(text, node_id),
                     runs * (1 + growing + tries * sum(1 / speedup for speedup in speedups)))
         calibration = Runs(model, runs, draw, measured, work)
-        full = calibration.full(sampler_name, f", about {work.total:.0f} in all")
+        full = calibration.full(sampler_name, f"; about {work.total:.0f} full runs in all")
         said = [f"{count(runs, 'run')} measured"]
         settings = {"cfg": cfg, "sampler": sampler_name, "scheduler": scheduler}
         full = replace(full, kernel=measured.resumed(full.quantity, full.kernel, runs, **settings))
@@ -133,11 +133,9 @@ class BlockDanceCalibrate(io.ComfyNode):
                     full = with_growth(full, lambda sampler: calibration.full(sampler, f" by {sampler}"))
                 except ValueError as error:
                     said.append(f"how errors grow is not known: {error}")
-            if full.kernel.growth is not None:
-                said.append(f"errors grow by {full.kernel.growth:.1f}")
             for speedup in speedups:
-                if not full.has_tried(speedup):
-                    work.tell(f"trying {count(tries, 'plan')} for {speedup:g}x")
+                if full.shown(speedup) is None:
+                    work.tell(f"trying plans for {speedup:g}x")
                     full = tried(full, speedup, tries)
             if refine:
                 said.append(f"{count(len(full.kernel.proven), 'plan')} refined")
@@ -153,7 +151,9 @@ class BlockDanceCalibrate(io.ComfyNode):
             measured.save(full.quantity, full.kernel, runs, **settings, **profiles.STOPPED)
             raise
         name = measured.save(full.quantity, full.kernel, runs, **settings)
-        notify.show(f"{', '.join(said)}: {name}", node_id)
+        if speedups:
+            said.append("expect " + ", ".join(f"{speedup:g}x {full.shown(speedup):.0f} dB" for speedup in speedups))
+        notify.show("; ".join((*said, f"kept as {name}")), node_id)
         return io.NodeOutput(model, name)
 
 
@@ -168,7 +168,7 @@ class Work:
     def tell(self, text: str) -> None:
         """With the time that is left, once it is known and more than a minute."""
         left = (time.monotonic() - self.started) * (self.total / self.done - 1) / 60 if self.done else 0.
-        self.show(f"{text}, about {left:.0f} min left" if left > 1 else text)
+        self.show(f"{text}; about {left:.0f} min left" if left > 1 else text)
 
 
 @dataclass(frozen=True)

@@ -42,11 +42,11 @@ class CalibrationRuns:
     way: str = ""
     size: float = 1.
 
-    def has_tried(self, speedup: float) -> bool:
-        """Whether runs have shown already how close this speed-up comes."""
+    def shown(self, speedup: float) -> float | None:
+        """How close this speed-up comes as runs have shown, in dB; None where it was not tried."""
         count = count_of(len(self.kernel.times), speedup)
-        return any(len(plan.computed) == count and plan.quality is not None and plan.way == self.way
-                   for plan in self.kernel.proven)
+        return next((plan.quality for plan in self.kernel.proven
+                     if len(plan.computed) == count and plan.way == self.way), None)
 
     def errors_of(self, method: Method) -> list[torch.Tensor]:
         return [self.error_of(method, run) for run in range(self.count)]

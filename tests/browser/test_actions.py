@@ -276,6 +276,33 @@ def test_the_report_is_in_the_users_language(chinese, patch, inputs):
     report.get_by_role("button").click()
 
 
+def test_what_a_node_says_while_it_works_is_in_the_users_language(chinese):
+    for renderer_, seed in (("classic", 31), ("nodes2", 32)):
+        chinese.use(renderer_)
+        chinese.load("BlockDanceAuto", **AUTO)
+        chinese.evaluate(f"""([seed, steps]) => {{
+            const sampler = app.graph.nodes.find(({{type}}) => type === "KSampler");
+            const node = LiteGraph.createNode("BlockDanceCalibrate");
+            node.pos = [({PATCH})().pos[0] + 370, ({PATCH})().pos[1] + 300];
+            app.graph.add(node);
+            for (const name of ["model", "positive", "negative", "latent_image"]) {{
+                const slot = sampler.inputs.findIndex((input) => input.name === name);
+                const link = app.graph.getLink(sampler.inputs[slot].link);
+                app.graph.getNodeById(link.origin_id).connect(link.origin_slot, node, name);
+            }}
+            for (const [name, value] of Object.entries({{seed, steps, error_growth: false}}))
+                node.widgets.find((widget) => widget.name === name).value = value;
+            const line = () => node.widgets.find(({{name}}) => name === "$$node-text-preview")?.value;
+            window.said = [];
+            app.api.addEventListener("progress_text", () => setTimeout(() => window.said.push(line())));
+        }}""", [seed, 8])
+        chinese.run_and_wait()
+        said = [line for line in chinese.evaluate("() => window.said") if line]
+        assert len(said) > 4 and not any(english(line.split("保存为")[0]) for line in said), said
+        assert re.search(r"2 次运行.*1.5x \d+ dB.*保存为 PixArtMS-28", said[-1])
+        chinese.picture(f"zh-{renderer_}-calibrate")
+
+
 def report_names(page: ComfyPage) -> set[str]:
     """Words in what the report gives as names: the method, the model, and digests."""
     return set(re.findall(r"[A-Za-z]{2,}", page.evaluate("""() => {

@@ -3,6 +3,7 @@
 import { api } from "../../../scripts/api.js";
 import { app } from "../../../scripts/app.js";
 import { ANEW, menuOf } from "./actions.js";
+import { nodeAt, nodesIn } from "./graph.js";
 import { agree, settle } from "./quality.js";
 import { View } from "./view.js";
 import { learnWords } from "./words.js";
@@ -16,7 +17,6 @@ import { learnWords } from "./words.js";
 
 const NAME = "blockdance.timeline";
 const PLAN = "/blockdance/plan";
-const HOST_LINE = "$$node-text-preview"; // the host's widget for the line of text, which the timeline contains
 const MARGIN = 8; // around the widget, in the classic renderer
 const PAUSE = 120; // milliseconds without a change before a plan is asked for
 const KEPT = 20; // runs that survive a reload of the page
@@ -43,8 +43,6 @@ app.registerExtension({
         api.addEventListener("execution_error", stop);
         api.addEventListener("execution_interrupted", stop);
         api.addEventListener("graphChanged", refreshAll);
-        // Once the host has put its line there
-        api.addEventListener("progress_text", ({ detail }) => queueMicrotask(() => hideHostLine(detail.nodeId)));
     },
 
     nodeCreated(node) {
@@ -118,7 +116,7 @@ function remember() {
 }
 
 function refreshAll() {
-    for (const node of nodesIn(app.rootGraph)) if (timelines.has(node)) refresh(node);
+    for (const node of nodesIn()) if (timelines.has(node)) refresh(node);
 }
 
 /** Show the node's latest run, or the plan if its settings have changed since. */
@@ -168,13 +166,6 @@ function grow(node) {
     node.setDirtyCanvas(true, true);
 }
 
-/** @param {string} path */
-function hideHostLine(path) {
-    const node = nodeAt(path);
-    const line = timelines.has(node) && node.widgets.find((widget) => widget.name === HOST_LINE);
-    if (line) node.removeWidget(line);
-}
-
 /** @returns {Run | undefined} */
 function runOf(node) {
     const here = ([key, run]) => key === `${app.rootGraph.id}/${run.node}` && nodeAt(run.node) === node;
@@ -212,22 +203,5 @@ function stepsOf(node) {
                 if (to && !nodes.includes(to)) nodes.push(to);
             }
         }
-    }
-}
-
-/** The node with an execution id; inside subgraphs it is a path such as "5:12". */
-function nodeAt(path) {
-    let graph = app.rootGraph, node;
-    for (const id of path.split(":")) {
-        node = graph?.getNodeById(id);
-        graph = node?.subgraph;
-    }
-    return node;
-}
-
-function* nodesIn(graph) {
-    for (const node of graph.nodes) {
-        yield node;
-        if (node.subgraph) yield* nodesIn(node.subgraph);
     }
 }
