@@ -21,11 +21,13 @@ TRIES = 50  # to replace a file, which Windows refuses while another process rea
 
 @dataclass(frozen=True)
 class Files:
-    """folders: new files go to the first. kind: what people call one; error: raised for a name that none has."""
+    """folders: new files go to the first. kind: what people call one; error: raised for a name that none has; instead:
+    what to do then."""
     folders: tuple[Path, ...]
     suffix: str
     kind: str
     error: type[ValueError]
+    instead: str
 
     def names(self) -> list[str]:
         return sorted({path.name for folder in self.folders for path in folder.glob(f"*{self.suffix}")})
@@ -43,8 +45,8 @@ class Files:
             path = folder / name
             if path.name == name and path.suffix == self.suffix and path.is_file():
                 return path
-        raise self.error(f"there is no {self.kind} {name!r}; there are {', '.join(self.names()) or 'none'}. Those of "
-                         "the demo's models are in the folder `demo` of the repository")
+        raise self.error(f"there is no {self.kind} {name!r} in {self.folders[0]}; there are "
+                         f"{', '.join(self.names()) or 'none'}. {self.instead}, or copy the file there")
 
 
 @contextmanager

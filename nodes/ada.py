@@ -30,7 +30,8 @@ def register() -> None:
 
 
 def files() -> Files:
-    return Files(tuple(map(Path, folder_paths.get_folder_paths(FOLDER))), SUFFIX, "policy", PolicyError)
+    return Files(tuple(map(Path, folder_paths.get_folder_paths(FOLDER))), SUFFIX, "policy", PolicyError,
+                 "Train one with Train BlockDance-Ada")
 
 
 def load(name: str) -> PolicyFile:

@@ -41,7 +41,7 @@ class BlockDanceAdaTrain(io.ComfyNode):
             category=f"{CATEGORY}/ada",
             description="Trains a policy for the BlockDance-Ada Patch: it tries decisions on your captions and learns "
                         "which save most and cost least quality. Takes hours for a large model; interrupted, it goes "
-                        "on with the next prompt of the same name.",
+                        "on when the same workflow is queued again.",
             search_aliases=["blockdance", "ada", "train", "reinforcement learning", "policy"],
             inputs=[
                 io.Model.Input("model", tooltip=TRANSFORMER),
@@ -57,7 +57,8 @@ class BlockDanceAdaTrain(io.ComfyNode):
                 io.String.Input("negative", default="", multiline=True, tooltip="The negative prompt of all captions."),
                 io.Int.Input("seed", default=0, min=0, max=2 ** 63 - 1,
                              control_after_generate=io.ControlAfterGenerate.fixed,
-                             tooltip="Of the first caption's noise, counting on by 1, and of all that is drawn."),
+                             tooltip="Of the first caption's noise, each next caption adding 1, and of the "
+                                     "training's own random choices."),
                 io.Int.Input("steps", default=30, min=8, max=500,
                              tooltip="Your usual number of steps. A policy of 30 steps serves 20 or 50, too."),
                 io.Float.Input("cfg", default=4., min=0., max=100., step=.1, round=.01,
@@ -108,16 +109,15 @@ class BlockDanceAdaTrain(io.ComfyNode):
                 io.String.Output(display_name="name", tooltip="Of the file in models/blockdance_ada."),
                 io.Image.Output(display_name="curve", tooltip="Saving, quality and reward, batch by batch."),
             ],
+            is_output_node=True,  # it may run alone
             hidden=[io.Hidden.unique_id], not_idempotent=True,  # server.py says why
         )
 
     @classmethod
-    def fingerprint_inputs(cls, captions: str, name: str, **_) -> str:
-        """Files may have changed under their names, and a training may go on."""
-        kept = files().folders[0] / f"{name}{SUFFIX}"
-        times = [path.stat().st_mtime_ns if path.is_file() else 0
-                 for path in (kept, Path(folder_paths.get_input_directory()) / captions)]
-        return f"{times}"
+    def fingerprint_inputs(cls, captions: str | None = None, name: str | None = None, **_) -> str:
+        """Files may have changed under their names, which are None for links, and a training may go on."""
+        paths = files().folders[0] / f"{name}{SUFFIX}", Path(folder_paths.get_input_directory()) / (captions or "")
+        return f"{[path.stat().st_mtime_ns if path.is_file() else 0 for path in paths]}"
 
     @classmethod
     @callable_by_scripts
@@ -149,9 +149,9 @@ class BlockDanceAdaTrain(io.ComfyNode):
         with torch.inference_mode(False), torch.enable_grad():
             train(studio, settings, network, path, on_batch=lambda now, batches: (
                 progress.append(now), on_batch(now, batches)))
-        curve = of_progress(progress[-1], THEMES["dark"]) if progress else None
+        curve = of_progress(progress[-1], THEMES["dark"])
         notify.show(f"{path.name} is trained", node_id)
-        return io.NodeOutput(load(path.name), path.name, curve and to_tensor(curve))
+        return io.NodeOutput(load(path.name), path.name, to_tensor(curve))
 
 
 def file_name(name: str) -> str:

@@ -27,8 +27,8 @@ class BlockDanceAuto(PatchNode):
             node_id="BlockDanceAuto",
             display_name="BlockDance Auto",
             category=CATEGORY,
-            description="Makes any diffusion model faster by the factor you ask for: the steps that say most are "
-                        "computed, the others are forecast from them, by a measurement of your own model. The first "
+            description="Makes any diffusion model faster by the factor you ask for: it computes the steps that "
+                        "matter most and forecasts the others, by a measurement of your own model. The first "
                         "run of a model measures it and is not faster. Put it between the model loader and the "
                         "sampler.",
             search_aliases=["blockdance", "blockdance auto", "speed up", "speedup", "faster", "accelerate", "cache",
@@ -44,9 +44,9 @@ class BlockDanceAuto(PatchNode):
                 io.Combo.Input(
                     "profile", options=[AUTO, GENERAL, ANEW, ASKED, *profiles.library().names()], default=AUTO,
                     tooltip="auto = what was measured of this model; where nothing was, the first full run measures "
-                            "it, which costs no extra time, and the next is faster. general = faster at once, by what "
-                            "other, small models have shown, and expected to come as close as three of four of "
-                            "their pictures did. "
+                            "it, which costs no extra time, and the next is faster. general = faster from the first "
+                            "run on, by a measurement of other, small models; three of four of their pictures came at "
+                            "least as close as the node says. "
                             "measure anew = full runs that measure again. measure only when asked = as auto, but no "
                             "run measures by itself, so that the first and the second run of a seed are the same. Or "
                             "a file in models/blockdance, measured by BlockDance Calibrate or by others."),

@@ -99,9 +99,10 @@ class DeltaCachePatch(PatchNode):
         )
 
     @classmethod
-    def validate_inputs(cls, n_cached: int = -1) -> bool | str:
+    def validate_inputs(cls, n_cached: int | None = None) -> bool | str:
         try:
-            DeltaCacheMethod(n_cached=n_cached)
+            if n_cached is not None:  # None for a link
+                DeltaCacheMethod(n_cached=n_cached)
         except ValueError as error:
             return str(error)
         return True
@@ -175,8 +176,8 @@ class BlockDancePreset(PatchNode):
             display_name="BlockDance Preset",
             category=f"{CATEGORY}/papers",
             description="For researchers; for everyday use take BlockDance Auto. The exact settings of a published "
-                        "run of BlockDance or Delta-DiT, or of a baseline that they compare with. Steps, sampler and "
-                        "guidance are yours to set as the entry says.",
+                        "run of BlockDance or Delta-DiT, or of a baseline that they compare with. Set the steps of "
+                        "your sampler as the entry says, where it does, and sampler and guidance as in the paper.",
             search_aliases=["blockdance paper", "delta-dit", "delta-cache", "deepcache", "published settings"],
             inputs=[
                 io.Model.Input("model", tooltip="A diffusion transformer with as many blocks as the entry needs: 28 "

@@ -96,7 +96,7 @@ class AdaMethod:
         begin, end = (normalised(schedule, step, self.rho) for step in (window[0], steps))
         decisions = (*full[:first - 1], Decision(store=reuses), *full[first:])
         plan = Plan(decisions,
-                    f"step {first + 1} decides which of the {count(steps - first, 'step')} from there on to reuse")
+                    f"step {first} decides which of the {count(steps - first, 'step')} from there on to reuse")
         return Setup(plan, _DecidesOnce(self.network, self.threshold, reuses, first, steps, begin, end))
 
 

@@ -117,8 +117,10 @@ class Training:
 
     @property
     def finished(self) -> bool:
+        """Whether there is nothing left to do."""
         patience = self.settings.patience
-        return self.progress.batches >= self.batches or bool(patience and self.progress.since_best >= patience)
+        return not self._unjudged and (self.progress.batches >= self.batches
+                                       or bool(patience and self.progress.since_best >= patience))
 
     @property
     def _each(self) -> int:
@@ -138,7 +140,7 @@ class Training:
 
     def run(self, on_batch: Callable[[Progress, int], None] = lambda progress, batches: None) -> None:
         """From where it is to its end; `on_batch` is told of each batch, and how many there are."""
-        while self._unjudged or not self.finished:
+        while not self.finished:
             began, before = time.monotonic(), self._work()
             if not self._unjudged:
                 epoch, place = divmod(self.progress.batches, self._each)

@@ -117,7 +117,7 @@ class Replanning:
         if not changes:
             return None
         self._notes.append("planned for other conditions from step "
-                           + " and ".join(str(stretch.steps[place] + 1) for stretch, place in changes))
+                           + " and ".join(str(stretch.steps[place]) for stretch, place in changes))
         for stretch, place in changes:
             self._bend(stretch.times[place - 1], stretch.times[place])
         for stretch in self._stretches:
@@ -129,7 +129,7 @@ class Replanning:
         made = self._made(stretch)
         now = stretch.steps.index(moment.step - 1)
         before = max(place for place in made if place < now)
-        self._notes.append(f"planned anew at step {moment.step + 1}, as the outputs changed their course")
+        self._notes.append(f"planned anew at step {moment.step}, as the outputs changed their course")
         self._bend(stretch.times[before], stretch.times[now])
         self._choose(stretch, Begun(tuple(place for place in made if place <= now), kept.error))
         return self._plan()

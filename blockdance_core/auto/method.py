@@ -230,7 +230,7 @@ def _still(schedule: Schedule, stretches: Sequence[Stretch]) -> str:
     still = sorted(set(range(schedule.steps)) - {step for stretch in stretches for step in stretch.steps})
     if not still:
         return ""
-    *others, last = (str(step + 1) for step in still)
+    *others, last = map(str, still)
     named = f"steps {', '.join(others)} and {last} are" if others else f"step {last} is"
     if len(still) > NAMED:
         named = f"{len(still)} steps are"

@@ -33,7 +33,8 @@ class Library:
 
     @property
     def _files(self) -> Files:
-        return Files(self.folders, SUFFIX, "profile", ProfileError)
+        return Files(self.folders, SUFFIX, "profile", ProfileError,
+                     "Choose the profile 'auto', which measures the model")
 
     def names(self) -> list[str]:
         return self._files.names()

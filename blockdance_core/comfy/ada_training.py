@@ -20,8 +20,9 @@ def train(studio: Rollouts, settings: Settings, network: str, path: Path, worker
           on_batch: Callable[[Progress, int], None] = lambda progress, batches: None) -> Card:
     """Train, or go on training, and write the best policy to `path`. Returns what the file says of it.
 
-    A checkpoint beside it is written after every epoch, and whatever way the training ends. Raises PolicyError where
-    there is one of another training.
+    A checkpoint beside it is written after every epoch, and whatever way the training ends. Of one that had ended
+    before, `on_batch` is told the last batch again, and its file stays as it is. Raises PolicyError where there is a
+    checkpoint of another training.
     """
     state = studio.state(0)
     width, heads = NETWORKS[network]
@@ -44,6 +45,8 @@ def train(studio: Rollouts, settings: Settings, network: str, path: Path, worker
         if training.epoch_ended and workers.rank == 0:
             checkpoint.save(kept, card, training)
             saved = progress.batches
+    if training.finished:
+        on_batch(training.progress, training.batches)
     try:
         training.run(after)
     finally:
@@ -51,9 +54,17 @@ def train(studio: Rollouts, settings: Settings, network: str, path: Path, worker
             checkpoint.save(kept, card, training)
     made.load_state_dict(training.best)
     card = _finished(card, training)
-    if workers.rank == 0:
+    if workers.rank == 0 and not _is_of(path, card):
         policy_file.write(path, card, made)
     return card
+
+
+def _is_of(path: Path, card: Card) -> bool:
+    """Whether the file is that of this training, as far as it has come."""
+    try:
+        return path.is_file() and policy_file.read(path).card == card
+    except policy_file.PolicyError:
+        return False
 
 
 def _finished(card: Card, training: Training) -> Card:

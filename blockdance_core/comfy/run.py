@@ -141,7 +141,7 @@ class Run:
         if self._gave_up or not self._replans:
             return
         started, self._replans = time.perf_counter(), False
-        with self.messages.survive(f"the plan stays as it was at step {moment.step + 1}"):
+        with self.messages.survive(f"the plan stays as it was at step {moment.step}"):
             self._controller.replan(moment)
             self._replans = True
         self.report.plan = self._controller.plan
@@ -152,7 +152,7 @@ class Run:
             return COMPUTE
         decision = self._controller.decide(step)
         if decision.may_reuse and self._watch is not None and (reason := self._watch.rings()):
-            self._give_up(f"{reason}: everything is computed from step {step + 1} on")
+            self._give_up(f"{reason}: everything is computed from step {step} on")
             return COMPUTE
         return decision
 
@@ -232,7 +232,7 @@ class Run:
         current.decision = COMPUTE
         if current.evaluation.executed == current.evaluation.total:
             current.evaluation.reuse = None  # none of its passes has yet
-        self._give_up(f"{reason}: everything is computed from step {current.evaluation.step + 1} on")
+        self._give_up(f"{reason}: everything is computed from step {current.evaluation.step} on")
 
     def _give_up(self, reason: str) -> None:
         """Nothing is stored or reused any more."""

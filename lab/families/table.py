@@ -83,8 +83,8 @@ FAMILIES = (
                  "1024 x 1024"),),
         AUTO, 2., BEHIND, "SD3.5 large turbo has 4 steps: nothing to skip.", SD3_TIME),
     Family("PixArt", ("PixArtMS",), (),
-        AUTO, 2., "Between the loader and the sampler. This pack's own templates are the published settings: 30 steps, "
-        "euler, cfg 4.5.", "ComfyUI has no template for it. The papers' own numbers are for the nodes that reuse "
+        AUTO, 2., "Between the loader and the sampler. This pack's own templates have 30 steps, dpmpp_2m, simple, "
+        "cfg 4.5.", "ComfyUI has no template for it. The papers' own numbers are for the nodes that reuse "
         "blocks: [presets](nodes.md)."),
     Family("Chroma", ("Chroma", "ChromaRadiance"), (
         Sampling("image_chroma_text_to_image", "Chroma1-HD", "26", "euler", "beta", 3.5, (16, 128, 128),

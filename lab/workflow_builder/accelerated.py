@@ -1,5 +1,6 @@
 """The shape of most workflows: the model's usual nodes, with BlockDance Auto between the model and the sampler."""
 
+import math
 from dataclasses import dataclass
 
 from .accelerators import AUTO, SAFE_AUTO, Accelerator
@@ -41,9 +42,12 @@ class Chain:
 
 
 def about(model: str, chain: Chain, steps: int, *more: str, result: str = "picture", auto: Accelerator = AUTO) -> Node:
-    """The note: how to run it, then what is particular to the model."""
+    """The note: how to run it, then what is particular to the model. The steps are shared by as many samplers as there
+    are nodes of BlockDance, and a part of a step is a step."""
     share, quality = ("about two thirds of", OF_SAFE) if auto == SAFE_AUTO else ("about half", OF_BALANCED)
-    text = NOTE.format(result=result, computed=round(steps / auto.inputs["speedup"]), steps=steps, share=share,
+    samplers = len(chain.accelerating)
+    computed = samplers * math.ceil(steps / samplers / auto.inputs["speedup"])
+    text = NOTE.format(result=result, computed=computed, steps=steps, share=share,
                        quality=quality.format(result=result))
     return note(f"{model} with BlockDance Auto", "\n\n".join((text.strip(), *more)), chain.loading)
 

@@ -13,7 +13,7 @@ def note(title: str, text: str, loading: Iterable[Node] = ()) -> Node:
 
     Without code spans, which Nodes 2.0 prints blue on blue.
     """
-    files = [file for node in loading for file in node.files]
+    files = [*dict.fromkeys(file for node in loading for file in node.files)]
     paragraphs = [f"## {title}", *map(_unwrapped, text.strip().split("\n\n")), *_links(files)]
     markdown = "\n\n".join(paragraphs)
     rows = sum(-(-max(1, len(line)) // CHARACTERS) for line in _visible(markdown).splitlines())

@@ -140,8 +140,19 @@ def test_the_menu_measures_anew_once(page, comfyui, renderer):  # noqa: F811
     page.expect("finished", "The next run will be faster".lower())
     page.run()
     page.expect("finished", "Expected: ")
+    page.evaluate("""() => {
+        const { queuePrompt } = app.api;
+        app.api.queuePrompt = function (number, sent, ...more) {
+            window.sent = sent;
+            return queuePrompt.call(this, number, sent, ...more);
+        };
+    }""")
     choose(page, "Measure anew")
     page.expect("finished", "easured anew")
+    sent = page.evaluate("() => window.sent")
+    [asked] = [node["inputs"]["profile"] for node in sent["output"].values() if node["class_type"] == "BlockDanceAuto"]
+    [kept] = [node["widgets_values"] for node in sent["workflow"]["nodes"] if node["type"] == "BlockDanceAuto"]
+    assert asked == "measure anew" and "auto" in kept and "measure anew" not in kept
     assert values(page)["profile"] == "auto"
     page.run()
     page.expect("finished", "Expected: ")

@@ -94,6 +94,16 @@ def test_a_training_goes_on_where_it_ended(comfyui, folder):
         client.submit(comfyui.url, trained(seed=203, rollouts=3))
 
 
+def test_a_training_runs_alone_and_when_it_has_ended_shows_its_curve_again_and_then_is_cached(comfyui, folder):
+    prompt = trained(seed=206)
+    taken = ("train", "clip", "reward", *(workflow.node_id(prompt, title)
+                                          for title in ("Model", "Empty picture", "Pixels")))
+    alone = {node: prompt[node] for node in taken}
+    first, *again = (client.submit(comfyui.url, alone).texts.get("train", []) for _ in range(3))
+    assert len(first) == 5 and [texts[:1] for texts in again] == [first[-2:-1], []]
+    assert client.submit(comfyui.url, prompt).images["curve"]
+
+
 @pytest.mark.parametrize("content, reason", [
     (b"", "safetensors"), (b"\xff" * 1000, "safetensors"),
     (b"\x02\x00\x00\x00\x00\x00\x00\x00{}", "format")], ids=["empty", "something else", "no policy"])

@@ -21,16 +21,14 @@ export function menuOf(node, run, plan) {
     ];
 }
 
-/** Queue the workflow once with this choice; the widget keeps the user's own. */
-async function measureAnew(profile) {
-    const own = profile.value;
-    profile.value = ANEW;
-    try {
-        await app.queuePrompt(0);
-    } finally {
-        profile.value = own;
-        profile.callback?.(own);
-    }
+/** Queue the workflow once with this choice. The widget keeps the user's own, and so do the pictures: what they hold of
+ *  the workflow is what the page shows. */
+function measureAnew(profile) {
+    profile.serializeValue = () => { // asked for the prompt, once this one's turn has come
+        delete profile.serializeValue;
+        return ANEW;
+    };
+    return app.queuePrompt(0);
 }
 
 /** @param {string} text */

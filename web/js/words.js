@@ -2,7 +2,8 @@
  * Sentences in the user's language: those of the page and those that the server sends, which are English.
  *
  * locales/<language>/main.json has, under "blockdance", English sentences with {names} for what varies, and what stands
- * for them; what is found for a name is translated in turn. A sentence that nobody has translated stays as it is.
+ * for them; what is found for a name is translated in turn. The first that fits counts, so those that say least stand
+ * last. A sentence that nobody has translated stays as it is.
  */
 
 import { api } from "../../../scripts/api.js";

@@ -103,7 +103,7 @@ def chain_of(diffusion_model: Module) -> Chain:
                 break
     if "UNet" in names[0]:
         raise UnsupportedModel(
-            f"{names[0]} is a U-Net, which has no transformer stack but a node of its own, Delta-Cache Patch (U-Net).")
+            f"{names[0]} is a U-Net: use BlockDance Auto, which works with any model, or Delta-Cache Patch (U-Net)")
     return chain(model, detect(model))
 
 

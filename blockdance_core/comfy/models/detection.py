@@ -79,8 +79,8 @@ def _contract(block_class: type, stack: Stack) -> Contract:
 
 _FEWEST = 4  # shorter lists are refiners and heads
 _LIGHTEST = .1  # of the weights of the heaviest list: lighter ones are embeddings, adapters and projections
-_KNOWN = ("Known are the transformers that ComfyUI ships (docs/architectures.md of this pack). Remove or bypass this "
-          "node, or load another model.")
+_KNOWN = ("Known are the transformers that ComfyUI ships (docs/architectures.md of this pack). Use BlockDance Auto, "
+          "which works with any model, or bypass this node.")
 
 
 def detect(model: Module) -> tuple[Stack, ...]:

@@ -95,7 +95,7 @@ def test_conditions_that_change_are_planned_for():
     assert len(computed(changed)) == len(computed(first.plan)) and 11 in computed(changed)  # sigma .45
     assert {0, 1} <= set(computed(changed)) and len([step for step in computed(changed) if 11 <= step <= 14]) >= 3
     assert changed.extrapolation.bends == (pytest.approx(.475),)
-    assert "other conditions from step 12" in changed.note and first.plan.note in changed.note
+    assert "other conditions from step 11" in changed.note and first.plan.note in changed.note
     assert first.replanner.replan(moment(1, active)) is None
 
 

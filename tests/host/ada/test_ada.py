@@ -106,7 +106,7 @@ def test_a_policy_that_does_not_fit_costs_no_picture():
     model = DIT.build()
     patched = attach(model, policy(PIXART, PATTERN))
     assert torch.equal(sample(patched, DIT, steps=STEPS), sample(model, DIT, steps=STEPS))
-    assert "the plan stays as it was at step 5: the policy decides by text of width 32" in last_report(patched).line()
+    assert "the plan stays as it was at step 4: the policy decides by text of width 32" in last_report(patched).line()
 
 
 def pictures(latent: torch.Tensor) -> torch.Tensor:
@@ -272,6 +272,18 @@ class TestTraining:
                             ({"captions": [Caption(str(number)) for number in range(1, 5)]}, "captions_digest")):
             with pytest.raises(PolicyError, match=f"mine.training.* {said} "):
                 train(replace(studio(), **other), SETTINGS, "small", path)
+
+    def test_one_that_has_ended_shows_its_curve_again_and_leaves_its_file(self, tmp_path):
+        path, told = tmp_path / "mine.safetensors", []
+        card = train(studio(tmp_path / "kept"), SETTINGS, "small", path)
+        written = path.stat().st_mtime_ns
+        train(studio(tmp_path / "kept"), SETTINGS, "small", path,
+              on_batch=lambda progress, batches: told.append((progress.batches, len(progress.scores))))
+        assert told == [(4, 4)]
+        assert path.stat().st_mtime_ns == written and policy_file.read(path).card == card
+        path.unlink()
+        train(studio(tmp_path / "kept"), SETTINGS, "small", path)
+        assert policy_file.read(path).card == card
 
     def test_reuse_that_does_not_work_is_an_error_and_no_wrong_policy(self, tmp_path, monkeypatch):
         made = studio()

@@ -307,7 +307,7 @@ def test_prompts_that_take_turns(sampler):
     accelerated = patched(FLUX.build(), auto(2.))
     sample(accelerated, FLUX, steps=12, sampler=sampler, positive=[*turns[0], *turns[1]])
     report = last_report(accelerated)
-    first = int(report.plan.note.partition("other conditions from step ")[2].split()[0]) - 1
+    first = int(report.plan.note.partition("other conditions from step ")[2].split()[0])
     assert 4 <= first <= 8 and report.evaluations[first].reuse is None
     assert len(report.plan.reused_steps) == 6 and not report.failures
 

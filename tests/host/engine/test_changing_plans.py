@@ -73,4 +73,4 @@ def test_a_replanner_that_fails_leaves_the_plan(model, tiny):
     replanner = Replanner(3, ValueError("no idea"))
     picture = sample(attach(model, Replanned(replanner, reuse), reports.append), tiny)
     assert torch.equal(picture, sample(model, tiny)) and len(replanner.moments) == 4
-    assert reports[0].failures == ["the plan stays as it was at step 4: no idea"]
+    assert reports[0].failures == ["the plan stays as it was at step 3: no idea"]
