@@ -32,7 +32,7 @@ def test_nodes_work_without_server_and_executor(tmp_path, way, own_server):
     assert found["nodes"] == sorted(NODES)
     profiles = ["auto", "general", "measure anew", "measure only when asked"]
     assert found["choices"] == {"profile": profiles, "policy": []}, "those of the demo"
-    assert all("there is no " in refusal and "the demo's models" in refusal for refusal in found["refusals"])
+    assert all("there is no " in refusal and "copy the file there" in refusal for refusal in found["refusals"])
     first, second = found["BlockDanceAuto"]
     assert "0 of 8 evaluations reused" in first and "the next run will be faster" in first
     assert "4 of 8 evaluations reused" in second
