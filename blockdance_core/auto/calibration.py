@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from ..methods.method import Method
+from ..plan.extrapolation import OfOutputs
 from ..plan.plan import Plan, SkipModel, Transformer
 from ..plan.schedule import Quantity, Schedule
 from .constants import FINISH, LEAST_GROWTH, MOST_GROWTH
@@ -158,17 +159,7 @@ class OneLeftOutMethod:
             raise ValueError("there is no evaluation to leave out: the noise does not fall over two steps or more")
         left_out = stretch.steps[_next_to(self.time, stretch.times[:-1])]
         reuses = [SkipModel(transformer.depth) if step == left_out else None for step in range(schedule.steps)]
-        return Plan.from_reuses(reuses, extrapolation=Repetition(self.quantity))
-
-
-@dataclass(frozen=True)
-class Repetition:
-    """The extrapolation that repeats the newest output, as this quantity."""
-    quantity: Quantity
-    anchors: int = 1
-
-    def weights(self, anchors: Sequence[float], time: float) -> tuple[float, ...]:
-        return 1., *[0.] * (len(anchors) - 1)
+        return Plan.from_reuses(reuses, extrapolation=OfOutputs(self.quantity))
 
 
 def _next_to(time: float, times: Sequence[float]) -> int:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from ..engine.controller import GiveUp, Kept, Moment, PlanController, Setup
+from ..plan.extrapolation import DividedDifferences, OfOutputs
 from ..plan.plan import Plan, SkipModel
 from ..plan.schedule import Schedule, Stretch
 from .outputs import Outputs
@@ -29,8 +30,13 @@ OTHER_EVALUATIONS = ("the sampler or another node changes which evaluations ther
 
 def controller_of(setup: Setup, schedule: Schedule) -> PlanController:
     """One that keeps outputs where the plan skips the model, else one that only follows the plan."""
-    skips = any(isinstance(decision.reuse, SkipModel) for decision in setup.plan.decisions)
-    return OutputController(setup, schedule) if skips else PlanController(setup, schedule)
+    plan = setup.plan
+    if not any(isinstance(decision.reuse, SkipModel) for decision in plan.decisions):
+        return PlanController(setup, schedule)
+    if not hasattr(plan.extrapolation, "quantity"):
+        quantity = (plan.sampler or schedule.sampler).quantity
+        plan = replace(plan, extrapolation=OfOutputs(quantity, plan.extrapolation or DividedDifferences(0)))
+    return OutputController(replace(setup, plan=plan), schedule)
 
 
 class OutputController(PlanController):

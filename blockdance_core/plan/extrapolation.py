@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Callable, Protocol, Sequence
 
+from .schedule import Quantity
+
 MOST = 1.  # how far forecasts are continued at most, in distances of the anchors
 USUAL = .5  # how far methods with N = 2 continue them on an even schedule
 WIDE = .67  # methods with N = 3
@@ -24,6 +26,11 @@ class Extrapolation(Protocol):
 
         Times are those of a flow, from noise (1) to picture (0); up to `self.anchors` are given, all different.
         """
+
+
+class OutputExtrapolation(Extrapolation, Protocol):
+    """Of the model's outputs, read as this quantity."""
+    quantity: Quantity
 
 
 @dataclass(frozen=True)
@@ -111,6 +118,20 @@ def _even_growth(order: int, ahead: float) -> float:
 def _log_snr(time: float) -> float:
     clipped = min(max(time, EDGE), 1 - EDGE)
     return 2 * math.log((1 - clipped) / clipped)
+
+
+@dataclass(frozen=True)
+class OfOutputs:
+    """An extrapolation that knows of no quantity, for outputs that are read as this one."""
+    quantity: Quantity
+    by: Extrapolation = DividedDifferences(0)  # repeats the latest
+
+    @property
+    def anchors(self) -> int:
+        return self.by.anchors
+
+    def weights(self, anchors: Sequence[float], time: float) -> tuple[float, ...]:
+        return self.by.weights(anchors, time)
 
 
 FORECASTS = {"off": None, "linear": DividedDifferences(1), "quadratic": DividedDifferences(2)}

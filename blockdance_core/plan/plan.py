@@ -1,7 +1,8 @@
-"""The one data structure that every method produces and the engine executes.
+"""What a run is to compute and to reuse, made before it: data, without behaviour.
 
-A plan says, for each step of a sampling run, which span of blocks is computed and which is replaced from the cache,
-and how. A method is only a way to choose one. `Storage` says how a run keeps what it stores.
+A plan says for each step which span of blocks is replaced by what was stored, if any, whether the model is skipped, and
+what is stored for later. Most methods are a plan; one that looks at the run begins with one and has a controller of its
+own (engine/controller.py). `Storage` says how a run keeps what it stores.
 """
 
 from dataclasses import dataclass
@@ -113,7 +114,8 @@ class Storage:
 class Plan:
     """One decision per step. `note` is what the user should know of it, above all why it does less than asked for.
 
-    extrapolation: how what is reused is made of several stored ones; None repeats the latest, as the papers do.
+    extrapolation: how what is reused is made of several stored ones; None repeats the latest, as the papers do. Where
+    the model is skipped, outputs are extrapolated as the quantity that the extrapolation is of, else as the sampler's.
     storage: how hidden states are kept between steps.
     sampler: what the plan knows of the sampler, where that is more than its name tells.
     expected: how close the result is expected to be to that of a full run, in dB; None where nothing is known of it.

@@ -16,7 +16,6 @@ from comfy.patcher_extension import WrappersMP
 from comfy_extras.nodes_advanced_samplers import sample_euler_pp
 
 from blockdance.blockdance_core.auto import outputs
-from blockdance.blockdance_core.auto.calibration import Repetition
 from blockdance.blockdance_core.auto.kernel import Kernel
 from blockdance.blockdance_core.auto.measurement import MeasureMethod
 from blockdance.blockdance_core.auto.method import AutoMethod
@@ -28,7 +27,7 @@ from blockdance.blockdance_core.comfy.step_tracking import traits_of
 from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
 from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
 from blockdance.blockdance_core.methods.method import Extrapolated
-from blockdance.blockdance_core.plan.extrapolation import FORECASTS, DividedDifferences
+from blockdance.blockdance_core.plan.extrapolation import FORECASTS, DividedDifferences, OfOutputs
 from blockdance.blockdance_core.plan.plan import Kind, Plan, Reuse, SkipModel
 from blockdance.blockdance_core.plan.plan_text import read, written
 from blockdance.blockdance_core.plan.schedule import Quantity
@@ -179,15 +178,16 @@ def test_a_model_measured_by_its_own_run_beats_fewer_steps():
     assert distance(forecast, full) < distance(sample(model, FLUX, steps=10), full) / 4
 
 
+@pytest.mark.parametrize("extrapolation", [OfOutputs(Quantity.VELOCITY), None], ids=["velocity", "none given"])
 @pytest.mark.parametrize("tiny", [FLUX, PIXART], ids=["flow", "eps"])
-def test_velocity_and_picture_of_a_forecast_are_one(tiny):
+def test_velocity_and_picture_of_a_forecast_are_one(tiny, extrapolation):
     """Repeating the latest velocity twice is Euler's step over both, whatever the kind of diffusion."""
     class Repeat:
         name = "repeat"
 
         def plan(self, schedule, transformer):
             reuse = SkipModel(transformer.depth)
-            return Plan.from_reuses([None, reuse] * 4, extrapolation=Repetition(Quantity.VELOCITY))
+            return Plan.from_reuses([None, reuse] * 4, extrapolation=extrapolation)
     model = tiny.build()
     sampling = model.get_model_object("model_sampling")
     sigmas = comfy.samplers.calculate_sigmas(sampling, "simple", 8)
@@ -198,6 +198,20 @@ def test_velocity_and_picture_of_a_forecast_are_one(tiny):
             comfy.samplers.sampler_object("euler"), sigmas, latent_image=torch.zeros(1, *tiny.latent),
             disable_pbar=True, seed=1)
     assert distance(run(patched(model, Repeat()), sigmas), run(model, sigmas[::2])) < 1e-4
+
+
+def test_any_extrapolation_serves_a_plan_that_skips_the_model():
+    class Linear:
+        name = "linear"
+
+        def plan(self, schedule, transformer):
+            return Plan.from_reuses([None, None, *[SkipModel(transformer.depth), None] * 5],
+                                    extrapolation=FORECASTS["linear"])
+    model = FLUX.build()
+    full = sample(model, FLUX, steps=12)
+    linear = patched(model, Linear())
+    assert 0 < distance(sample(linear, FLUX, steps=12), full) < distance(sample(model, FLUX, steps=7), full)
+    assert last_report(linear).reused == 5 and not last_report(linear).failures
 
 
 def guided(model, function) -> torch.Tensor:
