@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass, field, replace
-from typing import Callable
+from typing import Callable, Iterator
 
 import comfy.samplers
 import torch
@@ -12,22 +12,12 @@ from comfy_api.latest import io
 
 from nodes import common_ksampler
 
-from ..blockdance_core.auto import gauss_newton
-from ..blockdance_core.auto.calibration import (
-    CHECKED,
-    SPEEDUPS,
-    CalibrationRuns,
-    runs_for_growth,
-    size_of,
-    tried,
-    with_growth,
-    with_plan,
-)
+from ..blockdance_core.auto.calibrate import Stages, calibrated
+from ..blockdance_core.auto.calibration import CHECKED, SPEEDUPS, CalibrationRuns, size_of
 from ..blockdance_core.auto.kernel import Kernel, mean
 from ..blockdance_core.auto.measurement import MeasureMethod
 from ..blockdance_core.auto.sampler_observation import Samplers
 from ..blockdance_core.auto.trial import TrialMethod
-from ..blockdance_core.closeness import ALIKE_FROM
 from ..blockdance_core.comfy.attach import attach, last_report
 from ..blockdance_core.comfy.models.architectures import ANY_MODEL
 from ..blockdance_core.comfy.step_tracking import traits_of
@@ -118,44 +108,39 @@ class BlockDanceCalibrate(io.ComfyNode):
             if not latent.is_nested:
                 return model.model.process_latent_in(latent).flatten()
             return torch.cat([part.flatten() for part in latent.unbind()])  # video and sound are drawn together
-        speedups, tries = (SPEEDUPS, refine) if refine else (CHECKED if check_quality or fit_weights else (), 1)
-        growing = runs_for_growth(traits_of(comfy.samplers.sampler_object(sampler_name)).quantity) * error_growth
-        work = Work(lambda text: notify.show(text, node_id),
-                    runs * (1 + growing + tries * sum(1 / speedup for speedup in speedups)))
+        stages = Stages(error_growth, SPEEDUPS if refine else CHECKED if check_quality or fit_weights else (),
+                        refine or 1, fit_weights)
+        quantity = traits_of(comfy.samplers.sampler_object(sampler_name)).quantity
+        work = Work(lambda text: notify.show(text, node_id), runs * (1 + stages.cost(quantity)))
         calibration = Runs(model, runs, draw, measured, work)
         full = calibration.full(sampler_name, f"; about {work.total:.0f} full runs in all")
-        said = [f"{count(runs, 'run')} measured"]
         settings = {"cfg": cfg, "sampler": sampler_name, "scheduler": scheduler}
         full = replace(full, kernel=measured.resumed(full.quantity, full.kernel, runs, **settings))
+
+        def by(sampler: str) -> CalibrationRuns:
+            return calibration.full(sampler, f" by {sampler}")
         try:
-            if error_growth and full.kernel.growth is None:
-                work.tell(f"measuring how errors grow, in {count(runs * growing, 'more run')}")
-                try:
-                    full = with_growth(full, lambda sampler: calibration.full(sampler, f" by {sampler}"))
-                except ValueError as error:
-                    said.append(f"how errors grow is not known: {error}")
-            for speedup in speedups:
-                if full.shown(speedup) is None:
-                    work.tell(f"trying plans for {speedup:g}x")
-                    full = tried(full, speedup, tries)
-            if refine:
-                said.append(f"{count(len(full.kernel.proven), 'plan')} refined")
-            if fit_weights:
-                try:
-                    full = calibration.fitted(full)
-                    fitted = sum(bool(plan.changes) for plan in full.kernel.proven)
-                    said.append(f"weights of {count(fitted, 'plan')} fitted" if fitted else
-                                "no weights were closer than those measured")
-                except ValueError as error:
-                    said.append(str(error))
+            for full in calibrated(full, by, stages, work.tell):
+                pass
         except InterruptProcessingException:
             measured.save(full.quantity, full.kernel, runs, **settings, **profiles.STOPPED)
             raise
         name = measured.save(full.quantity, full.kernel, runs, **settings)
-        if speedups:
-            said.append("expect " + ", ".join(f"{speedup:g}x {full.shown(speedup):.0f} dB" for speedup in speedups))
-        notify.show("; ".join((*said, f"kept as {name}")), node_id)
+        notify.show("; ".join((f"{count(runs, 'run')} measured", *full.notes, *_outcome(full, stages),
+                               f"kept as {name}")), node_id)
         return io.NodeOutput(model, name)
+
+
+def _outcome(full: CalibrationRuns, stages: Stages) -> Iterator[str]:
+    """What the stages have come to, for people."""
+    fitted = sum(bool(plan.changes) for plan in full.kernel.proven)
+    if stages.tries > 1:
+        yield f"{count(len(full.kernel.proven), 'plan')} refined"
+    if stages.fit:
+        yield (f"weights of {count(fitted, 'plan')} fitted" if fitted else
+               "no weights were closer than those measured")
+    if stages.speedups:
+        yield "expect " + ", ".join(f"{speedup:g}x {full.shown(speedup):.0f} dB" for speedup in stages.speedups)
 
 
 @dataclass
@@ -166,8 +151,9 @@ class Work:
     done: float = 0.
     started: float = field(default_factory=time.monotonic)
 
-    def tell(self, text: str) -> None:
-        """With the time that is left, once it is known and more than a minute."""
+    def tell(self, text: str, more: float = 0.) -> None:
+        """With the time that is left, once it is known and more than a minute. more: full runs to do, on top."""
+        self.total += more
         left = (time.monotonic() - self.started) * (self.total / self.done - 1) / 60 if self.done else 0.
         self.show(f"{text}; about {left:.0f} min left" if left > 1 else text)
 
@@ -203,14 +189,3 @@ class Runs:
             return error
         return CalibrationRuns(found[0][0], mean([kernel for _, kernel in found]), error_of, self.count,
                                last_report(recording).way, size_of(latents))
-
-    def fitted(self, full: CalibrationRuns) -> CalibrationRuns:
-        """With weights fitted to the final images, where a difference to full runs can be seen."""
-        plans = [plan for plan in full.kernel.proven if plan.quality is not None and plan.quality < ALIKE_FROM
-                 and not plan.changes]
-        self.work.total += sum(gauss_newton.cost(full, plan) for plan in plans)
-        for plan in plans:
-            speedup = len(full.kernel.times) / len(plan.computed)
-            full = with_plan(full, gauss_newton.fitted(full, plan, lambda share: self.work.tell(
-                f"fitting weights for {speedup:.2g}x: {share:.0%}")))
-        return full

@@ -34,7 +34,8 @@ class CalibrationRuns:
     """What full runs by one sampler have shown, and runs of the same seeds by other methods.
 
     error_of: of the latent that a method comes to in the run of this number, (n,), in the model's own units. count: of
-    runs. way: of sampling (Schedule). size: the mean square of the outputs, in the same units.
+    runs. way: of sampling (Schedule). size: the mean square of the outputs, in the same units. notes: what could not be
+    measured, for people.
     """
     quantity: Quantity
     kernel: Kernel
@@ -42,6 +43,7 @@ class CalibrationRuns:
     count: int = 1
     way: str = ""
     size: float = 1.
+    notes: tuple[str, ...] = ()
 
     def shown(self, speedup: float) -> float | None:
         """How close this speed-up comes as runs have shown, in dB; None where it was not tried."""

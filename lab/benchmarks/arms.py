@@ -1,7 +1,6 @@
 """All arms. To add one, add a line."""
 
 from dataclasses import replace
-from functools import reduce
 from pathlib import Path
 from typing import Callable, Iterable
 
@@ -11,8 +10,9 @@ from comfy.samplers import sampler_object
 from comfy_extras.nodes_easycache import EasyCacheNode, LazyCacheNode
 
 from ...blockdance_core.ada.policy_file import SUFFIX, read
-from ...blockdance_core.auto import gauss_newton
-from ...blockdance_core.auto.calibration import CHECKED, CalibrationRuns, size_of, tried, with_growth, with_plan
+from ...blockdance_core.auto import calibrate
+from ...blockdance_core.auto.calibrate import Stages
+from ...blockdance_core.auto.calibration import SPEEDUPS, CalibrationRuns, size_of
 from ...blockdance_core.auto.kernel import Kernel
 from ...blockdance_core.auto.method import AutoMethod
 from ...blockdance_core.auto.profile import general
@@ -29,7 +29,6 @@ from .compare import FEWER_STEPS
 from .measured import by, counted, full_latents, kernel
 from .others import of_others
 from .planned import (
-    SPEEDUPS,
     ceiling_of_measurements,
     ceiling_of_weights,
     on_auto_plan,
@@ -99,31 +98,36 @@ def auto(method: str, speedup: float, known: Callable[[Calibration], tuple[Quant
     return Arm(method, f"{speedup:g}x", patch)
 
 
-def calibrated(calibration: Calibration) -> tuple[Quantity, Kernel]:
-    """As Calibrate measures it with its default settings, on more captions."""
-    return _known(calibration.learn("calibrated", lambda calibration: reduce(tried, CHECKED, grown(calibration))))
+def calibrated_by(name: str, stages: Stages) -> Callable[[Calibration], tuple[Quantity, Kernel]]:
+    """As Calibrate measures it in these stages, on more captions. name: of what is kept."""
+    def measure(calibration: Calibration) -> CalibrationRuns:
+        *_, full = calibrate.calibrated(grown(calibration), growing(calibration), stages)
+        return full
+
+    def known(calibration: Calibration) -> tuple[Quantity, Kernel]:
+        full = calibration.learn(name, measure)
+        return full.quantity, full.kernel
+    return known
 
 
-def refined_plans(calibration: Calibration) -> tuple[Quantity, Kernel]:
-    """As Calibrate refines what it has measured."""
-    def refine(calibration: Calibration) -> CalibrationRuns:
-        return reduce(lambda full, speedup: tried(full, speedup, TRIES), SPEEDUPS, grown(calibration))
-    return _known(calibration.learn("refined", refine))
+calibrated = calibrated_by("calibrated", Stages())
+refined_plans = calibrated_by("refined", Stages(speedups=SPEEDUPS, tries=TRIES))
 
 
 def with_fitted(speedup: float) -> Callable[[Calibration], tuple[Quantity, Kernel]]:
-    """As Calibrate fits the weights of a plan to the results of runs."""
-    def fit(calibration: Calibration) -> CalibrationRuns:
-        full = tried(grown(calibration), speedup)
-        return with_plan(full, gauss_newton.fitted(full, full.kernel.proven[0]))
-    return lambda calibration: _known(calibration.learn(f"fitted {speedup:g}x", fit))
+    return calibrated_by(f"fitted {speedup:g}x", Stages(speedups=(speedup,), fit=True))
 
 
 def grown(calibration: Calibration) -> CalibrationRuns:
-    """Full runs, and how errors grow."""
+    """Full runs, and how errors grow: the first stage, which those above have in common."""
     def measure(calibration: Calibration) -> CalibrationRuns:
-        return with_growth(full_runs(calibration), lambda sampler: full_runs(by(sampler, calibration)))
+        return next(calibrate.calibrated(full_runs(calibration), growing(calibration), Stages()))
     return replace(calibration, captions=CALIBRATED_ON).learn("growth", measure)
+
+
+def growing(calibration: Calibration) -> Callable[[str], CalibrationRuns]:
+    """Full runs by another sampler."""
+    return lambda sampler: full_runs(by(sampler, calibration))
 
 
 def full_runs(calibration: Calibration) -> CalibrationRuns:
@@ -135,10 +139,6 @@ def full_runs(calibration: Calibration) -> CalibrationRuns:
         return (drawn.latents - full_latents(same)[run]).flatten()
     way = way_of(key_of(sampler_object(same.setting.sampler)), same.setting.cfg, full_latents(same)[0].shape)
     return CalibrationRuns(*kernel(calibration), error_of, same.captions, way, size_of(full_latents(same)))
-
-
-def _known(full: CalibrationRuns) -> tuple[Quantity, Kernel]:
-    return full.quantity, full.kernel
 
 
 def of_other_models(speedup: float) -> Arm:

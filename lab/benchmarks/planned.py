@@ -26,7 +26,6 @@ from .rivals.static import Recipe, attach_static, repeat
 from .rivals.trajectory import Trajectory, gram_of
 from .subject import Drawing
 
-SPEEDUPS = 1.5, 2., 2.5, 3., 4.
 Cook = Callable[[Calibration, int], Recipe]  # for so many computed evaluations
 
 
