@@ -2,11 +2,14 @@
 
 import math
 
+from blockdance_core.closeness import Closeness, closeness
+
 from .showcase import Showcase
 from .table import Row
 
 SHOWN = "Auto 2x"  # the row that the words are about
-HARD_TO_SEE, SMALL = 40., 30.  # dB
+SEEN = {Closeness.ALIKE: "are hard to tell from", Closeness.DETAILS: "show small changes from",
+        Closeness.COMPOSITION: "differ visibly from"}
 
 
 def sentence(table: list[Row], showcase: Showcase) -> str:
@@ -26,9 +29,7 @@ def sentence(table: list[Row], showcase: Showcase) -> str:
 def _difference(psnr: float) -> str:
     if math.isinf(psnr):
         return "Its pictures are identical to the full ones"
-    seen = ("are hard to tell from" if psnr >= HARD_TO_SEE else "show small changes from" if psnr >= SMALL
-            else "differ visibly from")
-    return f"Its pictures {seen} the full ones ({psnr:.1f} dB)"
+    return f"Its pictures {SEEN[closeness(psnr)]} the full ones ({psnr:.1f} dB)"
 
 
 def _compared(right: int, of_full: int) -> str:

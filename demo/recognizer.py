@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from . import host, picture_world
 
-CHOICES = 20
+CHOICES, DRAWS = 20, 20  # names to choose from, and how often they are drawn for a picture of a model
 ACCEPTED = .85
 WIDTHS = 32, 64, 128, 160
 WEIGHTS = Path(__file__).with_suffix(".safetensors")
@@ -125,7 +125,8 @@ def on_model(network: Recognizer, world: picture_world.World, weights: Path, cou
         drawn.append(comfy.sample.sample(patcher, noise, steps, cfg, "euler", "simple", positive, negative, latent,
                                          disable_pbar=True, seed=first))
     pictures = torch.cat(drawn).clamp(-1, 1)
-    return network.picks(pictures, given.things, generator).float().mean().item(), pictures
+    picked = [network.picks(pictures, given.things, generator) for _ in range(DRAWS)]
+    return torch.stack(picked).float().mean().item(), pictures
 
 
 def main() -> int:

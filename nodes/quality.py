@@ -1,13 +1,13 @@
 """Compare Image Quality: how far a picture is from its reference."""
 
 import math
+from statistics import fmean
 
 import torch
 from comfy_api.latest import io, ui
-from kornia.metrics import psnr
 
 from ..blockdance_core.analysis.metrics import lpips as perceptual_distance
-from ..blockdance_core.analysis.metrics import ssim
+from ..blockdance_core.analysis.metrics import mean_psnr, psnr, ssim
 from ..blockdance_core.closeness import closeness
 from ..blockdance_core.words import count
 from . import server as notify
@@ -52,7 +52,7 @@ class BlockDanceQuality(io.ComfyNode):
     @callable_by_scripts
     def execute(cls, reference: torch.Tensor, image: torch.Tensor, amplify: float, lpips: bool) -> io.NodeOutput:
         a, b = matched(reference, image)
-        psnrs = [float(psnr(x, y, 1.)) for x, y in zip(a, b)]
+        psnrs = psnr(a, b).tolist()
         ssims = ssim(a, b).tolist()
         lines = [_words(p, s) for p, s in zip(psnrs, ssims)]
         distances, missing = perceptual_distance(a, b) if lpips else (None, "")
@@ -62,12 +62,12 @@ class BlockDanceQuality(io.ComfyNode):
             lines = [f"{number}: {line}" for number, line in enumerate(lines)]
             lines.append(_summary(psnrs, ssims))
             if distances is not None:
-                lines[-1] += f", LPIPS {_mean(distances):.4f}"
+                lines[-1] += f", LPIPS {fmean(distances):.4f}"
         if missing:
             lines[-1] += f"; {missing}"
         difference = ((a - b).abs() * amplify).clamp(0, 1).movedim(1, -1)
         notify.show(lines[-1], notify.id_of(cls))
-        return io.NodeOutput(_mean_psnr(psnrs), _mean(ssims), difference, "\n".join(lines),
+        return io.NodeOutput(mean_psnr(psnrs), fmean(ssims), difference, "\n".join(lines),
                              ui=ui.PreviewImage(difference, cls=cls))
 
 
@@ -98,13 +98,4 @@ def _summary(psnrs: list[float], ssims: list[float]) -> str:
     """The mean of a batch, in words."""
     equal = sum(map(math.isinf, psnrs))
     apart = f" without {count(equal, 'identical picture')}" if 0 < equal < len(psnrs) else ""
-    return f"mean: {_words(_mean_psnr(psnrs), _mean(ssims), apart)}"
-
-
-def _mean_psnr(psnrs: list[float]) -> float:
-    """Of the pictures that differ: an equal one would make it infinite whatever the others are like."""
-    return _mean([value for value in psnrs if not math.isinf(value)] or psnrs)
-
-
-def _mean(values: list[float]) -> float:
-    return sum(values) / len(values)
+    return f"mean: {_words(mean_psnr(psnrs), fmean(ssims), apart)}"

@@ -13,8 +13,8 @@ import torch
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# `headless` has no parent: it is started from the root, as the demo is, which imports it by this name
-for name, folder in (("blockdance", ROOT), ("lab", ROOT / "lab")):
+# The demo and the command line are started from the root and import the last two by these names
+for name, folder in (("blockdance", ROOT), ("lab", ROOT / "lab"), ("blockdance_core", ROOT / "blockdance_core")):
     package = types.ModuleType(name)
     package.__path__ = [str(folder)]
     sys.modules[name] = package

@@ -1,13 +1,28 @@
-"""How alike pictures are to the eye: SSIM (Wang et al. 2004), and LPIPS (Zhang et al. 2018), a learned distance, for
-those who have its Python package."""
+"""How alike pictures are: PSNR, SSIM (Wang et al. 2004), and LPIPS (Zhang et al. 2018), a learned distance, for those
+who have its Python package."""
 
 import importlib
+import math
+from statistics import fmean
+from typing import Sequence
 
 import kornia.metrics
 import torch
 
 WINDOW = 11  # pixels, as in the paper of SSIM
 SMALLEST = 31  # pixels of the shorter side: of less, the network of LPIPS halves everything away
+
+
+def psnr(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """(B,) in dB of pictures (B, 3, H, W) in [0, 1]: -10 log10 of the mean squared difference, infinite for equal ones.
+    """
+    return -10 * (a - b).square().mean((1, 2, 3)).log10()
+
+
+def mean_psnr(psnrs: Sequence[float]) -> float:
+    """Of the pictures that differ: an equal one would make it infinite whatever the others are like. Infinite where
+    none differs."""
+    return fmean([value for value in psnrs if not math.isinf(value)] or psnrs)
 
 
 def ssim(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:

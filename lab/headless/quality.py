@@ -12,13 +12,12 @@ from statistics import fmean
 import av
 import numpy as np
 import torch
-from kornia.metrics import psnr as kornia_psnr
-from kornia.metrics import ssim as kornia_ssim
 from PIL import Image, ImageSequence
+
+from blockdance_core.analysis import metrics
 
 from .client import File
 
-SSIM_WINDOW = 11  # pixels, as in the paper that introduced SSIM
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 VIDEOS = (".mp4", ".webm", ".mov", ".mkv", ".avi")
 
@@ -53,19 +52,18 @@ def compare(pictures: list[np.ndarray], reference: list[np.ndarray]) -> Quality:
     if not pictures or [p.shape for p in pictures] != [r.shape for r in reference]:
         return Quality(math.nan, math.nan, 0, 0)
     decibels = [psnr(p, r) for p, r in zip(pictures, reference)]
-    finite = [value for value in decibels if not math.isinf(value)]
-    return Quality(fmean(finite) if finite else math.inf, fmean(map(ssim, pictures, reference)), len(pictures),
-                   len(pictures) - len(finite))
+    return Quality(metrics.mean_psnr(decibels), fmean(map(ssim, pictures, reference)), len(pictures),
+                   sum(map(math.isinf, decibels)))
 
 
 def psnr(picture: np.ndarray, reference: np.ndarray) -> float:
     """Peak signal-to-noise ratio in dB of (H, W, 3) in [0, 1], infinite for identical pictures."""
-    return kornia_psnr(_tensor(picture), _tensor(reference), 1.).item()
+    return metrics.psnr(_tensor(picture), _tensor(reference)).item()
 
 
 def ssim(picture: np.ndarray, reference: np.ndarray) -> float:
     """Mean structural similarity of (H, W, 3) in [0, 1], 1 for identical pictures."""
-    return kornia_ssim(_tensor(picture), _tensor(reference), SSIM_WINDOW).mean().item()
+    return metrics.ssim(_tensor(picture), _tensor(reference)).item()
 
 
 def _scaled(pixels: np.ndarray) -> np.ndarray:

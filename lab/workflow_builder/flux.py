@@ -1,5 +1,6 @@
 """Flux.1-dev and Flux.2-dev at 1024 x 1024, as in ComfyUI's own templates."""
 
+from ...blockdance_core.closeness import ALIKE_FROM, DETAILS_FROM
 from .accelerated import Chain, about, chain, custom_sampling, picture
 from .accelerators import AUTO
 from .comparison import Sampling, Source, comparison
@@ -60,8 +61,8 @@ One seed of Flux.1-dev, in full and with **BlockDance Auto**, side by side.
 **Run it twice, with another seed the second time** (*Seed of all samplers*). The first run measures the model, so both
 pictures are equal. In the second {AUTO.inputs["speedup"]:g} times fewer steps are computed for the right picture.
 
-**Compare Image Quality** says how far the pictures are apart: 40 dB and more are hard to tell apart, at 30 dB small
-details differ.
+**Compare Image Quality** says how far the pictures are apart: {ALIKE_FROM:g} dB and more are hard to tell apart, from
+{DETAILS_FROM:g} dB on small details differ.
 
 **quality** is the one setting to turn: *safe* changes least, *fast* is for previews.
 """, flux.loading)

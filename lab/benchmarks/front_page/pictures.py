@@ -14,6 +14,7 @@ from statistics import fmean
 
 from PIL import Image, ImageDraw, ImageFont
 
+from ....blockdance_core.closeness import ALIKE_FROM, DETAILS_FROM, Closeness
 from .. import published
 from ..document import CSV, DOCS
 from ..setting import PICTURES
@@ -26,8 +27,9 @@ SHOWN = {"Auto": "#1667d9", "Auto, calibrated": "#60a5fa", "MeanCache": "#c2410c
 OURS = "Auto"
 FASTEST = 4.  # where the chart ends
 WORDS = (  # from so many dB on, the ground, and the corner of its part of the chart where no line is
-    (40., "hard to tell apart", "#eaf6ec", "upper right"), (28., "small details differ", "#f7f7f2", "upper right"),
-    (0., "composition may change", "#fbeeec", "upper left"))
+    (ALIKE_FROM, str(Closeness.ALIKE), "#eaf6ec", "upper right"),
+    (DETAILS_FROM, str(Closeness.DETAILS), "#f7f7f2", "upper right"),
+    (0., str(Closeness.COMPOSITION), "#fbeeec", "upper left"))
 SCALE = 2  # drawn so much larger, for smooth lines
 Curves = dict[str, list[tuple[float, float]]]  # method: (times faster, PSNR in dB), slow to fast
 
