@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from comfy_api.latest import io
 
-from ..blockdance_core.auto.method import MOST, AutoMethod
+from ..blockdance_core.auto.method import MOST_SPEEDUP, AutoMethod
 from ..blockdance_core.auto.profile import Profile, ProfileError, general
 from ..blockdance_core.comfy.models.architectures import ANY_MODEL
 from . import profiles
@@ -37,7 +37,7 @@ class BlockDanceAuto(PatchNode):
                 io.Model.Input("model", tooltip="Any diffusion model: transformers and U-Nets, for pictures, video or "
                                                 "sound, with LoRAs, ControlNets and patches."),
                 io.Float.Input(
-                    "speedup", default=2., min=1., max=MOST, step=.1,
+                    "speedup", default=2., min=1., max=MOST_SPEEDUP, step=.1,
                     tooltip="How many times fewer steps are computed. 1.5 is hardly to be told from the full result, "
                             "2 to 2.5 suits most, 3 and 4 are for previews. 1 turns it off. With few steps, below 8 "
                             "or so, there is little to gain."),

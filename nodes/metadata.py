@@ -13,7 +13,7 @@ from ..blockdance_core.plan.plan_text import written
 from . import server as notify
 
 NAME = "blockdance"
-MOST = 12  # runs of one execution, the latest
+MOST_RUNS = 12  # runs of one execution, the latest
 
 
 def add(report: Report, node_id: str | None, settings: dict[str, int | float | str]) -> None:
@@ -23,10 +23,10 @@ def add(report: Report, node_id: str | None, settings: dict[str, int | float | s
         return
     entry = entry_of(report, node_id, settings)
     if isinstance(pnginfo, dict):
-        pnginfo[NAME] = [*pnginfo.get(NAME, []), entry][-MOST:]
+        pnginfo[NAME] = [*pnginfo.get(NAME, []), entry][-MOST_RUNS:]
     elif isinstance(node := prompt.get(node_id), dict):  # sent without a workflow: the prompt is in the picture
         meta = node.setdefault("_meta", {})
-        meta[NAME] = [*meta.get(NAME, []), entry][-MOST:]
+        meta[NAME] = [*meta.get(NAME, []), entry][-MOST_RUNS:]
 
 
 def entry_of(report: Report, node_id: str, settings: dict[str, int | float | str]) -> dict:

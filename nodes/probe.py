@@ -7,7 +7,7 @@ from PIL import Image
 from ..blockdance_core.analysis.metrics import radial_spectrum
 from ..blockdance_core.analysis.recommendation import TOLERANCE, Recommendation, recommend
 from ..blockdance_core.analysis.similarity import Similarity
-from ..blockdance_core.comfy.probe import MOST, attach_probe
+from ..blockdance_core.comfy.probe import MOST_RUNS, attach_probe
 from ..blockdance_core.figures import curves
 from ..blockdance_core.figures import similarity as figures
 from ..blockdance_core.figures.canvas import THEMES, Theme, message
@@ -91,7 +91,7 @@ class BlockDanceSimilarity(io.ComfyNode):
         if similarity is None or not similarity.steps:
             raise ValueError("there is no finished run with a probe: connect the output of Feature Similarity Probe "
                              "both to the sampler and to `model`, and the sampler's output to `latent` (of a list, the "
-                             f"latest {MOST} runs are kept)")
+                             f"latest {MOST_RUNS} runs are kept)")
         depth, name = similarity.transformer.depth, similarity.transformer.name
         if block_index >= depth:
             raise ValueError(f"block_index is {block_index}, but {name} has {count(depth, 'block')}: use 0 to "

@@ -21,7 +21,7 @@ from .sampler_observation import Samplers, setup_for
 from .streams import grams_of, seen_by
 from .weights import KernelExtrapolation
 
-MOST = 4.  # times faster
+MOST_SPEEDUP = 4.  # times faster
 KEPT = 4  # choices for schedules that were planned before, as the tiles of a picture are sampled by the same
 RECORDING = "this model was not measured yet, so this run computes everything and records it"
 RECORDING_ANEW = "measuring anew: this run computes everything and records it"
@@ -63,8 +63,8 @@ class AutoMethod:
     _choice: Callable = field(default_factory=lambda: lru_cache(KEPT)(_choose), init=False, repr=False, compare=False)
 
     def __post_init__(self):
-        if not 1 <= self.speedup <= MOST:
-            raise ValueError(f"speedup is {self.speedup:g}; use 1 (nothing forecast) to {MOST:g}")
+        if not 1 <= self.speedup <= MOST_SPEEDUP:
+            raise ValueError(f"speedup is {self.speedup:g}; use 1 (nothing forecast) to {MOST_SPEEDUP:g}")
         if not 0 <= self.least_quality < 200:
             raise ValueError(f"least_quality is {self.least_quality:g} dB; use 0 (as fast as asked) to 100")
 

@@ -27,7 +27,7 @@ from ..plan.schedule import FlowTime, SamplerTraits, Schedule
 from .messages import words_of
 from .models.architectures import ANY_MODEL, TRANSFORMERS, Family
 from .run import Run
-from .run_history import MOST, History, Result
+from .run_history import MOST_RUNS, History, Result
 from .step_tracking import traits_of
 
 logger = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ def attach(model: ModelPatcher, method: Method, on_report: Callable[[Report], No
     return install(model, method.name, begin, finish)
 
 
-def install(model: ModelPatcher, name: str, begin: Callable, finish: Callable, most: int = MOST) -> ModelPatcher:
+def install(model: ModelPatcher, name: str, begin: Callable, finish: Callable, most: int = MOST_RUNS) -> ModelPatcher:
     """A clone of the model that samples through the runs that `begin` makes, in place of what was attached before.
 
     `finish` gets each run that has come to its end, and returns what is to be known of it, which is

@@ -26,7 +26,7 @@ from .messages import words_of
 logger = logging.getLogger(__name__)
 
 NAME = "full-runs.jsonl"  # beside profiles, none of which ends so
-MOST = 100  # runs that are kept, the latest
+MOST_RUNS = 100  # runs that are kept, the latest
 LARGEST = 2 ** 20  # bytes of a file
 LIKE = .05  # of the work: runs that differ by no more are of the same size, as prompts may be longer or shorter
 STEADY = 1.5  # times that an evaluation may take longer in one run than in another of the same conditions
@@ -100,7 +100,7 @@ class FullRuns:
     written, runs are known as long as this program runs.
     """
 
-    def __init__(self, folder: Callable[[], Path] | None = None, most: int = MOST):
+    def __init__(self, folder: Callable[[], Path] | None = None, most: int = MOST_RUNS):
         self._folder, self._most = folder, most
         self._seen: list[FullRun] = []
         self._complained = False

@@ -19,7 +19,7 @@ from .step_tracking import StepTracker
 logger = logging.getLogger(__name__)
 
 NAME = "Feature Similarity Probe"
-MOST = 16  # runs that are kept: one takes some MiB
+MOST_RUNS = 16  # runs that are kept: one takes some MiB
 
 
 class ProbeRun:
@@ -93,7 +93,7 @@ def attach_probe(model: ModelPatcher, on_finish: Callable[[Similarity], None] | 
         if on_finish is not None:
             on_finish(similarity)
         return similarity
-    return install(model, NAME, ProbeRun, finish, MOST)
+    return install(model, NAME, ProbeRun, finish, MOST_RUNS)
 
 
 def last_similarity(model: ModelPatcher) -> Similarity | None:

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from comfy_execution.utils import get_executing_context
 
-MOST = 1000  # runs: the account of one takes some ten KiB
+MOST_RUNS = 1000  # runs: the account of one takes some ten KiB
 Result = TypeVar("Result")
 
 
@@ -42,7 +42,7 @@ def here() -> Place | None:
 @dataclass
 class History:
     """What the latest runs have left, at most `most`. Those of an earlier execution go once their node runs again."""
-    most: int = MOST
+    most: int = MOST_RUNS
     _runs: list[tuple[Place | None, object]] = field(default_factory=list)
 
     def add(self, result: object) -> None:

@@ -111,7 +111,7 @@ def _kept(before: float, now: float) -> float:
     return min(ratio, 1 / ratio)
 
 
-PIXELS, MOST = 16, 32  # looked up of each pass; of each picture of a batch one, up to so many
+PIXELS, MOST_PICTURES = 16, 32  # looked up of each pass; of each picture of a batch one, up to so many
 CHANNELS = 4  # of a pixel: more than two pixels in a latent have in common, and few enough for a long video
 _PHASE = 40503  # of 2 ** 16, near the golden ratio: pixels in no regular distances
 Pixels = tuple[torch.Tensor, torch.Tensor]  # by picture of a batch and by number within it, (K,) each
@@ -198,7 +198,7 @@ class Places:
 def _spread(x: torch.Tensor) -> Pixels:
     """Pixels all over an input."""
     pictures, numbers = len(x), x[0, 0].numel()
-    count = min(max(PIXELS, min(pictures, MOST)), pictures * numbers)
+    count = min(max(PIXELS, min(pictures, MOST_PICTURES)), pictures * numbers)
     index = torch.arange(count, device=x.device)
     pixel = (index * pictures * numbers + index * _PHASE % 2 ** 16 * pictures * numbers // 2 ** 16) // count
     return pixel // numbers, pixel % numbers

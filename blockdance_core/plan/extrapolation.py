@@ -6,7 +6,7 @@ from typing import Callable, Protocol, Sequence
 
 from .schedule import Quantity
 
-MOST = 1.  # how far forecasts are continued at most, in distances of the anchors
+FURTHEST = 1.  # how far forecasts are continued at most, in distances of the anchors
 USUAL = .5  # how far methods with N = 2 continue them on an even schedule
 WIDE = .67  # methods with N = 3
 NEAR = .1  # of all sampling, between anchors that bear the usual anywhere
@@ -77,7 +77,7 @@ class DividedDifferences:
         for order in range(1, self.order_at(anchors, time) + 1):
             used = anchors[:order + 1]
             growth = abs(_growth(used, time))
-            share = min(1., _even_growth(order, MOST) / growth) if growth else 0.
+            share = min(1., _even_growth(order, FURTHEST) / growth) if growth else 0.
             share *= 1. if order == 1 else self.damping
             reach = math.prod(time - anchor for anchor in used[:-1])
             for index, anchor in enumerate(used):  # f[t0, ..., tn] = sum of f(ti) / product of (ti - tj)

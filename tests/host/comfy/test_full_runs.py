@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from blockdance.blockdance_core.comfy.full_runs import MOST, NAME, FullRuns, Machine
+from blockdance.blockdance_core.comfy.full_runs import MOST_RUNS, NAME, FullRuns, Machine
 from blockdance.blockdance_core.engine.report import Evaluation, Report
 from blockdance.blockdance_core.plan.plan import Plan, SkipModel, Transformer
 from blockdance.tests.documents import ROOT
@@ -114,7 +114,7 @@ def test_only_the_latest_kinds_are_kept(tmp_path):
     for runs in (seen, restarted):
         found = [runs.seconds(fast(size / 2, shape=(1, 4, size, size))) for size in (16, 32, 64)]
         assert found == [None, pytest.approx(32.), pytest.approx(64.)]
-    assert len((tmp_path / NAME).read_text().splitlines()) == 2 < MOST
+    assert len((tmp_path / NAME).read_text().splitlines()) == 2 < MOST_RUNS
 
 
 def see_sizes(folder, first: int, count: int) -> None:
