@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from comfy_api.latest import io
 
-from ..blockdance_core.auto.method import MOST_SPEEDUP, AutoMethod
+from ..blockdance_core.auto.method import MOST_SPEEDUP, AutoMethod, measured_as
 from ..blockdance_core.auto.profile import Profile, ProfileError, general
 from ..blockdance_core.comfy.models.architectures import ANY_MODEL
 from . import profiles
@@ -137,6 +137,5 @@ def _chosen(profile: str) -> Profile | None:
 def _by_profile(speedup: float, profile: Profile | None, least_quality: float, samplers: profiles.Measured | None = None
             ) -> AutoMethod:
     """By this profile, or by the general one."""
-    return AutoMethod(
-        speedup, lambda quantity, _: profile.kernel if profile and profile.quantity is quantity else None, general,
-        least_quality=least_quality, samplers=samplers)
+    measured = measured_as(profile.quantity, profile.kernel) if profile else lambda *_: None
+    return AutoMethod(speedup, measured, least_quality=least_quality, samplers=samplers)

@@ -13,10 +13,9 @@ from ..plan.schedule import Origin, Quantity, SamplerTraits, Schedule, Stretch
 from .constants import FEWEST_MEASURED, LONGEST_SEARCH
 from .controller import Replanning, controller_of
 from .kernel import Kernel
-from .latent_error import Rules
 from .measurement import measurable, measurement_of
 from .planner import Candidate, Speed, best, count_of, enough, search, speed
-from .profile import general_quality
+from .profile import general, general_quality
 from .sampler_observation import Samplers, setup_for
 from .streams import grams_of, seen_by
 from .weights import KernelExtrapolation
@@ -33,6 +32,11 @@ NOISY = "this sampler adds noise at every step, which no forecast can know: expe
 UNKNOWN = "whether this sampler adds noise is not known"
 WATCHED = f"{UNKNOWN}: it is watched in this run"
 CAREFUL = f"{UNKNOWN}, so the plan allows for it"
+
+
+def measured_as(quantity: Quantity, kernel: Kernel | None) -> Callable[[Quantity, Sequence[float]], Kernel | None]:
+    """AutoMethod.measured of a model of which no more is known than this."""
+    return lambda wanted, times: kernel if wanted is quantity else None
 
 
 @dataclass(frozen=True)
@@ -52,10 +56,9 @@ class AutoMethod:
     """
     speedup: float
     measured: Callable[[Quantity, Sequence[float]], Kernel | None]
-    fallback: Callable[[Quantity], Kernel]
+    fallback: Callable[[Quantity], Kernel] = general
     save: Callable[[Quantity, Kernel], str] | None = None
     least_quality: float = 0.
-    rules: Rules = Rules()
     corrects: bool = True
     samplers: Samplers | None = None
     expects: bool = True
@@ -107,7 +110,7 @@ class AutoMethod:
         kernel = seen_by(kernel, schedule.streams)
         reuse = (SkipModel(transformer.depth) if schedule.sampler.whole
                  else Reuse(Span(0, transformer.depth - 1), Kind.DELTA))
-        choice = self._choice(KernelExtrapolation.of(kernel, quantity, self.rules), stretches[0].times, self.speedup,
+        choice = self._choice(KernelExtrapolation.of(kernel, quantity), stretches[0].times, self.speedup,
                               self.least_quality, schedule.way)
         chosen = _over(stretches, choice, self.speedup) | (set(range(steps)) - {step for stretch in stretches
                                                                   for step in stretch.steps})

@@ -10,7 +10,6 @@ from ..plan.schedule import Schedule
 from .controller import OutputController, controller_of
 from .kernel import Kernel
 from .method import AutoMethod
-from .profile import general
 from .proven_plan import ProvenPlan
 
 TRIAL = "trial"  # a way of sampling, whatever the run's own is
@@ -41,7 +40,7 @@ class TrialMethod:
 
     def plan(self, schedule: Schedule, transformer: Transformer) -> Plan:
         trial = replace(self.kernel, proven=(replace(self.proven, way=TRIAL),))
-        method = AutoMethod(self.speedup, lambda *_: trial, general, corrects=False)
+        method = AutoMethod(self.speedup, lambda *_: trial, corrects=False)
         return method.plan(replace(schedule, way=TRIAL), transformer)
 
     def begin(self, schedule: Schedule, transformer: Transformer) -> PlanController:

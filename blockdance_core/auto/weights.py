@@ -1,6 +1,6 @@
 """Forecasts whose weights come from a kernel."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Sequence
 
 import numpy as np
@@ -26,11 +26,9 @@ class KernelExtrapolation:
     plan: ProvenPlan | None = None
 
     @classmethod
-    def of(cls, kernel: Kernel, quantity: Quantity, rules: Rules = Rules()) -> "KernelExtrapolation":
+    def of(cls, kernel: Kernel, quantity: Quantity) -> "KernelExtrapolation":
         """With the growth of errors that was measured with the kernel, if it was."""
-        if kernel.growth is not None:
-            rules = replace(rules, growth=kernel.growth)
-        return cls(kernel, quantity, rules)
+        return cls(kernel, quantity, Rules() if kernel.growth is None else Rules(growth=kernel.growth))
 
     @property
     def anchors(self) -> int:

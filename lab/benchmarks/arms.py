@@ -14,8 +14,7 @@ from ...blockdance_core.auto import calibrate
 from ...blockdance_core.auto.calibrate import Stages
 from ...blockdance_core.auto.calibration import SPEEDUPS, CalibrationRuns, size_of
 from ...blockdance_core.auto.kernel import Kernel
-from ...blockdance_core.auto.method import AutoMethod
-from ...blockdance_core.auto.profile import general
+from ...blockdance_core.auto.method import AutoMethod, measured_as
 from ...blockdance_core.comfy.attach import attach, fingerprint_of, way_of
 from ...blockdance_core.comfy.models.architectures import ANY_MODEL
 from ...blockdance_core.comfy.step_tracking import key_of
@@ -92,9 +91,8 @@ def native(method: str, node: type, threshold: float) -> Arm:
 def auto(method: str, speedup: float, known: Callable[[Calibration], tuple[Quantity, Kernel]] | None = kernel) -> Arm:
     """Auto, by what is known of the model from calibration captions; without it, by what models have in common."""
     def patch(model: ModelPatcher, calibration: Calibration) -> ModelPatcher:
-        of, measurement = known(calibration) if known else (None, None)
-        settings = AutoMethod(speedup, lambda quantity, _: measurement if quantity is of else None, general)
-        return attach(model, settings, family=ANY_MODEL)
+        measured = measured_as(*known(calibration)) if known else lambda *_: None
+        return attach(model, AutoMethod(speedup, measured), family=ANY_MODEL)
     return Arm(method, f"{speedup:g}x", patch)
 
 

@@ -6,9 +6,8 @@ from typing import Callable, Sequence
 from comfy.model_patcher import ModelPatcher
 
 from ...blockdance_core.auto.kernel import Kernel
-from ...blockdance_core.auto.method import AutoMethod
+from ...blockdance_core.auto.method import AutoMethod, measured_as
 from ...blockdance_core.auto.planner import count_of
-from ...blockdance_core.auto.profile import general
 from ...blockdance_core.auto.weights import PlannedWeights
 from ...blockdance_core.comfy.attach import attach
 from ...blockdance_core.comfy.models.architectures import ANY_MODEL
@@ -57,7 +56,7 @@ def on_auto_plan(calibration: Calibration, count: int) -> Recipe:
 
 def auto_plan(run: Trajectory, speedup: float, known: tuple[Quantity, Kernel]) -> Plan:
     """Auto's for the schedule of this run."""
-    method = AutoMethod(speedup, lambda quantity, _: known[1] if quantity is known[0] else None, general)
+    method = AutoMethod(speedup, measured_as(*known))
     return method.plan(run.schedule, Transformer("any", (1,)))
 
 
@@ -111,7 +110,7 @@ def ceiling_of_measurements(method: str, speedup: float) -> Arm:
     """Auto, measured on the very picture that it then draws."""
     def inform(model: ModelPatcher, draw: Callable[[ModelPatcher], Drawing]) -> ModelPatcher:
         known, (measurement,) = measured_in(model, draw)
-        settings = AutoMethod(speedup, lambda quantity, _: measurement if quantity is known else None, general)
+        settings = AutoMethod(speedup, measured_as(known, measurement))
         return attach(model, settings, family=ANY_MODEL)
     return Arm(method, f"{speedup:g}x", inform=inform)
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 
 from ...blockdance_core.auto.method import AutoMethod
-from ...blockdance_core.auto.profile import general
 from ...blockdance_core.methods.blockdance import BlockDanceMethod
 from ...blockdance_core.methods.delta_cache import DeltaCacheMethod
 from ...blockdance_core.methods.delta_dit import DeltaDiTMethod
@@ -15,7 +14,7 @@ from .graph import Node, Output, Value
 def _auto(speedup: float, profile: str, least_quality: float, quality: str = "custom") -> AutoMethod:
     """As for a model with the general profile: what is measured of yours is in no workflow. `quality` is a name for the
     numbers."""
-    return AutoMethod(speedup, lambda *_: None, general, least_quality=least_quality)
+    return AutoMethod(speedup, lambda *_: None, least_quality=least_quality)
 
 
 METHOD_OF = {"BlockDanceAuto": _auto, "BlockDancePatch": BlockDanceMethod, "DeltaCachePatch": DeltaCacheMethod,

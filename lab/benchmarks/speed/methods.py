@@ -9,7 +9,6 @@ from comfy.model_patcher import ModelPatcher
 from comfy_api.torch_helpers import set_torch_compile_wrapper
 
 from ....blockdance_core.auto.method import AutoMethod
-from ....blockdance_core.auto.profile import general
 from ....blockdance_core.comfy.attach import attach, last_report
 from ....blockdance_core.methods.blockdance import BlockDanceMethod
 from ....blockdance_core.methods.delta_cache import DeltaCacheMethod
@@ -23,7 +22,7 @@ OFF = BlockDanceMethod(N=1)
 METHODS: dict[str, Method] = {
     "reuse off": OFF, "BlockDance N=2": BlockDanceMethod(2), "BlockDance N=3": BlockDanceMethod(3),
     "Delta-Cache N=2": DeltaCacheMethod(2), "Delta-DiT N=2": DeltaDiTMethod(2),
-    "Auto 2x": AutoMethod(2., lambda *_: None, general)}
+    "Auto 2x": AutoMethod(2., lambda *_: None)}
 
 
 @dataclass(frozen=True)
