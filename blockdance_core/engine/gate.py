@@ -8,7 +8,6 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Callable, ContextManager
 
-import torch
 from torch.nn import Module
 
 from ..plan.plan import Reuse
@@ -16,21 +15,15 @@ from .blocks import Chain, Hidden, copy
 from .cache import Stored
 from .interception import Recorder, Replay
 
-# The first projection of attention in a block, fed with the modulated input of the picture
-PROJECTIONS = ("attn.qkv", "x_block.attn.qkv", "img_attn.qkv", "self_attn.q")
-
 
 @dataclass(frozen=True)
 class Sight:
     """What can be seen of a pass before the span. entered: the hidden state that the first block of all was called
-    with; arrived: that of the first block of the span; modulated: the first block's normalised and modulated input."""
+    with; arrived: that of the first block of the span; block: the first block of all; run_block: runs it once more."""
     entered: Hidden
     arrived: Hidden
-    modulated: Callable[[], torch.Tensor]
-
-
-class _Reached(Exception):
-    """The first block has come to its first projection."""
+    block: Module
+    run_block: Callable[[], object]
 
 
 class Gate:
@@ -47,7 +40,7 @@ class Gate:
         self._recorder = Recorder(chain, reuse, keeping)
         self._replay: Replay | None = None
         self._entered: Hidden = ()
-        self._modulated: Callable[[], torch.Tensor] | None = None
+        self._run_block: Callable[[], object] | None = None
 
     def wrap(self, index: int, forward: Callable) -> Callable:
         """`forward` of block `index`, read before the span, and recorded or replaced in it."""
@@ -57,7 +50,7 @@ class Gate:
             if index == 0:
                 with self._keeping():
                     self._entered = copy(self._chain.contracts[0].read(args, kwargs))
-                self._modulated = lambda: modulated(self._chain.blocks[0], lambda: forward(*args, **kwargs))
+                self._run_block = lambda: forward(*args, **kwargs)
             if index == self._reuse.span.first:
                 with self._keeping():
                     arrived = copy(self._chain.contracts[index].read(args, kwargs))
@@ -68,7 +61,7 @@ class Gate:
         return gated
 
     def _open(self, arrived: Hidden) -> None:
-        self._sight = Sight(self._entered, arrived, self._modulated)
+        self._sight = Sight(self._entered, arrived, self._chain.blocks[0], self._run_block)
         stored = self._decide(self._sight)
         if stored is not None:
             self._replay = Replay(self._chain, self._reuse, stored)
@@ -86,32 +79,8 @@ class Gate:
     def finish(self) -> tuple[Sight | None, Stored | None]:
         """After the pass: what was seen of it, and what it has stored, None where it has replaced or could not store.
         Not to be called twice."""
-        sight, self._sight, self._modulated = self._sight, None, None  # they lead back here, and would wait for the gc
+        sight, self._sight, self._run_block = self._sight, None, None  # they lead back here, and would wait for the gc
         if self._replay is not None:
             self._replay.finish()
             return sight, None
         return sight, self._recorder.stored()
-
-
-def modulated(block: Module, forward: Callable[[], object]) -> torch.Tensor:
-    """The normalised input of a block after the shift and scale of the time step, (B, T, D).
-
-    The block itself makes it: it is run up to its first projection and left there, which costs next to nothing.
-    """
-    modules = dict(block.named_modules())
-    projection = next((modules[path] for path in PROJECTIONS if path in modules), None)
-    if projection is None:
-        raise ValueError(f"{type(block).__name__} has no projection of attention among {', '.join(PROJECTIONS)}")
-    seen = []
-
-    def leave(_, args):
-        seen.append(args[0])
-        raise _Reached
-    hook = projection.register_forward_pre_hook(leave)
-    try:
-        forward()
-    except _Reached:
-        pass
-    finally:
-        hook.remove()
-    return seen[0]

@@ -31,7 +31,7 @@ def computed(rival, count: int, see, store=lambda number: 1.) -> list[int]:
 
 
 def probing(course):
-    return lambda number: Sight((tokens(0.),), (tokens(course(number)),), None)
+    return lambda number: Sight((tokens(0.),), (tokens(course(number)),), None, None)
 
 
 def test_first_block_cache_compares_with_the_last_computed_evaluation():
@@ -56,8 +56,25 @@ def test_magcache_measures_its_ratios():
     assert MagCache().fitted(log).ratios == pytest.approx((1., .8, .8, .8, .8))
 
 
+class Block(torch.nn.Module):
+    """As far as its first projection, which it hands its input on to."""
+
+    def __init__(self):
+        super().__init__()
+        self.attn = torch.nn.ModuleDict({"qkv": torch.nn.Identity()})
+
+    def forward(self, value: torch.Tensor) -> torch.Tensor:
+        return self.attn["qkv"](value)
+
+
+def seen(modulated: torch.Tensor, hidden: tuple[torch.Tensor, ...] = ()) -> Sight:
+    """Of a pass whose first block makes this of its input."""
+    block = Block()
+    return Sight(hidden, hidden, block, lambda: block(modulated))
+
+
 def modulating(course):
-    return lambda number: Sight((tokens(1.),), (tokens(1.),), lambda: tokens(course(number)))
+    return lambda number: seen(tokens(course(number)), (tokens(1.),))
 
 
 def test_teacache_sums_up_predicted_changes_and_computes_the_ends():
@@ -82,7 +99,7 @@ def test_teacache_fits_the_polynomial_of_full_runs():
 def test_easycache_predicts_the_change_of_an_output_that_follows_its_input():
     """The output is 3 x. x moves by 1, from 10: predicted are 1/11, then 1/11 more, ... of the last computed output."""
     def see(number: int) -> Sight:
-        return Sight((tokens(10. + number),), (), None)
+        return Sight((tokens(10. + number),), (), None, None)
     numbers = computed(EasyCache(.25, retained=.1), 20, see, lambda number: 2 * (10. + number))
     assert numbers[:3] == [0, 1, 4]  # 2 / 11 stays below .25, 3 / 11 does not
     assert numbers[-1] == 19
@@ -111,7 +128,7 @@ def test_seacache_hardly_hears_noise_where_all_is_noise_yet():
 def test_seacache_sums_up_changes_until_its_threshold_and_computes_the_ends():
     """A constant grows by 10 % an evaluation: .1, .2, .3 stay below .35, .4 does not."""
     def see(number: int) -> Sight:
-        return Sight((), (), lambda: torch.full((1, 16, 2), 1.1 ** number))
+        return seen(torch.full((1, 16, 2), 1.1 ** number))
     stream, numbers = SeaCache(.35).begin(), []
     for number in range(10):
         moment = Moment(number, 10, .5, (1, 4, 8, 8))

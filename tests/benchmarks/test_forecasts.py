@@ -14,7 +14,7 @@ from blockdance.lab.benchmarks.rivals.spectrum import Spectrum
 from blockdance.lab.benchmarks.rivals.taylorseer import TaylorSeer
 
 COUNT = 50
-NOWHERE = Sight((), (), None)
+NOWHERE = Sight((), (), None, None)
 
 
 def feature(value: float) -> Stored:
@@ -108,7 +108,7 @@ def test_dicache_follows_a_feature_that_moves_with_its_probe():
     forecasts = []
     for number in range(4):
         probe = torch.full((1, 2, 3), 1. + number * .8 ** max(0, number - 1), dtype=torch.float64)
-        sight = Sight((torch.ones_like(probe),), (1 + probe,), None)
+        sight = Sight((torch.ones_like(probe),), (1 + probe,), None, None)
         weights = stream.weights(Moment(number, 4), sight)
         if weights is None:
             stream.computed(Moment(number, 4), sight, feature(4 * float(probe.mean())))

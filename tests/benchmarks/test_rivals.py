@@ -5,7 +5,6 @@ import torch
 
 from blockdance.blockdance_core.comfy.attach import attach
 from blockdance.blockdance_core.comfy.models.architectures import chain_of, transformer_of
-from blockdance.blockdance_core.engine.gate import PROJECTIONS
 from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
 from blockdance.lab.benchmarks.rivals.dbcache import DBCache
 from blockdance.lab.benchmarks.rivals.dicache import DiCache
@@ -14,6 +13,7 @@ from blockdance.lab.benchmarks.rivals.first_block import FirstBlockCache
 from blockdance.lab.benchmarks.rivals.fora import FORA
 from blockdance.lab.benchmarks.rivals.hicache import HiCache
 from blockdance.lab.benchmarks.rivals.magcache import MagCache
+from blockdance.lab.benchmarks.rivals.modulated import PROJECTIONS, modulated
 from blockdance.lab.benchmarks.rivals.run import attach_rival
 from blockdance.lab.benchmarks.rivals.seacache import SeaCache
 from blockdance.lab.benchmarks.rivals.spectrum import Spectrum
@@ -95,7 +95,7 @@ def test_the_modulated_input_is_what_the_first_block_attends_to(subject):
     class Looking(FORA):
         def begin(self):
             stream = super().begin()
-            stream.weights = lambda moment, sight: shown.append(sight.modulated())
+            stream.weights = lambda moment, sight: shown.append(modulated(sight))
             return stream
     block = chain_of(model.model.diffusion_model).blocks[0]
     projection = next(module for path, module in block.named_modules() if path in PROJECTIONS)

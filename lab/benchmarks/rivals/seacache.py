@@ -17,6 +17,7 @@ from ....blockdance_core.analysis.similarity import Grid
 from ....blockdance_core.engine.cache import Stored
 from ....blockdance_core.engine.gate import Sight
 from .distance import relative_l1
+from .modulated import modulated
 from .rival import Moment, Stream, WholeDelta
 
 FALL = 2.  # of the power of pictures with the frequency
@@ -40,7 +41,7 @@ class _Filtering(Stream):
         self._before: torch.Tensor | None = None
 
     def weights(self, moment: Moment, sight: Sight) -> list[float] | None:
-        now = filtered(sight.modulated(), moment)
+        now = filtered(modulated(sight), moment)
         if self._before is not None:
             self._sum += relative_l1(now, self._before)
         self._before = now

@@ -14,6 +14,7 @@ import torch
 
 from ....blockdance_core.engine.cache import Stored
 from .distance import change, picture, relative_l1
+from .modulated import modulated
 from .rival import Moment, Sight, Stream, WholeDelta
 
 DEGREE = 4
@@ -49,7 +50,7 @@ class _Summing(Stream):
         self._before: torch.Tensor | None = None
 
     def weights(self, moment: Moment, sight: Sight) -> list[float] | None:
-        now = sight.modulated()
+        now = modulated(sight)
         if self._before is not None:
             self._sum += self._settings.predict(relative_l1(now, self._before))
         self._before = now
@@ -82,7 +83,7 @@ class _Logging(Stream):
         return None
 
     def computed(self, moment: Moment, sight: Sight, stored: Stored) -> None:
-        now = sight.modulated(), picture(sight.entered) + change(stored)
+        now = modulated(sight), picture(sight.entered) + change(stored)
         if self._before is not None:
             self._pairs.append(tuple(relative_l1(*pair) for pair in zip(now, self._before)))
         self._before = now
