@@ -45,7 +45,7 @@ class Measurement:
         if self._observation is not None:
             self._observation.observe(latent, denoised, sigma, whole)
         time = self._flow_time.time(sigma)
-        if time <= 0:  # no noise is left, and no velocity
+        if not 0 < time <= 1:  # no noise is left, and no velocity; or more than all of it
             return
         if self._times and time > self._times[-3:][0]:  # some samplers go back, by an evaluation or two
             self._longest, self._times, self._samples = self._best(), [], []

@@ -197,8 +197,13 @@ def weight(times: np.ndarray, now: int, growth: float) -> float:
 
         square of the result's error = FINISH * (sum of (e^(2 g t(n)) - e^(2 g t(n + 1))) |e(n)|^2 + |e at the end|^2)
     """
-    after = math.exp(2 * growth * times[now + 1])
-    return FINISH * (after - (math.exp(2 * growth * times[now + 2]) if now + 2 < len(times) else 0.))
+    after = _grown(growth, times[now + 1])
+    return FINISH * (after - (_grown(growth, times[now + 2]) if now + 2 < len(times) else 0.))
+
+
+def _grown(growth: float, time: float) -> float:
+    """e^(2 g t), at most about as large as a number can be: schedules may begin far above pure noise."""
+    return math.exp(min(2 * growth * time, 700.))
 
 
 def _streams(gram: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

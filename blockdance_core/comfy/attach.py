@@ -75,6 +75,7 @@ def install(model: ModelPatcher, name: str, begin: Callable, finish: Callable, m
     wrappers = {
         WrappersMP.OUTER_SAMPLE: partial(_sample, begin=begin, finish=finish, results=results),
         WrappersMP.PREDICT_NOISE: _predict_noise,
+        WrappersMP.CALC_COND_BATCH: _calc_cond_batch,
         WrappersMP.APPLY_MODEL: _apply_model,
     }
     for kind, wrapper in wrappers.items():
@@ -187,6 +188,14 @@ def _is_watched(guider: object, model_options: dict) -> bool:
     return model_options.get(functions, []) != getattr(guider, "model_options", {}).get(functions, [])
 
 
+def _calc_cond_batch(executor, model, conds, x_in, timestep, model_options, *args, **kwargs):
+    """CALC_COND_BATCH: some passes of an evaluation, which guidance may ask for several times."""
+    run = model_options.get("transformer_options", {}).get(KEY)
+    if run is not None:
+        run.begin_call()
+    return executor(model, conds, x_in, timestep, model_options, *args, **kwargs)
+
+
 def _apply_model(executor, x, t, c_concat, c_crossattn, control, transformer_options, *args, **kwargs):
     """APPLY_MODEL: one pass."""
     run = transformer_options.get(KEY)
@@ -203,7 +212,10 @@ def _apply_model(executor, x, t, c_concat, c_crossattn, control, transformer_opt
 def fingerprint_of(model: ModelPatcher) -> Fingerprint:
     diffusion_model = model.model.diffusion_model
     transformer = ANY_MODEL.transformer_of(diffusion_model)
-    return Fingerprint(transformer.name, transformer.stacks, sum(p.numel() for p in diffusion_model.parameters()),
+    name, parameters = transformer.name, getattr(diffusion_model, "parameters", tuple)()
+    if not isinstance(diffusion_model, Module):  # an engine tells nothing of what it runs
+        name = f"{type(model.model).__name__} {name}"
+    return Fingerprint(name, transformer.stacks, sum(p.numel() for p in parameters),
                        is_flow(model.get_model_object("model_sampling")))
 
 

@@ -45,7 +45,7 @@ class Machine:
         device = model.load_device
         options = sorted(option.value for option in getattr(args, "fast", None) or ())
         parts = (model_management.get_torch_device_name(device), model_management.vram_state.name,
-                 attention.optimized_attention.__name__, *options, f"torch {torch.__version__}",
+                 getattr(attention.optimized_attention, "__name__", ""), *options, f"torch {torch.__version__}",
                  f"ComfyUI {comfyui_version.__version__}", f"{model.model_size()} bytes")
         return cls(", ".join(parts), device.type == "cpu")
 

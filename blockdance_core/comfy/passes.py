@@ -34,6 +34,7 @@ class Current:
     decision: Decision
     time: float
     latent: torch.Tensor
+    call: int = 0  # of calc_cond_batch, which guidance may ask several times
     occurrences: dict[Hashable, int] = field(default_factory=dict)  # the latest pass of each key
 
 
@@ -58,6 +59,10 @@ class Passes:
         self._interceptions: dict[int, Interception] = {}
         self._fits: dict[Module, bool] = {}
         self._lock = threading.Lock()
+
+    def fits(self, diffusion_model: Module) -> bool:
+        """Whether the plan is for this model, as far as its passes have shown."""
+        return self._fits.get(diffusion_model, True)
 
     @property
     def cache(self) -> Cache:
@@ -104,7 +109,7 @@ class Passes:
              ) -> Hashable | None:
         """What tells this pass from others of the evaluation, and is the same in the next; None if nothing does."""
         with self._messages.survive("a pass is computed, as nothing tells it from others"):
-            key = identity(model, x, transformer_options, control)
+            key = current.call, identity(model, x, transformer_options, control)
             with self._lock:
                 occurrence = current.occurrences[key] = current.occurrences.get(key, -1) + 1
             return key, occurrence
@@ -187,7 +192,8 @@ class Passes:
                 self._macs.enter(key, counter.macs, interception.macs)
                 if counter.missed:
                     self._messages.leave_out(counter.missed)
-        self._macs.book(evaluation, key, (decision.reuse or decision.undecided).span if replaced else None)
+        if interception.executed or replaced:
+            self._macs.book(evaluation, key, (decision.reuse or decision.undecided).span if replaced else None)
         with self._lock:
             evaluation.total += interception.executed + replaced
             evaluation.passes += 1

@@ -34,6 +34,7 @@ class Run:
 
     def __init__(self, method: Method, schedule: Schedule, family: Family, diffusion_model: Module,
                  undisturbed: bool = True, on_evaluation: Callable[[Report], None] | None = None):
+        self._diffusion_model = diffusion_model
         transformer = family.transformer_of(diffusion_model)
         started = time.perf_counter()
         self._controller = begin(method, schedule, transformer)
@@ -55,6 +56,10 @@ class Run:
         self._current: Current | None = None
         self._gave_up = False
         self._started: float | None = None
+
+    def __deepcopy__(self, memo: dict) -> "Run":
+        """Itself: nodes copy model_options in the middle of a run, and a copy would be another run."""
+        return self
 
     @property
     def cache_bytes(self) -> int:
@@ -111,6 +116,11 @@ class Run:
             evaluation.seconds = time.perf_counter() - started
             evaluation.cache_bytes = self.cache_bytes
             self._current = None
+
+    def begin_call(self) -> None:
+        """What follows are other passes than those before, even if they look alike."""
+        if self._current is not None:
+            self._current.call += 1
 
     def apply_model(self, forward: Callable, model: BaseModel, x, transformer_options: dict,
                     control: dict | None = None):
@@ -200,12 +210,18 @@ class Run:
 
     def _notice_another_cache(self, evaluation: Evaluation) -> None:
         """After an evaluation that was to be computed: where no block was called, as they were before, another cache
-        has put its own guess in place of the output."""
+        has put its own guess in place of the output. Where another pack has put blocks of its own in place of the
+        model's, nobody knows what these do."""
         if not evaluation.total and any(past.executed for past in self.report.evaluations):
             self._report_another_cache()
+        if not self._passes.fits(self._diffusion_model):
+            self._measure_nothing()
 
     def _report_another_cache(self) -> None:
         self.messages.note(ANOTHER_CACHE)
+        self._measure_nothing()
+
+    def _measure_nothing(self) -> None:
         if self._observes:
             self._observes = False
             self.messages.fail("nothing was measured in this run, as not all outputs are the model's own: bypass the "

@@ -45,6 +45,10 @@ class History:
     most: int = MOST_RUNS
     _runs: list[tuple[Place | None, object]] = field(default_factory=list)
 
+    def __deepcopy__(self, memo: dict) -> "History":
+        """Itself: nodes copy model_options, with the wrappers that write here."""
+        return self
+
     def add(self, result: object) -> None:
         """result: None of a run that has left nothing."""
         place = here()

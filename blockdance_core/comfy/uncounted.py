@@ -18,7 +18,7 @@ def modules_of(diffusion_model: Module) -> list[Module]:
     """All modules, once a run: Module.modules() takes several times as long."""
     found = [diffusion_model]
     for module in found:
-        found.extend([child for child in module._modules.values() if child is not None])
+        found.extend([child for child in getattr(module, "_modules", {}).values() if child is not None])
     return found
 
 
@@ -26,13 +26,12 @@ def is_compiled(modules: Sequence[Module], transformer_options: dict) -> bool:
     """Whether torch.compile has its hand in this pass: under a MacCounter it would compile anew, or not at all."""
     wrappers = transformer_options.get("wrappers", {}).get(WrappersMP.APPLY_MODEL, {})
     return COMPILE_KEY in wrappers or any(
-        module._compiled_call_impl is not None or "_orig_mod" in module._modules for module in modules)
+        isinstance(module, Module) and (module._compiled_call_impl is not None or "_orig_mod" in module._modules)
+        for module in modules)
 
 
-def unseen_attention(transformer_options: dict) -> str | None:
-    """The attention of ComfyUI or of a node, where its kernel is not made of torch's operators."""
-    if "optimized_attention_override" in transformer_options:
-        return "the attention that another node has put in"
+def unseen_attention() -> str | None:
+    """ComfyUI's attention, where its kernel is not made of torch's operators."""
     name = comfy.ldm.modules.attention.optimized_attention.__name__
     return None if name in _SEEN else name
 
@@ -42,7 +41,7 @@ def unseen_linear(modules: Sequence[Module]) -> str | None:
     along, as ComfyUI has them from 0.33 on."""
     fused = hasattr(comfy.ops, "linear_input_act") and any(
         getattr(weight, "_layout_cls", "") == "TensorWiseINT8Layout" and weight.device.type != "cpu"
-        for module in modules for weight in module._parameters.values())
+        for module in modules for weight in getattr(module, "_parameters", {}).values())
     return "int8 linear layers that take an activation along" if fused else None
 
 
@@ -52,7 +51,10 @@ def can_count(diffusion_model: Module, transformer_options: dict, messages: Mess
     if is_compiled(modules, transformer_options):
         messages.leave_out("a model that torch.compile has changed")
         return False
-    for unseen in (unseen_attention(transformer_options), unseen_linear(modules)):
+    if "optimized_attention_override" in transformer_options:  # of flex_attention a MacCounter makes an error
+        messages.leave_out("a model with another node's attention")
+        return False
+    for unseen in (unseen_attention(), unseen_linear(modules)):
         if unseen:
             messages.leave_out(f"{unseen}, whose kernel is no operator of torch")
     return True

@@ -199,6 +199,9 @@ class Interception:
 
     def __enter__(self) -> "Interception":
         for index, (block, contract) in enumerate(zip(self._chain.blocks, self._chain.contracts)):
+            if not isinstance(block, Module):  # an engine that packs have put in place of a model: it cannot be watched
+                self.executed += 1
+                continue
             attributes, name = block.__dict__, contract.method
             self._previous.append((attributes, name, attributes.get(name)))
             attributes[name] = self._intercept(index, getattr(block, name))

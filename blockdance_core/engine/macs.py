@@ -13,6 +13,7 @@ from math import prod
 from typing import Callable, Hashable, Sequence
 
 import torch
+from torch._ops import HigherOrderOperator
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..plan.plan import Span
@@ -111,6 +112,8 @@ class MacCounter(TorchDispatchMode):
     activations; missed: an operator that was called in a way which says nothing of them, empty if there is none.
     """
 
+    supports_higher_order_operators = True  # torch refuses them in others
+
     def __init__(self):
         super().__init__()
         self.linear = 0
@@ -123,6 +126,9 @@ class MacCounter(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         out = func(*args, **(kwargs or {}))
+        if isinstance(func, HigherOrderOperator):  # such as flex_attention, which calls no others
+            self.missed = str(func)
+            return out
         operator = func.overloadpacket
         try:
             linear, formula = _formula(operator)

@@ -85,8 +85,9 @@ class Report:
 
     @property
     def is_full(self) -> bool:
-        """Whether everything was computed."""
-        return 0 < self.total == self.executed
+        """Whether everything was computed. Where an evaluation called no block, another cache has stood in for it."""
+        return bool(self.evaluations) and all(0 < evaluation.total == evaluation.executed
+                                              for evaluation in self.evaluations)
 
     @property
     def is_whole(self) -> bool:

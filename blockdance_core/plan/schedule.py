@@ -32,7 +32,9 @@ class FlowTime:
     flow: bool = True
 
     def time(self, sigma: float) -> float:
-        return sigma if self.flow else sigma / (1 + sigma)
+        if not self.flow:
+            return sigma / (1 + sigma)
+        return 1. if 1 < sigma <= 1 + ROUNDING else sigma  # shifts in float32 end a little above pure noise
 
     def read(self, quantity: Quantity, latent: torch.Tensor, denoised: torch.Tensor, sigma: float) -> torch.Tensor:
         """The quantity, of a latent that was evaluated at sigma and the picture that came of it."""
@@ -74,7 +76,7 @@ def stretches_of(sigmas: Sequence[float], time_of: Callable[[float], float]) -> 
     for step, (start, end) in enumerate(zip(sigmas, sigmas[1:])):
         if not time_of(end) < time_of(start):
             continue
-        if not found or start > lowest * (1 + ROUNDING):
+        if not found or start > lowest * (1 + ROUNDING) or time_of(start) >= time_of(sigmas[found[-1][-1]]):
             found.append([])
         found[-1].append(step)
         lowest = end

@@ -34,7 +34,10 @@ class Stack:
 
 
 def uncompiled(module: Module) -> Module:
-    return module._modules.get("_orig_mod", module)  # getattr takes longer, and every block is asked in every pass
+    try:
+        return module._modules.get("_orig_mod", module)  # getattr takes longer, and every block is asked in every pass
+    except AttributeError:  # an engine that packs have put in place of a model
+        return module
 
 
 def chain(diffusion_model: Module, stacks: tuple[Stack, ...]) -> Chain:
@@ -90,6 +93,8 @@ def detect(model: Module) -> tuple[Stack, ...]:
     UnsupportedModel where there is no such list, or no single longest one.
     """
     name = type(model).__name__
+    if not isinstance(model, Module):
+        raise UnsupportedModel(f"{name} is no module of torch, so that its blocks cannot be seen. {_KNOWN}")
     lists = _lists(model)
     longest = {path: blocks for path, blocks in lists.items() if len(blocks) == max(map(len, lists.values()))}
     if not longest:
