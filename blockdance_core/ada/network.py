@@ -17,7 +17,7 @@ PATCH = 2
 LARGEST = 4, 32, 32  # frames, rows and columns that are looked at: what is larger is averaged down to it
 FREQUENCIES = 8  # per axis, of the places of patches
 COMPUTED = 0
-LARGEST = 10 ** 5  # of anything that a size may be
+LARGEST_SIZE = 10 ** 5
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class Sizes:
     def __post_init__(self):
         least = dict(channels=1, text=0, pooled=0, decisions=1, borders=1, width=1, heads=1)
         for name, low in least.items():
-            if not (isinstance(getattr(self, name), int) and low <= getattr(self, name) <= LARGEST):
-                raise ValueError(f"{name} is {getattr(self, name)!r}; use a whole number from {low} to {LARGEST}")
+            if not (isinstance(getattr(self, name), int) and low <= getattr(self, name) <= LARGEST_SIZE):
+                raise ValueError(f"{name} is {getattr(self, name)!r}; use a whole number from {low} to {LARGEST_SIZE}")
         if self.width % self.heads:
             raise ValueError(f"a width of {self.width} does not divide into {self.heads} heads")
 

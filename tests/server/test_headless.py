@@ -197,8 +197,8 @@ def test_calibrates_without_editing_the_workflow(headless, comfyui):
     workflow.remove_patch(plain)
     code, printed, told = headless(plain, "--runs", "1", "--set", "BlockDance Calibrate.error_growth=false",
                                    action="calibrate")
-    assert code == 0 and not printed and "1 run measured: " in told, told
-    name = told.split("1 run measured: ")[1].split()[0]
+    assert code == 0 and not printed and "1 run measured; " in told, told
+    name = told.split("kept as ")[1].split()[0]
     file = comfyui.log.parent / "models" / "blockdance" / name
     measured = json.loads(file.read_text())
     file.unlink()
