@@ -30,6 +30,11 @@ def of_evaluations(reused: int, made: int, whole: bool, share: float) -> str:
     return f"{did}, about {part(share)} the time"
 
 
+def of_another_cache(skipped: int, made: int) -> str:
+    """Of a run that computed whatever another cache left to it."""
+    return f"another cache skipped {skipped} of {made} evaluations"
+
+
 def part(share: float) -> str:
     """A share of the whole, as it stands before "the time"."""
     nearest = min(FRACTIONS, key=lambda fraction: abs(fraction - share))

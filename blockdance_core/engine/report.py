@@ -123,6 +123,9 @@ class Report:
             return headline.of_evaluations(len(plan.reused_steps), plan.steps, self.is_whole, share)
         if self.is_full:
             return headline.full(self.warm_seconds)
+        skipped = sum(not evaluation.total for evaluation in self.evaluations)
+        if self.full_seconds is None and not self.reused and self.total and skipped:
+            return headline.of_another_cache(skipped, len(self.evaluations))
         if self.full_seconds is None:
             return headline.of_evaluations(self.reused, len(self.evaluations), self.is_whole, self.work)
         return headline.faster(self.full_seconds, self.warm_seconds)

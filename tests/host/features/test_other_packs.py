@@ -133,6 +133,8 @@ def test_a_run_that_another_cache_has_shortened_is_no_full_run():
     short = last_report(cached)
     assert 0 < short.executed < last_report(plain).executed and short.macs == short.total_macs
     assert last_report(plain).is_full and not short.is_full
+    skipped = sum(not evaluation.total for evaluation in short.evaluations)
+    assert skipped and f"skipped {skipped} of 12" in short.headline
     assert seen.seconds(last_report(plain)) == pytest.approx(max(last_report(plain).warm_seconds, 1e-6))
 
 
