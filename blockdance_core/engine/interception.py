@@ -184,7 +184,7 @@ class Recorder:
 
 class Interception:
     """Context of one call of the model. `executed` counts the blocks that were computed in it; with a `counter`,
-    `macs` is what each of them took.
+    `macs` is what each of them took. Whatever order those of several threads end in, nothing of them stays.
     """
 
     def __init__(self, chain: Chain, replay: Replay | None = None, recorders: tuple[Recorder, ...] = (),
@@ -195,28 +195,33 @@ class Interception:
         self._chain = chain
         self._replay = replay
         self._recorders = recorders
-        self._previous: list[tuple[dict, str, Callable | None]] = []
+        self._overridden: list[tuple[dict, str, Callable]] = []
 
     def __enter__(self) -> "Interception":
         for index, (block, contract) in enumerate(zip(self._chain.blocks, self._chain.contracts)):
             if not isinstance(block, Module):  # an engine that packs have put in place of a model: it cannot be watched
                 self.executed += 1
                 continue
-            attributes, name = block.__dict__, contract.method
-            self._previous.append((attributes, name, attributes.get(name)))
-            attributes[name] = self._intercept(index, getattr(block, name))
+            self._override(block, contract.method, self._intercept(index, getattr(block, contract.method)))
             if self._replay is not None and index in self._replay.span:
                 # ComfyUI walks the next block's modules to move their weights to the GPU ahead of time
                 self._override(block, "modules", lambda *_, **__: iter(()))
         return self
 
     def _override(self, block: Module, name: str, value: Callable) -> None:
-        self._previous.append((block.__dict__, name, block.__dict__.get(name)))
+        value.previous, value.ended = block.__dict__.get(name), False
         block.__dict__[name] = value
+        self._overridden.append((block.__dict__, name, value))
 
     def __exit__(self, *_) -> None:
-        while self._previous:
-            attributes, name, value = self._previous.pop()
+        while self._overridden:
+            attributes, name, value = self._overridden.pop()
+            value.ended = True
+            present = attributes.get(name)
+            if present is not value and hasattr(present, "ended"):
+                continue  # that of another thread came later, and takes this one with it
+            while value is not None and getattr(value, "ended", False):
+                value = value.previous
             if value is None:
                 del attributes[name]
             else:

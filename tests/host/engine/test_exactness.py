@@ -1,5 +1,7 @@
 """A pass replayed from the cache gives what computing it gave, for every span of every architecture."""
 
+from itertools import permutations
+
 import pytest
 import torch
 
@@ -93,3 +95,17 @@ def test_previous_forwards_come_back(model, tiny):
         assert not any("forward" in block.__dict__ for block in chain.blocks[1:])
     finally:
         del chain.blocks[0].forward
+
+
+def test_in_whatever_order_they_end_nothing_of_them_stays(model):
+    """As those of two threads do."""
+    chain = chain_of(model.model.diffusion_model)
+    reuse = Reuse(Span(0, len(chain.blocks) - 2), Kind.FEATURE)
+    before = [dict(block.__dict__) for block in chain.blocks]
+    for order in permutations(range(3)):
+        overlapping = [Interception(chain, recorders=(Recorder(chain, reuse),)) for _ in range(3)]
+        for interception in overlapping:
+            interception.__enter__()
+        for number in order:
+            overlapping[number].__exit__()
+        assert [dict(block.__dict__) for block in chain.blocks] == before, order
