@@ -109,10 +109,10 @@ class Passes:
              ) -> Hashable | None:
         """What tells this pass from others of the evaluation, and is the same in the next; None if nothing does."""
         with self._messages.survive("a pass is computed, as nothing tells it from others"):
-            key = current.call, identity(model, x, transformer_options, control)
+            key = identity(model, x, transformer_options, control), current.call
             with self._lock:
                 occurrence = current.occurrences[key] = current.occurrences.get(key, -1) + 1
-            return key, occurrence
+            return *key, occurrence
         return None
 
     def _check_place(self, watch: MovingParts, current: Current, key: Hashable, x) -> None:
