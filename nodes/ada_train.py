@@ -137,7 +137,10 @@ class BlockDanceAdaTrain(io.ComfyNode):
         def encode(text: str) -> list:
             return clip.encode_from_tokens_scheduled(clip.tokenize(text))
 
+        curve = None
+
         def on_batch(progress: Progress, batches: int) -> None:
+            nonlocal curve
             curve = of_progress(progress, THEMES["dark"])
             shown.update_absolute(progress.batches, batches, ("JPEG", curve, CURVE))
             notify.show(words(progress, batches), node_id)
@@ -145,11 +148,8 @@ class BlockDanceAdaTrain(io.ComfyNode):
             model, texts, encode, negative, latent,
             Sampling(steps, cfg, sampler_name, scheduler), border_blocks(borders, model), reward or SSIM(),
             pictures if vae is None else vae.decode, path.with_suffix(".scenes"), rho, seed)
-        progress: list[Progress] = []
         with torch.inference_mode(False), torch.enable_grad():
-            train(studio, settings, network, path, on_batch=lambda now, batches: (
-                progress.append(now), on_batch(now, batches)))
-        curve = of_progress(progress[-1], THEMES["dark"])
+            train(studio, settings, network, path, on_batch=on_batch)
         notify.show(f"{path.name} is trained", node_id)
         return io.NodeOutput(load(path.name), path.name, to_tensor(curve))
 

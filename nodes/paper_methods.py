@@ -1,6 +1,8 @@
 """The papers' methods for transformers: BlockDance, Delta-Cache and Delta-DiT Patch, and a preset for each published
 row."""
 
+from collections.abc import Callable
+
 from comfy_api.latest import io
 
 from ..blockdance_core.methods.blockdance import BlockDanceMethod
@@ -100,12 +102,7 @@ class DeltaCachePatch(PatchNode):
 
     @classmethod
     def validate_inputs(cls, n_cached: int | None = None) -> bool | str:
-        try:
-            if n_cached is not None:  # None for a link
-                DeltaCacheMethod(n_cached=n_cached)
-        except ValueError as error:
-            return str(error)
-        return True
+        return _answer(DeltaCacheMethod, n_cached=n_cached)
 
     @classmethod
     def method(cls, N: int, first_block: int, n_cached: int, start: float, end: float,
@@ -154,18 +151,22 @@ class DeltaDiTPatch(PatchNode):
 
     @classmethod
     def validate_inputs(cls, n_cached: int | None = None, budget: float | None = None) -> bool | str:
-        known = {"n_cached": n_cached, "budget": budget}
-        try:
-            DeltaDiTMethod(**{name: value for name, value in known.items() if value is not None})  # None for a link
-        except ValueError as error:
-            return str(error)
-        return True
+        return _answer(DeltaDiTMethod, n_cached=n_cached, budget=budget)
 
     @classmethod
     def method(cls, N: int, b: float, n_cached: int, budget: float,
                forecast: str = "off", storage: str = "model", offload: str = "auto") -> Method:
         return with_storage(
             with_forecast(DeltaDiTMethod(N, b, n_cached, budget), forecast), storage, offload)
+
+
+def _answer(method: Callable[..., Method], **given: int | float | None) -> bool | str:
+    """Of a node that is asked whether these inputs can be: the method's objection, if it has one. None for a link."""
+    try:
+        method(**{name: value for name, value in given.items() if value is not None})
+    except ValueError as error:
+        return str(error)
+    return True
 
 
 class BlockDancePreset(PatchNode):

@@ -5,7 +5,7 @@ from typing import Sequence
 import numpy as np
 import torch
 
-from ..plan.extrapolation import Extrapolation
+from ..plan.extrapolation import OutputExtrapolation
 from ..plan.schedule import Stretch
 from .constants import REPETITION, SURPRISE
 from .weights import KernelExtrapolation, PlannedWeights
@@ -16,7 +16,7 @@ ROUNDING = 1e-10  # no forecast is expected to be closer than a kernel's own num
 class Outputs:
     """Keeps the latest computed outputs, as many as the weights are for; (B, C, ...) each, of the latent's shape."""
 
-    def __init__(self, extrapolation: Extrapolation, stretches: Sequence[Stretch] = ()):
+    def __init__(self, extrapolation: OutputExtrapolation, stretches: Sequence[Stretch] = ()):
         """stretches: of all evaluations, where they are known; each output then makes up for the errors of those
         before it in its stretch, and what is between stretches is left as it is."""
         self._extrapolation = extrapolation

@@ -10,7 +10,7 @@ from typing import Sequence
 import numpy as np
 import torch
 
-from ..plan.extrapolation import Extrapolation
+from ..plan.extrapolation import OutputExtrapolation
 from ..plan.schedule import Stretch
 from .kernel import Kernel
 from .outputs import Outputs
@@ -40,7 +40,7 @@ def grams_of(extrapolation: KernelExtrapolation, times: Sequence[float]) -> np.n
     return np.stack([of_stream(extrapolation, stream).gram(times) for stream in streams])
 
 
-def outputs_of(extrapolation: Extrapolation, stretches: Sequence[Stretch], sizes: Sequence[int]
+def outputs_of(extrapolation: OutputExtrapolation, stretches: Sequence[Stretch], sizes: Sequence[int]
                ) -> "Outputs | StreamOutputs":
     """What keeps the outputs of a run whose latent has streams of these sizes."""
     if len(sizes) > 1 and isinstance(extrapolation, KernelExtrapolation):

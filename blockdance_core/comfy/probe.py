@@ -14,6 +14,7 @@ from ..engine.interception import Interception
 from ..plan.schedule import Schedule
 from .attach import install, latest
 from .models.architectures import chain_of, transformer_of
+from .run_history import Shared
 from .step_tracking import StepTracker
 
 logger = logging.getLogger(__name__)
@@ -22,7 +23,7 @@ NAME = "Feature Similarity Probe"
 MOST_RUNS = 16  # runs that are kept: one takes some MiB
 
 
-class ProbeRun:
+class ProbeRun(Shared):
     """One sampling, recorded: of each evaluation the positive prompt's first picture."""
 
     def __init__(self, schedule: Schedule, diffusion_model: Module, undisturbed: bool):
@@ -31,10 +32,6 @@ class ProbeRun:
         self._tracker = StepTracker(schedule, undisturbed)
         self._evaluating = False
         self._positive: set = set()
-
-    def __deepcopy__(self, memo: dict) -> "ProbeRun":
-        """Itself, as Run does."""
-        return self
 
     def begin_call(self) -> None:
         """A call like every other."""

@@ -22,13 +22,14 @@ from .messages import Messages, words_of
 from .models.architectures import Family
 from .pass_key import active_at
 from .passes import Current, Passes
+from .run_history import Shared
 from .step_tracking import StepTracker
 
 ANOTHER_CACHE = ("another cache (EasyCache, LazyCache or one like them) has skipped the model at some steps: its "
                  "errors and those of this node add up")
 
 
-class Run:
+class Run(Shared):
     """Carries out what the controller of a run decides. undisturbed: whether no wrapper but ours is around its
     evaluations."""
 
@@ -56,10 +57,6 @@ class Run:
         self._current: Current | None = None
         self._gave_up = False
         self._started: float | None = None
-
-    def __deepcopy__(self, memo: dict) -> "Run":
-        """Itself: nodes copy model_options in the middle of a run, and a copy would be another run."""
-        return self
 
     @property
     def cache_bytes(self) -> int:

@@ -39,15 +39,18 @@ def here() -> Place | None:
     return context and Place(context.prompt_id, context.node_id, context.list_index or 0)
 
 
+class Shared:
+    """What copies of model_options have in common: nodes copy them, wrappers included, in the middle of a run."""
+
+    def __deepcopy__(self, memo: dict) -> "Shared":
+        return self
+
+
 @dataclass
-class History:
+class History(Shared):
     """What the latest runs have left, at most `most`. Those of an earlier execution go once their node runs again."""
     most: int = MOST_RUNS
     _runs: list[tuple[Place | None, object]] = field(default_factory=list)
-
-    def __deepcopy__(self, memo: dict) -> "History":
-        """Itself: nodes copy model_options, with the wrappers that write here."""
-        return self
 
     def add(self, result: object) -> None:
         """result: None of a run that has left nothing."""

@@ -18,7 +18,7 @@ def modules_of(diffusion_model: Module) -> list[Module]:
     """All modules, once a run: Module.modules() takes several times as long."""
     found = [diffusion_model]
     for module in found:
-        found.extend([child for child in getattr(module, "_modules", {}).values() if child is not None])
+        found.extend([child for child in module._modules.values() if child is not None])
     return found
 
 
@@ -26,8 +26,7 @@ def is_compiled(modules: Sequence[Module], transformer_options: dict) -> bool:
     """Whether torch.compile has its hand in this pass: under a MacCounter it would compile anew, or not at all."""
     wrappers = transformer_options.get("wrappers", {}).get(WrappersMP.APPLY_MODEL, {})
     return COMPILE_KEY in wrappers or any(
-        isinstance(module, Module) and (module._compiled_call_impl is not None or "_orig_mod" in module._modules)
-        for module in modules)
+        module._compiled_call_impl is not None or "_orig_mod" in module._modules for module in modules)
 
 
 def unseen_attention() -> str | None:
@@ -41,12 +40,14 @@ def unseen_linear(modules: Sequence[Module]) -> str | None:
     along, as ComfyUI has them from 0.33 on."""
     fused = hasattr(comfy.ops, "linear_input_act") and any(
         getattr(weight, "_layout_cls", "") == "TensorWiseINT8Layout" and weight.device.type != "cpu"
-        for module in modules for weight in getattr(module, "_parameters", {}).values())
+        for module in modules for weight in module._parameters.values())
     return "int8 linear layers that take an activation along" if fused else None
 
 
 def can_count(diffusion_model: Module, transformer_options: dict, messages: Messages) -> bool:
     """Whether multiply-accumulates can be counted; what cannot is noted."""
+    if not isinstance(diffusion_model, Module):  # an engine calls no operators
+        return False
     modules = modules_of(diffusion_model)
     if is_compiled(modules, transformer_options):
         messages.leave_out("a model that torch.compile has changed")

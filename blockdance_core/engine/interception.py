@@ -189,7 +189,10 @@ class Interception:
 
     def __init__(self, chain: Chain, replay: Replay | None = None, recorders: tuple[Recorder, ...] = (),
                  counter: MacCounter | None = None):
-        self.executed = 0
+        self._blocks = [(index, block, contract.method)
+                        for index, (block, contract) in enumerate(zip(chain.blocks, chain.contracts))
+                        if isinstance(block, Module)]
+        self.executed = len(chain.blocks) - len(self._blocks)  # an engine in place of a model cannot be watched
         self.macs = [0] * len(chain.blocks)
         self._counter = counter
         self._chain = chain
@@ -198,11 +201,8 @@ class Interception:
         self._overridden: list[tuple[dict, str, Callable]] = []
 
     def __enter__(self) -> "Interception":
-        for index, (block, contract) in enumerate(zip(self._chain.blocks, self._chain.contracts)):
-            if not isinstance(block, Module):  # an engine that packs have put in place of a model: it cannot be watched
-                self.executed += 1
-                continue
-            self._override(block, contract.method, self._intercept(index, getattr(block, contract.method)))
+        for index, block, method in self._blocks:
+            self._override(block, method, self._intercept(index, getattr(block, method)))
             if self._replay is not None and index in self._replay.span:
                 # ComfyUI walks the next block's modules to move their weights to the GPU ahead of time
                 self._override(block, "modules", lambda *_, **__: iter(()))

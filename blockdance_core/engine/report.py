@@ -24,6 +24,11 @@ class Evaluation:
     cache_bytes: int = 0  # held when it ended
     seconds: float = 0.  # host time; on a GPU the work may finish later
 
+    @property
+    def is_full(self) -> bool:
+        """Whether blocks were called and none replaced."""
+        return 0 < self.total == self.executed
+
 
 @dataclass
 class Report:
@@ -86,8 +91,7 @@ class Report:
     @property
     def is_full(self) -> bool:
         """Whether everything was computed. Where an evaluation called no block, another cache has stood in for it."""
-        return bool(self.evaluations) and all(0 < evaluation.total == evaluation.executed
-                                              for evaluation in self.evaluations)
+        return bool(self.evaluations) and all(evaluation.is_full for evaluation in self.evaluations)
 
     @property
     def is_whole(self) -> bool:
@@ -98,8 +102,7 @@ class Report:
     @property
     def pace(self) -> float | None:
         """Seconds of an evaluation that computes everything, the first apart; None where there is no other."""
-        computed = [evaluation.seconds for evaluation in self.evaluations[1:]
-                    if 0 < evaluation.total == evaluation.executed]
+        computed = [evaluation.seconds for evaluation in self.evaluations[1:] if evaluation.is_full]
         return median(computed) if computed else None
 
     @property
@@ -123,12 +126,12 @@ class Report:
             return headline.of_evaluations(len(plan.reused_steps), plan.steps, self.is_whole, share)
         if self.is_full:
             return headline.full(self.warm_seconds)
+        if self.full_seconds is not None:
+            return headline.faster(self.full_seconds, self.warm_seconds)
         skipped = sum(not evaluation.total for evaluation in self.evaluations)
-        if self.full_seconds is None and not self.reused and self.total and skipped:
+        if skipped and self.total and not self.reused:
             return headline.of_another_cache(skipped, len(self.evaluations))
-        if self.full_seconds is None:
-            return headline.of_evaluations(self.reused, len(self.evaluations), self.is_whole, self.work)
-        return headline.faster(self.full_seconds, self.warm_seconds)
+        return headline.of_evaluations(self.reused, len(self.evaluations), self.is_whole, self.work)
 
     def repeat(self, evaluation: Evaluation) -> None:
         """Account for an evaluation of which nothing was computed: it would have taken what the latest full one did."""

@@ -1,8 +1,8 @@
 """The shape of most workflows: the model's usual nodes, with BlockDance Auto between the model and the sampler."""
 
-import math
 from dataclasses import dataclass
 
+from ...blockdance_core.auto.planner import count_of
 from .accelerators import AUTO, SAFE_AUTO, Accelerator
 from .comparison import VIEW, Source
 from .graph import Group, Node, Output, Workflow
@@ -43,10 +43,10 @@ class Chain:
 
 def about(model: str, chain: Chain, steps: int, *more: str, result: str = "picture", auto: Accelerator = AUTO) -> Node:
     """The note: how to run it, then what is particular to the model. The steps are shared by as many samplers as there
-    are nodes of BlockDance, and a part of a step is a step."""
+    are nodes of BlockDance."""
     share, quality = ("about two thirds of", OF_SAFE) if auto == SAFE_AUTO else ("about half", OF_BALANCED)
     samplers = len(chain.accelerating)
-    computed = samplers * math.ceil(steps / samplers / auto.inputs["speedup"])
+    computed = samplers * count_of(steps // samplers, auto.inputs["speedup"])
     text = NOTE.format(result=result, computed=computed, steps=steps, share=share,
                        quality=quality.format(result=result))
     return note(f"{model} with BlockDance Auto", "\n\n".join((text.strip(), *more)), chain.loading)

@@ -229,7 +229,9 @@ def test_how_errors_grow_is_measured_without_noise(comfyui, profiles):
 def test_calibrate_refines_plans_that_auto_then_uses(comfyui, profiles):
     result = client.submit(comfyui.url, calibrated(seed=107, runs=1, refine=2, error_growth=False))
     [file] = profiles.glob("*.json")
-    assert "4 plans refined" in result.texts["calibrate"][-1]
+    said, expected, kept = result.texts["calibrate"][-1].split("; ")[1:]
+    assert result.texts["calibrate"][-1].startswith("1 run measured; ")
+    assert said == "4 plans refined" and expected.count(" dB") == 5 and kept == f"kept as {file.name}"
     assert "trying plans for 4x" in result.texts["calibrate"]
     proven = json.loads(file.read_text())["proven"]
     assert [len(choice) for choice in proven] == [6, 4, 3, 2]

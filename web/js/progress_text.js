@@ -4,6 +4,7 @@
 import { api } from "../../../scripts/api.js";
 import { app } from "../../../scripts/app.js";
 import { nodeAt } from "./graph.js";
+import { TIMELINE } from "./view.js";
 import { learnWords, sentences } from "./words.js";
 
 const LINE = "$$node-text-preview"; // the page's widget for it
@@ -23,6 +24,6 @@ app.registerExtension({
 function settle(node) {
     const line = node?.widgets?.find((widget) => widget.name === LINE);
     if (!line || !OURS.test(node.constructor.category)) return;
-    if (node.widgets.some((widget) => widget.name === "blockdance_timeline")) node.removeWidget(line);
+    if (node.widgets.some((widget) => widget.name === TIMELINE)) node.removeWidget(line);
     else line.value = sentences(line.value);
 }

@@ -5,7 +5,7 @@ import { app } from "../../../scripts/app.js";
 import { ANEW, menuOf } from "./actions.js";
 import { nodeAt, nodesIn } from "./graph.js";
 import { agree, settle } from "./quality.js";
-import { View } from "./view.js";
+import { TIMELINE, View } from "./view.js";
 import { learnWords } from "./words.js";
 
 /** @typedef {import("./map.js").Report} Report */
@@ -52,7 +52,7 @@ app.registerExtension({
             if (!LiteGraph.vueNodesMode) app.canvas.processMouseWheel(event);
         }, () => grow(node));
         const height = () => view.height + 2 * MARGIN;
-        const widget = node.addDOMWidget("blockdance_timeline", "blockdance_timeline", view.root, {
+        const widget = node.addDOMWidget(TIMELINE, TIMELINE, view.root, {
             serialize: false, hideOnZoom: false, margin: MARGIN, getMinHeight: height,
             getMaxHeight: () => view.isFlat ? height() : undefined,
         });

@@ -6,6 +6,7 @@ import { capital, sentences, words } from "./words.js";
 /** @typedef {import("./map.js").Report} Report */
 /** @typedef {import("./map.js").Phase} Phase */
 
+export const TIMELINE = "blockdance_timeline"; // the widget's name
 const USUAL = 150; // pixels that it takes, as long as it was not laid out
 const MAP = 84, STRIP = 40; // pixels of the map with its axis, at least
 const GAP = 4, PADDING = 6;

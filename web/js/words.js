@@ -12,8 +12,13 @@ import { app } from "../../../scripts/app.js";
 /** @type {{pattern: RegExp, names: string[], translation: string}[]} */
 let templates = [];
 
+/** @type {Promise<void> | undefined} */
+let learning;
+
 /** Before anything is shown. A change of the language reloads the page. */
-export async function learnWords() {
+export const learnWords = () => learning ??= learn();
+
+async function learn() {
     const response = await api.fetchApi("/i18n").catch(() => undefined);
     const languages = response?.ok ? await response.json() : {};
     const own = languages[app.extensionManager.setting.get("Comfy.Locale")]?.blockdance ?? {};

@@ -11,7 +11,7 @@ import torch
 from comfy_extras.nodes_easycache import EasyCacheNode
 from torch.nn.attention.flex_attention import flex_attention
 
-from blockdance.blockdance_core.auto.method import AutoMethod
+from blockdance.blockdance_core.auto.method import AutoMethod, measured_as
 from blockdance.blockdance_core.comfy.attach import attach, fingerprint_of, last_report
 from blockdance.blockdance_core.comfy.full_runs import FullRuns
 from blockdance.blockdance_core.comfy.models.architectures import ANY_MODEL
@@ -19,6 +19,7 @@ from blockdance.blockdance_core.comfy.probe import attach_probe
 from blockdance.blockdance_core.methods.blockdance import BlockDanceMethod
 from blockdance.blockdance_core.methods.delta_cache import DeltaCacheMethod
 from blockdance.blockdance_core.methods.method import Off
+from blockdance.tests.host.features.test_samplers import custom
 from blockdance.tests.models.tiny import FLUX, sample
 from blockdance.tests.trial import distance, leftovers
 
@@ -146,7 +147,7 @@ def test_shifts_at_which_rounding_begins_above_pure_noise(shift):
     assert 1 < first < 1 + 1e-6
     sample(attached(model, measuring(kept)), FLUX, steps=12)
     (quantity, kernel), = kept
-    accelerated = attached(model, AutoMethod(2., lambda wanted, _: kernel if wanted is quantity else None))
+    accelerated = attached(model, AutoMethod(2., measured_as(quantity, kernel)))
     sample(accelerated, FLUX, steps=12)
     assert last_report(accelerated).reused == 6 and not last_report(accelerated).failures
 
@@ -154,15 +155,9 @@ def test_shifts_at_which_rounding_begins_above_pure_noise(shift):
 @pytest.mark.parametrize("method", METHODS)
 def test_sigmas_that_rise_by_rounding_after_falling_by_it(method):
     sigmas = torch.tensor([1, .9, .7, .5000001, .5, .5000002, .3, .1, 0])
-    model = FLUX.build()
-
-    def run(patcher):
-        return comfy.samplers.sample(
-            patcher, FLUX.noise(), FLUX.conditioning(10), FLUX.conditioning(20), 3., torch.device("cpu"),
-            comfy.samplers.sampler_object("euler"), sigmas, latent_image=torch.zeros(1, *FLUX.latent),
-            disable_pbar=True, seed=1)
+    euler, model = comfy.samplers.sampler_object("euler"), FLUX.build()
     accelerated = attached(model, method)
-    assert distance(run(accelerated), run(model)) < .5
+    assert distance(custom(accelerated, euler, sigmas, 3.), custom(model, euler, sigmas, 3.)) < .5
     assert not last_report(accelerated).failures and leftovers(model) == leftovers(FLUX.build())
 
 
